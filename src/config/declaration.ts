@@ -24,7 +24,15 @@ export type ValueType =
   | { readonly kind: 'octal' }
   | { readonly kind: 'rate' }
   | { readonly kind: 'string' }
-  | { readonly kind: 'enum'; readonly values: readonly string[]; readonly aliases?: Readonly<Record<string, string>> }
+  | {
+      readonly kind: 'enum';
+      readonly values: readonly string[];
+      readonly aliases?: Readonly<Record<string, string>>;
+      /** A number is legal too, e.g. Max_Retries = 5. */
+      readonly orNumber?: 'integer' | 'number';
+      /** Any other word is legal too and kept as written, e.g. TLS_Verify_Mode. */
+      readonly orOther?: boolean;
+    }
   | { readonly kind: 'array'; readonly of?: 'string' | 'cidr' | 'domain-glob' | 'regex' }
   | { readonly kind: 'dictionary' }
   | { readonly kind: 'bounds' }
