@@ -1,0 +1,26 @@
+/**
+ * The contract between the engine and its modules: phases, verdicts, contexts, and what a module may be.
+ *
+ * The one rule: a module is given views and ports from this room; it cannot reach an engine object, and the engine does not
+ * know which modules exist.
+ * Not here: any module (src/modules), who calls which phase when (inbound, intake). Truth: section 10 of the rules.
+ */
+export { PHASES } from './phases.ts';
+export type { Phase } from './phases.ts';
+export type { Reply } from '#smtp';
+export { CONTINUE, DISCARD, DONE } from './verdict.ts';
+export type { Verdict } from './verdict.ts';
+export { CONTEXT_KEYS_MAX, CONTEXT_VALUE_MAX, storedContext, ValidationContext } from './validation-context.ts';
+export type {
+  ConnectionView,
+  HookView,
+  LaterAnswer,
+  MessageView,
+  PhaseHook,
+  RecipientHandle,
+  TransactionView,
+  ValidationModule,
+} from './validation-module.ts';
+export { HOOK_DEADLINE_MS, PhaseRunner, WAITING_HOOKS_MAX } from './phase-runner.ts';
+export type { PhaseAnswer, PhaseRunnerOptions } from './phase-runner.ts';
+export type { BodySink, MailboxStore, StoreRecipient } from './mailbox-store.ts';

@@ -1,0 +1,134 @@
+/**
+ * Runs the modules of a phase one after the other, in the order of declaration (POL-04), and answers one verdict.
+ *
+ * The one rule: a module that throws, is late, or cannot be asked because too many are waiting counts as a temporary
+ * refusal; a guard never opens because it broke. Where no module hooks a phase the answer comes in the same call, and costs
+ * one array look-up.
+ * Bounds: `waitingMax` hooks unanswered at a time on this loop (beyond: refused with 421), `deadlineMs` for each answer.
+ * Truth: rules POL-02, POL-04, POL-20, POL-22, LSN-13.
+ */
+import type { TimerWheel } from '#base';
+import type { PanicLog } from '#observe';
+import type { Reply } from '#smtp';
+import { PHASES, type Phase } from './phases.ts';
+import type { HookView, PhaseHook, ValidationModule } from './validation-module.ts';
+import { CONTINUE, type Verdict } from './verdict.ts';
+
+/** Hooks that may be waiting for an answer at one time on one loop. */
+export const WAITING_HOOKS_MAX = 10_000;
+
+/** Milliseconds a hook has to answer, unless the owner of the runner says otherwise. */
+export const HOOK_DEADLINE_MS = 30_000;
+
+export interface PhaseRunnerOptions {
+  readonly modules: readonly ValidationModule[];
+  readonly wheel: Pick<TimerWheel, 'schedule' | 'cancel'>;
+  readonly panic: Pick<PanicLog, 'log'>;
+  readonly deadlineMs?: number;
+  readonly waitingMax?: number;
+}
+
+/** `module` is the name of the module that decided, '' when none did. */
+export type PhaseAnswer = (verdict: Verdict, module: string) => void;
+
+interface Bound {
+  readonly name: string;
+  readonly hook: PhaseHook;
+}
+
+const FAILED: Reply = { code: 451, enhanced: '4.3.0', text: 'transaction failed' };
+const CROWDED: Reply = { code: 421, enhanced: '4.3.4', text: 'allocated resources exceeded' };
+
+export class PhaseRunner {
+  readonly #bound: Record<Phase, readonly Bound[]>;
+  readonly #o: PhaseRunnerOptions;
+  readonly #deadlineMs: number;
+  readonly #waitingMax: number;
+  #waiting = 0;
+
+  constructor(o: PhaseRunnerOptions) {
+    this.#o = o;
+    this.#deadlineMs = o.deadlineMs ?? HOOK_DEADLINE_MS;
+    this.#waitingMax = o.waitingMax ?? WAITING_HOOKS_MAX;
+    this.#bound = Object.fromEntries(PHASES.map((phase) => [phase, hooksOf(o.modules, phase)])) as Record<Phase, readonly Bound[]>;
+  }
+
+  /** Whether any module hooks this phase: a caller need not build a view when none does. */
+  has(phase: Phase): boolean {
+    return this.#bound[phase].length > 0;
+  }
+
+  /** Hooks that have not answered yet. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Asks the modules of `view.phase`; `done` is called exactly once, in this turn when every module answers at once. */
+  run(view: HookView, done: PhaseAnswer): void {
+    this.#step(view, this.#bound[view.phase], 0, done);
+  }
+
+  #step(view: HookView, hooks: readonly Bound[], from: number, done: PhaseAnswer): void {
+    for (let i = from; i < hooks.length; i++) {
+      const bound = hooks[i] as Bound;
+      if (view.context.isBypassed(bound.name)) continue;
+      const verdict = this.#ask(view, bound, (late) => {
+        if (late.kind === 'continue') this.#step(view, hooks, i + 1, done);
+        else done(late, bound.name);
+      });
+      if (verdict === 'later') return;
+      if (verdict.kind !== 'continue') {
+        done(verdict, bound.name);
+        return;
+      }
+    }
+    done(CONTINUE, '');
+  }
+
+  /** Calls one hook. `later` is called once if, and only if, this answers 'later'. */
+  #ask(view: HookView, bound: Bound, later: (verdict: Verdict) => void): Verdict | 'later' {
+    if (this.#waiting >= this.#waitingMax) return { kind: 'reject', reply: CROWDED };
+    const wait = { open: true, returned: false, timer: 0, early: undefined as Verdict | undefined };
+    const answer = (verdict: Verdict): void => {
+      if (!wait.open) return;
+      wait.open = false;
+      if (!wait.returned) {
+        wait.early = verdict;
+        return;
+      }
+      this.#o.wheel.cancel(wait.timer);
+      this.#waiting--;
+      later(verdict);
+    };
+    let verdict: Verdict | 'later';
+    try {
+      verdict = bound.hook(view, answer);
+    } catch (error) {
+      wait.open = false;
+      this.#o.panic.log('ERROR', 'MOD', `${bound.name}: ${view.phase} failed: ${error instanceof Error ? error.message : String(error)}`);
+      return { kind: 'reject', reply: FAILED };
+    }
+    if (verdict !== 'later') {
+      wait.open = false;
+      return verdict;
+    }
+    if (wait.early !== undefined) return wait.early;
+    wait.returned = true;
+    this.#waiting++;
+    wait.timer = this.#o.wheel.schedule(this.#deadlineMs, () => {
+      if (!wait.open) return;
+      this.#o.panic.log('ERROR', 'MOD', `${bound.name}: ${view.phase} did not answer within ${this.#deadlineMs} ms`);
+      answer({ kind: 'reject', reply: FAILED });
+    });
+    return 'later';
+  }
+}
+
+function hooksOf(modules: readonly ValidationModule[], phase: Phase): readonly Bound[] {
+  const bound: Bound[] = [];
+  for (const module of modules) {
+    const hook = module.hooks[phase];
+    if (hook !== undefined) bound.push({ name: module.name, hook });
+  }
+  return bound;
+}

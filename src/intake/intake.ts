@@ -1,0 +1,75 @@
+/**
+ * THE door: every message that enters, from a session or from inside, is opened here.
+ *
+ * The one rule: nobody else gives message ids or writes to the spool. Work on one message is in its draft (message-draft.ts).
+ * Not here: SMTP. Truth: ARCHITECTURE.md, one message, step 6; rules SMTP-03, SMTP-17.
+ */
+import type { Clock } from '#base';
+import { ValidationContext, type MailboxStore, type PhaseRunner } from '#hooks';
+import type { Envelope } from '#mail';
+import type { PanicLog } from '#observe';
+import { MessageDraft, type FinishAnswer } from './message-draft.ts';
+import type { AcceptedPort, BindingPort, EnvelopeHead, IdPort, SpoolPort, SubmitHead, SubmitPort } from './ports.ts';
+import type { ResidentBudget } from './resident-budget.ts';
+
+export interface IntakePorts {
+  readonly ids: IdPort;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly spool: SpoolPort;
+  /** Asked in this order; the first that claims a domain has it. */
+  readonly stores: readonly MailboxStore[];
+  readonly accepted: AcceptedPort;
+  readonly phases: PhaseRunner;
+  readonly bindings: BindingPort;
+  readonly resident: ResidentBudget;
+  readonly panic: Pick<PanicLog, 'log'>;
+  /** Told of each envelope that became durable: the reception records and counters. */
+  readonly received: (envelope: Envelope) => void;
+  /** Context keys that are not stored with a message (`exclude_vctx_conn`, `exclude_vctx_mess`). */
+  readonly excludedConnection?: (key: string) => boolean;
+  readonly excludedMessage?: (key: string) => boolean;
+}
+
+export class Intake implements SubmitPort {
+  readonly #o: IntakePorts;
+  #open = 0;
+
+  constructor(o: IntakePorts) {
+    this.#o = o;
+  }
+
+  /** Begins a message. The caller appends its bytes, trace headers first, and then finishes or aborts it. */
+  open(head: EnvelopeHead): MessageDraft {
+    return new MessageDraft(this.#o, head);
+  }
+
+  /** A new id for a connection. */
+  nextId(): string {
+    return this.#o.ids.next();
+  }
+
+  /** Messages of our own that are on their way to the disk. */
+  get submitting(): number {
+    return this.#open;
+  }
+
+  /** Takes a whole message from inside: notifications and reports. `done` as for any other: durable, or an error. */
+  submit(head: SubmitHead, message: Buffer, done: FinishAnswer): void {
+    const connection = {
+      id: this.nextId(),
+      remoteIp: '127.0.0.1',
+      remotePort: 0,
+      localIp: '127.0.0.1',
+      localPort: 0,
+      protocol: 'internal',
+      helo: '',
+    };
+    const draft = this.open({ ...head, connection, protocol: 'internal', context: new ValidationContext() });
+    this.#open++;
+    draft.append(message);
+    draft.finish((error, batchId) => {
+      this.#open--;
+      done(error, batchId);
+    });
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * One message on its way through the door: its bytes go to where it will be kept while it is received, and `finish` runs the
+ * spool-phase hooks, assigns bindings, makes it durable and hands it over.
+ *
+ * The one rule: `done` without an error means durable for every recipient. Until the first commit begins, `abort` undoes
+ * everything (a client that vanished while policy ran leaves no message, A68); from then on it runs to its end.
+ * Stores are committed before the spool: a repeated copy in a mailbox does less harm than one sent out twice.
+ * Not here: trace headers and body policy (inbound). Truth: rules SMTP-03, SPL-04, OUT-03, OUT-48, POL-01, POL-27.
+ */
+import { storedContext, type BodySink, type HookView, type MailboxStore, type MessageView } from '#hooks';
+import type { Envelope } from '#mail';
+import { IntakeError } from './errors.ts';
+import type { IntakePorts } from './intake.ts';
+import type { EnvelopeHead } from './ports.ts';
+import { DEFAULT_BINDING, IncomingRecipient } from './recipient.ts';
+import { ResidentBody } from './resident-budget.ts';
+
+/** Answers once: an error, or the batch id of a message that is durable. */
+export type FinishAnswer = (error?: IntakeError, batchId?: string) => void;
+
+interface Part {
+  readonly sink: BodySink;
+  readonly recipients: readonly IncomingRecipient[];
+  readonly isSpool: boolean;
+  isFull: boolean;
+}
+
+export class MessageDraft {
+  readonly batchId: string;
+  readonly receivedAt: number;
+  readonly recipients: readonly IncomingRecipient[];
+  /** Called each time there is room again after `append` answered false. */
+  onDrain: (() => void) | undefined;
+  readonly #o: IntakePorts;
+  readonly #head: EnvelopeHead;
+  readonly #parts: readonly Part[];
+  readonly #resident: ResidentBody;
+  #body: Buffer | undefined;
+  #size = 0;
+  #state: 'receiving' | 'deciding' | 'committing' | 'over' = 'receiving';
+  #done: FinishAnswer | undefined;
+
+  constructor(o: IntakePorts, head: EnvelopeHead) {
+    this.#o = o;
+    this.#head = head;
+    this.batchId = o.ids.next();
+    this.receivedAt = o.clock.now();
+    this.recipients = head.recipients.map((recipient) => new IncomingRecipient(o.ids.next(), recipient, o));
+    this.#resident = new ResidentBody(o.resident);
+    this.#parts = splitByStore(o, this.recipients);
+    for (const part of this.#parts) part.sink.onDrain = () => this.#drained(part);
+  }
+
+  /** Bytes so far. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Takes bytes as they are to be stored. False asks the caller to wait for `onDrain`. */
+  append(chunk: Buffer): boolean {
+    if (this.#state !== 'receiving') return true;
+    this.#size += chunk.length;
+    this.#resident.append(chunk);
+    let hasRoom = true;
+    for (const part of this.#parts) {
+      if (!part.sink.append(chunk)) part.isFull = true;
+      if (part.isFull) hasRoom = false;
+    }
+    return hasRoom;
+  }
+
+  /** The last byte was given: decide, make durable, hand over. */
+  finish(done: FinishAnswer): void {
+    if (this.#state !== 'receiving') {
+      done(new IntakeError('aborted'));
+      return;
+    }
+    this.#state = 'deciding';
+    this.#done = done;
+    this.#body = this.#resident.whole();
+    this.#resident.release();
+    if (this.#o.phases.has('data_spool')) this.#runBatchHooks();
+    else this.#decideFrom(0);
+  }
+
+  /** The client vanished, or the message is refused. Nothing of it stays, unless it is already being made durable. */
+  abort(): void {
+    if (this.#state === 'committing' || this.#state === 'over') return;
+    this.#discardSinks();
+    this.#answer(new IntakeError('aborted'));
+  }
+
+  #drained(part: Part): void {
+    if (!part.isFull) return;
+    part.isFull = false;
+    if (!this.#parts.some((other) => other.isFull)) this.onDrain?.();
+  }
+
+  #runBatchHooks(): void {
+    this.#o.phases.run(this.#view('data_spool', undefined), (verdict, module) => {
+      if (this.#state !== 'deciding') return;
+      switch (verdict.kind) {
+        case 'reject':
+          this.#refuse(new IntakeError('refused', { reply: verdict.reply, module }));
+          return;
+        case 'disconnect':
+          this.#refuse(new IntakeError('disconnected', verdict.reply === undefined ? { module } : { reply: verdict.reply, module }));
+          return;
+        case 'discard':
+          this.#discardSinks();
+          this.#answer();
+          return;
+        default:
+          this.#decideFrom(0);
+      }
+    });
+  }
+
+  /** Runs the hooks of each recipient from `start` on, one after the other, then goes on to the last look. */
+  #decideFrom(start: number): void {
+    const { phases } = this.#o;
+    const count = phases.has('data_spool_each_rcpt') || phases.has('set_binding') ? this.recipients.length : 0;
+    for (let i = start; i < count; i++) {
+      let isSameTurn = true;
+      let isDecided = false;
+      this.#decideOne(this.recipients[i] as IncomingRecipient, () => {
+        isDecided = true;
+        if (!isSameTurn) this.#decideFrom(i + 1);
+      });
+      isSameTurn = false;
+      if (!isDecided) return;
+    }
+    if (this.#state === 'deciding') this.#validate();
+  }
+
+  #decideOne(recipient: IncomingRecipient, decided: () => void): void {
+    this.#o.phases.run(this.#view('data_spool_each_rcpt', recipient), (verdict) => {
+      // One recipient cannot be refused any more, the reply belongs to all of them: it is dropped, as a discard is.
+      recipient.isDiscarded = verdict.kind !== 'continue' && verdict.kind !== 'done';
+      if (this.#state !== 'deciding') return;
+      this.#o.phases.run(this.#view('set_binding', recipient), () => {
+        if (this.#state === 'deciding') decided();
+      });
+    });
+  }
+
+  /** The last look before the disk: is anyone left, and may what is left lie in the default binding? */
+  #validate(): void {
+    const spooled = this.#parts.find((part) => part.isSpool);
+    if (this.recipients.every((recipient) => recipient.isDiscarded)) {
+      this.#discardSinks();
+      this.#answer();
+      return;
+    }
+    if (this.#o.bindings.isDefaultForbidden && spooled?.recipients.some((r) => !r.isDiscarded && r.binding === DEFAULT_BINDING) === true) {
+      this.#refuse(new IntakeError('no-binding'));
+      return;
+    }
+    this.#state = 'committing';
+    this.#commitPart(0);
+  }
+
+  #commitPart(index: number): void {
+    const part = this.#parts[index];
+    if (part === undefined) {
+      this.#answer();
+      return;
+    }
+    const kept = part.recipients.filter((recipient) => !recipient.isDiscarded);
+    if (kept.length === 0) {
+      part.sink.abort();
+      this.#commitPart(index + 1);
+      return;
+    }
+    const envelope = this.#envelope(kept);
+    part.sink.commit(envelope, (error) => {
+      if (error !== undefined) {
+        this.#o.panic.log('ERROR', 'FD', `message ${this.batchId} from ${this.#head.connection.remoteIp} not stored: ${error.message}`);
+        for (const later of this.#parts.slice(index + 1)) later.sink.abort();
+        this.#answer(new IntakeError('storage', { cause: error }));
+        return;
+      }
+      this.#o.received(envelope);
+      if (part.isSpool) this.#o.accepted.accepted(envelope, this.#body);
+      this.#commitPart(index + 1);
+    });
+  }
+
+  #refuse(error: IntakeError): void {
+    this.#discardSinks();
+    this.#answer(error);
+  }
+
+  #discardSinks(): void {
+    for (const part of this.#parts) part.sink.abort();
+  }
+
+  #answer(error?: IntakeError): void {
+    this.#state = 'over';
+    this.#resident.release();
+    this.#body = undefined;
+    this.onDrain = undefined;
+    const done = this.#done;
+    this.#done = undefined;
+    if (error === undefined) done?.(undefined, this.batchId);
+    else done?.(error);
+  }
+
+  #view(phase: HookView['phase'], recipient: IncomingRecipient | undefined): HookView {
+    const head = this.#head;
+    const message: MessageView = { batchId: this.batchId, size: this.#size, body: this.#body };
+    const transaction = { sender: head.sender, senderDomain: head.senderDomain, recipientCount: this.recipients.length };
+    return { phase, context: head.context, connection: head.connection, transaction, recipient, message };
+  }
+
+  #envelope(recipients: readonly IncomingRecipient[]): Envelope {
+    const { connection, context, ret, envid, body, smtpUtf8, pathway } = this.#head;
+    const { excludedConnection, excludedMessage } = this.#o;
+    return {
+      batchId: this.batchId,
+      connectionId: connection.id,
+      sender: this.#head.sender,
+      recipients: recipients.map((recipient) => recipient.stored()),
+      receivedAt: this.receivedAt,
+      size: this.#size,
+      remoteIp: connection.remoteIp,
+      remotePort: connection.remotePort,
+      protocol: this.#head.protocol,
+      helo: connection.helo,
+      contextConnection: storedContext(context.connection, excludedConnection),
+      contextMessage: storedContext(context.message, excludedMessage),
+      ...(ret === undefined ? {} : { ret }),
+      ...(envid === undefined ? {} : { envid }),
+      ...(body === undefined ? {} : { body }),
+      ...(smtpUtf8 === undefined ? {} : { smtpUtf8 }),
+      ...(pathway === undefined ? {} : { pathway }),
+    };
+  }
+}
+
+/** A part for each store that claims some of the recipients, and, last, one for the spool when any are left. */
+function splitByStore(o: IntakePorts, recipients: readonly IncomingRecipient[]): readonly Part[] {
+  if (o.stores.length === 0) return [{ sink: o.spool.openDraft(), recipients, isSpool: true, isFull: false }];
+  const claimed = new Map<MailboxStore, IncomingRecipient[]>();
+  const spooled: IncomingRecipient[] = [];
+  for (const recipient of recipients) {
+    const store = o.stores.find((candidate) => candidate.claims(recipient.domain));
+    if (store === undefined) {
+      spooled.push(recipient);
+      continue;
+    }
+    const of = claimed.get(store);
+    if (of === undefined) claimed.set(store, [recipient]);
+    else of.push(recipient);
+  }
+  const parts: Part[] = [];
+  for (const [store, of] of claimed) parts.push({ sink: store.open(of), recipients: of, isSpool: false, isFull: false });
+  if (spooled.length > 0) parts.push({ sink: o.spool.openDraft(), recipients: spooled, isSpool: true, isFull: false });
+  return parts;
+}

@@ -1,0 +1,72 @@
+/**
+ * What the door needs from others and offers to them, as narrow interfaces; main wires the real things.
+ *
+ * The one rule: a port is a call downwards or a typed answer; nobody is told anything through an event.
+ * Not here: the spool's and the queue's own, wider interfaces. Truth: ARCHITECTURE.md, section on one message.
+ */
+import type { ConnectionView, ValidationContext } from '#hooks';
+import type { BodySink } from '#hooks';
+import type { Envelope } from '#mail';
+import type { IntakeError } from './errors.ts';
+
+/** Takes over messages that are durable. The queue implements it. */
+export interface AcceptedPort {
+  /** `body` holds the whole message when it was small enough to keep; otherwise it is in the spool. */
+  accepted(envelope: Envelope, body: Buffer | undefined): void;
+}
+
+export interface SpoolPort {
+  openDraft(): BodySink;
+}
+
+export interface IdPort {
+  /** A new id, never given before (SMTP-17). */
+  next(): string;
+}
+
+/** What bindings there are now. Names are compared as the configuration compares them. */
+export interface BindingPort {
+  hasBinding(name: string): boolean;
+  /** A binding of the group for this domain (POL-05); undefined when there is no such group. */
+  chooseFromGroup(group: string, domain: string): string | undefined;
+  /** Whether Default_Binding forbids the default binding (OUT-03). */
+  readonly isDefaultForbidden: boolean;
+}
+
+export interface RecipientHead {
+  /** The mailbox as it will be written in the envelope. */
+  readonly address: string;
+  readonly local: string;
+  /** Routing domain: lower case, A-labels. */
+  readonly domain: string;
+  readonly notify?: string[] | undefined;
+  readonly orcpt?: string | undefined;
+}
+
+/** All that is known of a message before its first byte. */
+export interface EnvelopeHead {
+  readonly connection: ConnectionView;
+  readonly protocol: Envelope['protocol'];
+  readonly context: ValidationContext;
+  readonly sender: string;
+  readonly senderDomain: string;
+  readonly recipients: readonly RecipientHead[];
+  readonly ret?: 'FULL' | 'HDRS' | undefined;
+  readonly envid?: string | undefined;
+  readonly body?: '7BIT' | '8BITMIME' | 'BINARYMIME' | undefined;
+  readonly smtpUtf8?: boolean | undefined;
+  readonly pathway?: string | undefined;
+}
+
+/** Internal messages (notifications, reports) enter here; the queue is given this port. */
+export interface SubmitPort {
+  submit(head: SubmitHead, message: Buffer, done: (error?: IntakeError, batchId?: string) => void): void;
+}
+
+export interface SubmitHead {
+  readonly sender: string;
+  readonly senderDomain: string;
+  readonly recipients: readonly RecipientHead[];
+  readonly smtpUtf8?: boolean | undefined;
+  readonly body?: '7BIT' | '8BITMIME' | 'BINARYMIME' | undefined;
+}

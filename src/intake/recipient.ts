@@ -1,0 +1,84 @@
+/**
+ * One recipient on its way in: a message id of its own (SMTP-03), and what `set_binding` decides about it.
+ *
+ * The one rule: a binding or group that does not exist changes nothing and leaves a line in the panic log (POL-05, POL-27).
+ * Not here: choosing within a group by state of its bindings (the port's owner knows that).
+ */
+import type { RecipientHandle } from '#hooks';
+import type { EnvelopeRecipient } from '#mail';
+import type { PanicLog } from '#observe';
+import type { BindingPort, RecipientHead } from './ports.ts';
+
+/** The binding and the group of mail that nobody assigned. */
+export const DEFAULT_BINDING = 'default';
+
+export class IncomingRecipient implements RecipientHandle {
+  readonly id: string;
+  readonly head: RecipientHead;
+  binding = DEFAULT_BINDING;
+  bindingGroup = DEFAULT_BINDING;
+  priority: 0 | 1 = 0;
+  isDiscarded = false;
+  readonly #bindings: BindingPort;
+  readonly #panic: Pick<PanicLog, 'log'>;
+
+  constructor(id: string, head: RecipientHead, ports: { bindings: BindingPort; panic: Pick<PanicLog, 'log'> }) {
+    this.id = id;
+    this.head = head;
+    this.#bindings = ports.bindings;
+    this.#panic = ports.panic;
+  }
+
+  get address(): string {
+    return this.head.address;
+  }
+
+  get local(): string {
+    return this.head.local;
+  }
+
+  get domain(): string {
+    return this.head.domain;
+  }
+
+  setBinding(name: string): boolean {
+    if (name !== DEFAULT_BINDING && !this.#bindings.hasBinding(name)) {
+      this.#panic.log('ERROR', 'MOD', `set_binding: message ${this.id}: there is no binding "${name}"; assignment unchanged`);
+      return false;
+    }
+    this.binding = name;
+    this.bindingGroup = DEFAULT_BINDING;
+    return true;
+  }
+
+  setBindingGroup(name: string): boolean {
+    const chosen = this.#bindings.chooseFromGroup(name, this.head.domain);
+    if (chosen === undefined) {
+      this.#panic.log('ERROR', 'MOD', `set_binding: message ${this.id}: there is no binding group "${name}"; assignment unchanged`);
+      return false;
+    }
+    this.binding = chosen;
+    this.bindingGroup = name;
+    return true;
+  }
+
+  setPriority(priority: 0 | 1): void {
+    this.priority = priority;
+  }
+
+  /** As the envelope stores it. */
+  stored(): EnvelopeRecipient {
+    const { address, local, domain, notify, orcpt } = this.head;
+    return {
+      id: this.id,
+      address,
+      local,
+      domain,
+      binding: this.binding,
+      bindingGroup: this.bindingGroup,
+      ...(notify === undefined ? {} : { notify }),
+      ...(orcpt === undefined ? {} : { orcpt }),
+      ...(this.priority === 0 ? {} : { priority: this.priority }),
+    };
+  }
+}

@@ -1,0 +1,237 @@
+/**
+ * One connection: bytes in under back-pressure, replies out in one write a turn, and the clocks that end it.
+ *
+ * The one rule: whoever works on a connection outside its own `data` call does so inside `turn()`, so that everything said
+ * in one turn leaves in one write. A peer that does not read its replies first stops being read, then is closed.
+ * Bounds: `OUTPUT_HIGH_BYTES` of replies waiting (then `isCongested`, and the owner stops working), one chunk of input.
+ * Not here: lines, commands, TLS. Truth: attacks A58 to A60; the measurements of reply writes are in bench/README.md.
+ */
+import type { Duplex } from 'node:stream';
+import type { TimerWheel } from '#base';
+
+/** Bytes of replies waiting for the peer above which the owner is asked to stop. */
+export const OUTPUT_HIGH_BYTES = 16_384;
+
+/** Milliseconds for which a peer may leave replies unread before it is closed, where the idle time does not say less. */
+export const WRITE_STALL_MS = 300_000;
+
+/** Milliseconds for a peer to close its end after we ended ours. */
+export const LINGER_MS = 5_000;
+
+/** `peer`: the other side ended; `local`: we did; `stalled`: replies were not read; `error`: the network. */
+export type CloseReason = 'peer' | 'local' | 'stalled' | 'error';
+
+/** Who works on the connection. All calls come from the connection; none of them may throw. */
+export interface ConnectionOwner {
+  data(chunk: Buffer): void;
+  /** Replies have left; called after the owner saw `isCongested`. */
+  drained(): void;
+  /** The peer will send no more, but may still read. The owner ends, now or when it has given its last answer. */
+  ended(): void;
+  /** No progress for the idle time. The owner says its word and ends. */
+  idle(): void;
+  /** The last call. */
+  closed(reason: CloseReason): void;
+}
+
+export interface ConnectionOptions {
+  /** A net.Socket in service, any Duplex in a test. */
+  readonly stream: Duplex;
+  readonly wheel: Pick<TimerWheel, 'schedule' | 'cancel'>;
+  readonly mono: () => number;
+  /** Milliseconds without progress until `idle`; 0 = never. */
+  readonly idleMs: number;
+}
+
+export class Connection {
+  readonly #stream: Duplex;
+  readonly #wheel: Pick<TimerWheel, 'schedule' | 'cancel'>;
+  readonly #mono: () => number;
+  #owner: ConnectionOwner | undefined;
+  #idleMs: number;
+  #lastProgress: number;
+  #timer = 0;
+  #stallTimer = 0;
+  #turns = 0;
+  #out = '';
+  #holds = 0;
+  #isCongested = false;
+  #isEnding = false;
+  #isClosed = false;
+  #endAfterFlush = false;
+  #reason: CloseReason = 'peer';
+
+  constructor(o: ConnectionOptions) {
+    this.#stream = o.stream;
+    this.#wheel = o.wheel;
+    this.#mono = o.mono;
+    this.#idleMs = o.idleMs;
+    this.#lastProgress = o.mono();
+  }
+
+  /** Begins to read. Must be called once, in the turn in which the connection was made. */
+  start(owner: ConnectionOwner): void {
+    this.#owner = owner;
+    const stream = this.#stream;
+    stream.on('data', (chunk: Buffer) => this.#onData(chunk));
+    stream.on('drain', () => this.#onDrain());
+    stream.on('end', () => this.#onEnd());
+    stream.on('error', () => {
+      if (this.#reason === 'peer') this.#reason = 'error';
+    });
+    stream.on('close', () => this.#onClose());
+    this.#armIdle(this.#idleMs);
+  }
+
+  /** Replies are waiting for a peer that does not read: the owner should stop working until `drained`. */
+  get isCongested(): boolean {
+    return this.#isCongested || this.#out.length > OUTPUT_HIGH_BYTES;
+  }
+
+  /** Whether anything can still be said. */
+  get isOpen(): boolean {
+    return !this.#isEnding && !this.#isClosed;
+  }
+
+  /** Says text (latin1) to the peer: at the end of the turn, or now when no turn is open. */
+  write(text: string): void {
+    if (!this.isOpen) return;
+    this.#out += text;
+    if (this.#turns === 0) this.#flush();
+  }
+
+  /** Runs `work`; all that is written in it leaves in one write. */
+  turn(work: () => void): void {
+    this.#turns++;
+    try {
+      work();
+    } finally {
+      if (--this.#turns === 0) this.#flush();
+    }
+  }
+
+  /** Stops reading. Holds are counted: each needs its `resume`. */
+  pause(): void {
+    if (this.#holds++ === 0) this.#stream.pause();
+  }
+
+  resume(): void {
+    if (this.#holds === 0 || --this.#holds > 0) return;
+    if (!this.#isClosed) this.#stream.resume();
+  }
+
+  /** The peer did something that counts: the idle time begins anew. */
+  progress(): void {
+    this.#lastProgress = this.#mono();
+  }
+
+  /** Changes the idle time, in milliseconds; 0 = never. */
+  setIdle(idleMs: number): void {
+    if (idleMs === this.#idleMs) return;
+    this.#idleMs = idleMs;
+    this.progress();
+    if (this.#timer !== 0) this.#wheel.cancel(this.#timer);
+    this.#armIdle(idleMs);
+  }
+
+  /** Says what is waiting, then closes. */
+  end(): void {
+    if (!this.isOpen) return;
+    if (this.#reason === 'peer') this.#reason = 'local';
+    if (this.#turns > 0) {
+      this.#endAfterFlush = true;
+      return;
+    }
+    this.#flush();
+    this.#finish();
+  }
+
+  /** Closes at once; nothing more is said. */
+  destroy(reason: CloseReason): void {
+    if (this.#isClosed) return;
+    this.#isEnding = true;
+    this.#reason = reason;
+    this.#stream.destroy();
+  }
+
+  #onData(chunk: Buffer): void {
+    const owner = this.#owner;
+    if (owner === undefined || this.#isEnding) return;
+    this.#turns++;
+    try {
+      owner.data(chunk);
+    } finally {
+      if (--this.#turns === 0) this.#flush();
+    }
+  }
+
+  #flush(): void {
+    if (this.#out !== '' && !this.#isClosed && !this.#isEnding) {
+      const text = this.#out;
+      this.#out = '';
+      if (!this.#stream.write(text, 'latin1')) this.#congest();
+    }
+    if (this.#endAfterFlush) this.#finish();
+  }
+
+  #congest(): void {
+    if (this.#isCongested) return;
+    this.#isCongested = true;
+    this.pause();
+    const stallMs = this.#idleMs > 0 ? Math.min(this.#idleMs, WRITE_STALL_MS) : WRITE_STALL_MS;
+    this.#stallTimer = this.#wheel.schedule(stallMs, () => this.destroy('stalled'));
+  }
+
+  #onDrain(): void {
+    if (!this.#isCongested) return;
+    this.#isCongested = false;
+    this.#wheel.cancel(this.#stallTimer);
+    this.#stallTimer = 0;
+    this.progress();
+    this.turn(() => this.#owner?.drained());
+    this.resume();
+  }
+
+  #onEnd(): void {
+    if (this.#isEnding) return;
+    this.turn(() => this.#owner?.ended());
+  }
+
+  #finish(): void {
+    if (this.#isEnding || this.#isClosed) return;
+    this.#isEnding = true;
+    this.#endAfterFlush = false;
+    // What the peer still sends is read and dropped, so that its last reply is not lost to a reset.
+    this.#holds = 0;
+    this.#stream.resume();
+    this.#stream.end();
+    this.#wheel.cancel(this.#stallTimer);
+    this.#stallTimer = this.#wheel.schedule(LINGER_MS, () => this.#stream.destroy());
+  }
+
+  #onClose(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (this.#timer !== 0) this.#wheel.cancel(this.#timer);
+    if (this.#stallTimer !== 0) this.#wheel.cancel(this.#stallTimer);
+    this.#timer = 0;
+    this.#out = '';
+    this.#owner?.closed(this.#reason);
+    this.#owner = undefined;
+  }
+
+  /** One timer a connection, re-armed for what is left when it finds that there was progress since. */
+  #armIdle(delayMs: number): void {
+    this.#timer = 0;
+    if (delayMs <= 0 || this.#isClosed) return;
+    this.#timer = this.#wheel.schedule(delayMs, () => {
+      const left = this.#lastProgress + this.#idleMs - this.#mono();
+      if (left > 0) {
+        this.#armIdle(left);
+        return;
+      }
+      this.#timer = 0;
+      if (this.isOpen) this.turn(() => this.#owner?.idle());
+    });
+  }
+}
