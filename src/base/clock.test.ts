@@ -1,0 +1,27 @@
+// Proves that the manual clock moves as told and that the wall clock can be set without moving what waits.
+
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { ManualClock, systemClock } from '#base';
+
+test('advancing the manual clock moves both hands', () => {
+  const clock = new ManualClock(1_000);
+  clock.advance(250.5);
+  assert.equal(clock.now(), 1_250);
+  assert.equal(clock.mono(), 250.5);
+});
+
+test('A65 setting the wall clock a day back does not move the monotonic hand', () => {
+  const clock = new ManualClock(100_000_000);
+  clock.advance(10);
+  clock.set(100_000_000 - 86_400_000);
+  assert.equal(clock.now(), 13_600_000);
+  assert.equal(clock.mono(), 10);
+});
+
+test('the system clock gives whole milliseconds of today and a monotonic hand that never decreases', () => {
+  assert.ok(Number.isInteger(systemClock.now()));
+  assert.ok(systemClock.now() > 1_700_000_000_000);
+  const first = systemClock.mono();
+  assert.ok(systemClock.mono() >= first);
+});
