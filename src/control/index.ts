@@ -1,0 +1,10 @@
+/*
+ * control: the console of a running server, and the operations behind it.
+ *
+ * Operations are data (words, usage, what runs) that see the server through one port; the console carries them over a
+ * framed protocol. Mail flows without this room: it can die and be restarted by itself.
+ * Not here: opening the sockets and wiring the port to the loops (main).
+ */
+export { ConsoleClient, type ConsoleAnswer, type ServerHello } from './console/client.ts';
+export { ConsoleServer, type ConsoleServerOptions } from './console/server.ts';
+export { operations, runCommand, type Answer, type DomainLine, type Operation, type ServerPort } from './operations/index.ts';

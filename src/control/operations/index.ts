@@ -1,0 +1,66 @@
+/*
+ * All console commands, and the one place that finds the right one for a line.
+ *
+ * The one rule: the longest sequence of fixed words wins; an unknown line names the nearest command (bounded edit distance).
+ */
+import { nearestName } from '#base';
+import { configReload } from './config-reload.ts';
+import { answer, refusal, type Answer, type Operation, type ServerPort } from './operation.ts';
+import { paniclog, pid, reopenLogs, shutdown } from './process.ts';
+import { active, delayed, domainAll, domains } from './queues.ts';
+import { summary, summaryReset } from './summary.ts';
+import { version } from './version.ts';
+
+export type { Answer, DomainLine, Operation, ServerPort } from './operation.ts';
+
+const help: Operation = {
+  words: ['help'],
+  usage: 'help [command]',
+  about: 'the commands, or the usage of one',
+  run(_server, args) {
+    const wanted = args.join(' ').toLowerCase();
+    const found = operations.filter((operation) => operation.words.join(' ').startsWith(wanted));
+    if (found.length === 0) return refusal(unknown(wanted));
+    return answer(found.map((operation) => `${operation.usage.padEnd(22)} ${operation.about}`).join('\n'));
+  },
+};
+
+export const operations: readonly Operation[] = [
+  active,
+  configReload,
+  delayed,
+  domainAll,
+  domains,
+  help,
+  paniclog,
+  pid,
+  reopenLogs,
+  shutdown,
+  summary,
+  summaryReset,
+  version,
+];
+
+function unknown(line: string): string {
+  const nearest = nearestName(
+    line.toLowerCase(),
+    operations.map((operation) => operation.words.join(' ')),
+  );
+  return `"${line}" is no command here${nearest ? `: did you mean "${nearest}"?` : ': "help" lists them'}`;
+}
+
+/** Runs one line. Whatever goes wrong becomes an answer. */
+export async function runCommand(line: string, server: ServerPort): Promise<Answer> {
+  const words = line.trim().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return answer('');
+  const lower = words.map((word) => word.toLowerCase());
+  const found = operations
+    .filter((operation) => operation.words.every((word, i) => lower[i] === word))
+    .sort((a, b) => b.words.length - a.words.length)[0];
+  if (!found) return refusal(unknown(line.trim()));
+  try {
+    return await found.run(server, words.slice(found.words.length));
+  } catch (error) {
+    return refusal(`${found.usage} failed: ${(error as Error).message}`);
+  }
+}

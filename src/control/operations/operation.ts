@@ -1,0 +1,58 @@
+/*
+ * What a console command is: its words, what it is for, and what runs. One file per command in this folder.
+ *
+ * The one rule: an operation sees the server only through ServerPort, and answers with text in the manual's form.
+ * Deliberately no knowledge of frames or sockets: the same operations will be mounted on HTTP.
+ */
+
+export interface Answer {
+  readonly ok: boolean;
+  readonly text: string;
+}
+
+export interface DomainLine {
+  readonly binding: string;
+  readonly domain: string;
+  readonly connections: number;
+  readonly active: number;
+  readonly delayed: number;
+  readonly sent: number;
+}
+
+/** What operations may ask of the running server. Main provides it. */
+export interface ServerPort {
+  readonly identity: { readonly product: string; readonly version: string; readonly revision: string };
+  readonly pid: number;
+  /** Names of counters are those of observe. */
+  total(counter: string): number;
+  uptimeSeconds(): number;
+  resetStatistics(): void;
+  statisticsResetAt(): number;
+  /** Rereads the configuration; problems are the lines a person reads. */
+  reload(): Promise<{ readonly ok: boolean; readonly problems: readonly string[] }>;
+  /** Begins an orderly stop; returns at once. */
+  shutdown(): void;
+  reopenLogs(): void;
+  /** The last panic lines, oldest first. */
+  panicLines(): readonly string[];
+  /** One line per queue, gathered from all loops; loops that did not answer in time are named. */
+  queues(): Promise<{ readonly lines: readonly DomainLine[]; readonly silent: readonly string[] }>;
+  /** Plain sentences about the running Node.js, e.g. that it lacks security fixes. */
+  warnings(): readonly string[];
+}
+
+export interface Operation {
+  /** The fixed words of the command, lower case. */
+  readonly words: readonly string[];
+  readonly usage: string;
+  readonly about: string;
+  run(server: ServerPort, args: readonly string[]): Answer | Promise<Answer>;
+}
+
+export function answer(text: string): Answer {
+  return { ok: true, text: text.endsWith('\n') ? text : `${text}\n` };
+}
+
+export function refusal(text: string): Answer {
+  return { ok: false, text: text.endsWith('\n') ? text : `${text}\n` };
+}

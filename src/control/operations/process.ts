@@ -1,0 +1,40 @@
+/*
+ * `pid`, `shutdown`, `reopen logs`, `paniclog`: the small commands about the process itself.
+ *
+ * Shutdown refuses new connections, finishes what is under way and closes the spool cleanly (CON-12).
+ */
+import { answer, type Operation } from './operation.ts';
+
+export const pid: Operation = {
+  words: ['pid'],
+  usage: 'pid',
+  about: 'process id of the server',
+  run: (server) => answer(String(server.pid)),
+};
+
+export const shutdown: Operation = {
+  words: ['shutdown'],
+  usage: 'shutdown',
+  about: 'stop taking connections, finish what is under way, end',
+  run(server) {
+    server.shutdown();
+    return answer('Shutting down.');
+  },
+};
+
+export const reopenLogs: Operation = {
+  words: ['reopen', 'logs'],
+  usage: 'reopen logs',
+  about: 'close and open all logs, after they were moved away',
+  run(server) {
+    server.reopenLogs();
+    return answer('Logs reopened.');
+  },
+};
+
+export const paniclog: Operation = {
+  words: ['paniclog'],
+  usage: 'paniclog',
+  about: 'the last diagnostics of each level',
+  run: (server) => answer(server.panicLines().join('\n')),
+};
