@@ -27,7 +27,7 @@ export interface ServerPort {
   total(counter: string): number;
   uptimeSeconds(): number;
   resetStatistics(): void;
-  statisticsResetAt(): number;
+  secondsSinceReset(): number;
   /** Rereads the configuration; problems are the lines a person reads. */
   reload(): Promise<{ readonly ok: boolean; readonly problems: readonly string[] }>;
   /** Begins an orderly stop; returns at once. */

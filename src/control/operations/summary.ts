@@ -10,7 +10,7 @@ export const summary: Operation = {
   usage: 'summary',
   about: 'the figures of the whole server',
   run(server) {
-    const seconds = Math.max(1, Math.min(server.uptimeSeconds(), server.statisticsResetAt()));
+    const seconds = Math.max(1, Math.min(server.uptimeSeconds(), server.secondsSinceReset()));
     const n = (name: string) => server.total(name);
     const rate = (count: number) => `${(count / seconds).toFixed(2)} messages/second`;
     const rows: [string, string | number][] = [
