@@ -27,3 +27,7 @@ export type {
 } from './tree.ts';
 export { syntaxProblems } from './errors.ts';
 export type { ProblemCode } from './errors.ts';
+export { addScope, removeScope, setOption, unsetOption } from './edit.ts';
+export type { Change, EditRefusal, EditResult, OptionPath, ScopeKey } from './edit.ts';
+export { formatArray, formatDictionary, formatValue, formatWord } from './format-value.ts';
+export type { Layout, NewValue } from './format-value.ts';

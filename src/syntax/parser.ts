@@ -14,13 +14,22 @@ import { MAX_SCOPE_DEPTH } from './errors.ts';
 import { ProblemList } from './problem-list.ts';
 import { Scanner, type Mark } from './scanner.ts';
 import { decodeText, toSource } from './text.ts';
-import { foldName, type Body, type ConfFile, type Place, type ScopeStatement, type Statement, type Value, type Word } from './tree.ts';
+import {
+  foldName,
+  isName,
+  type Body,
+  type ConfFile,
+  type Place,
+  type ScopeStatement,
+  type Statement,
+  type Value,
+  type Word,
+} from './tree.ts';
 import { ValueParser } from './values.ts';
 
 /** Options that may stand without a value; in 2.x this one opened the relay for the domains that have a binding. */
 const BARE_STATEMENTS: ReadonlySet<string> = new Set(['relay_for_sending_domains']);
 
-const NAME = /^[A-Za-z_][\w.:-]*$/;
 const EMPHASIS_HINT = 'asterisks around a word look like emphasis that came along from a document: remove them';
 
 type Open<T> = { -readonly [K in keyof T]: T[K] };
@@ -90,7 +99,7 @@ class Parser {
   }
 
   private checkName(name: Name): void {
-    if (NAME.test(name.text)) return;
+    if (isName(name.text)) return;
     if (!this.scanner.ascii) this.values.checkTypography(this.scanner.source.slice(name.at.offset, name.at.end), name.at);
     const hint = name.text.includes('**') ? EMPHASIS_HINT : undefined;
     this.problems.add('bad-name', name.at, `"${name.text}" is not a name`, hint);
@@ -356,6 +365,7 @@ class Parser {
   private closeRest(): void {
     const scanner = this.scanner;
     const comment = scanner.openComment;
+    for (const at of scanner.oddSpaces) this.problems.add('odd-space', at, 'a no-break space stands between words');
     if (comment !== undefined) this.problems.add('unterminated-comment', comment, "the comment that begins here is never closed with '*/'");
     for (; this.frames.length > 1; this.leave()) {
       const { scope, at, bodyOffset } = this.frame;

@@ -8,6 +8,7 @@
  * /a(b|c)$/ stand unquoted where an instance name may come and nowhere else (FB-12).
  * A line ends at LF; a CR before it is white space. Comments: `#` to the end of the line and C style, not nested (CFG-02).
  */
+import { MAX_PROBLEMS } from './errors.ts';
 import { isAscii } from './text.ts';
 import type { Place } from './tree.ts';
 
@@ -20,14 +21,21 @@ const COMMA = 44;
 const SLASH = 47;
 const BACKSLASH = 92;
 const OPEN_BRACE = 123;
+/** A no-break space (U+00A0) is these two bytes. */
+const ODD_SPACE_FIRST = 0xc2;
+const ODD_SPACE_SECOND = 0xa0;
 
 const SPACE_CLASS = 1;
 const STOP_CLASS = 2;
-/** What each byte is: white space, a byte that ends a word, or (0) part of a word. */
+const DOUBTFUL_CLASS = 3;
+/** What each byte is: white space, a byte that ends a word, one that may (it depends on the next), or (0) part of a word. */
 const CLASS = new Uint8Array(256);
 for (let code = 0; code < 32; code++) CLASS[code] = STOP_CLASS;
 CLASS[127] = STOP_CLASS;
 for (const char of '#"\'={}[]()') CLASS[char.charCodeAt(0)] = STOP_CLASS;
+CLASS[COMMA] = DOUBTFUL_CLASS;
+CLASS[SLASH] = DOUBTFUL_CLASS;
+CLASS[ODD_SPACE_FIRST] = DOUBTFUL_CLASS;
 for (const code of [9, LF, 11, 12, 13, 32]) CLASS[code] = SPACE_CLASS;
 
 /** A quoted text: the range with its marks. `isClosed` is false if the closing mark is missing (then it ends with its first line). */
@@ -57,6 +65,8 @@ export class Scanner {
   steps = 0;
   /** The opening mark of the comment that never ends, if there is one. */
   openComment: Place | undefined;
+  /** No-break spaces between tokens: read as white space, and reported; the first MAX_PROBLEMS of them. */
+  readonly oddSpaces: Place[] = [];
   readonly ascii: boolean;
   /** The next line feed at or after `lineFeedFrom`, so that no stretch without one is searched twice. */
   private lineFeedFrom = 0;
@@ -112,6 +122,7 @@ export class Scanner {
       } else if (CLASS[code] === SPACE_CLASS) pos++;
       else if (code === HASH) pos = this.endOfLine(pos);
       else if (code === SLASH && source.charCodeAt(pos + 1) === STAR) pos = this.endOfComment(pos);
+      else if (code === ODD_SPACE_FIRST && source.charCodeAt(pos + 1) === ODD_SPACE_SECOND) pos = this.endOfOddSpace(pos);
       else break;
     }
     this.steps += pos - from + 1;
@@ -137,6 +148,13 @@ export class Scanner {
     return end;
   }
 
+  private endOfOddSpace(from: number): number {
+    const last = this.oddSpaces.at(-1);
+    const isNew = last === undefined || last.offset < from;
+    if (isNew && this.oddSpaces.length < MAX_PROBLEMS) this.oddSpaces.push(this.placeHere(from, from + 2));
+    return from + 2;
+  }
+
   private countLines(from: number, end: number): void {
     for (let at = this.endOfLine(from); at < end; at = this.endOfLine(at + 1)) {
       this.line++;
@@ -151,9 +169,11 @@ export class Scanner {
     let pos = from;
     for (; pos < this.length; pos++) {
       const code = source.charCodeAt(pos);
-      if (CLASS[code] !== 0) break;
-      if (code === SLASH && source.charCodeAt(pos + 1) === STAR) break;
-      if (isInList && code === COMMA) break;
+      if (CLASS[code] === 0) continue;
+      if (CLASS[code] !== DOUBTFUL_CLASS) break;
+      if (code === COMMA) {
+        if (isInList) break;
+      } else if (source.charCodeAt(pos + 1) === (code === SLASH ? STAR : ODD_SPACE_SECOND)) break;
     }
     this.steps += pos - from + 1;
     this.pos = pos;

@@ -113,3 +113,10 @@ export interface ConfFile {
 export function foldName(name: string): string {
   return name.toLowerCase();
 }
+
+const NAME = /^[A-Za-z_][\w.:-]*$/;
+
+/** True for what can be the name of an option or scope. */
+export function isName(text: string): boolean {
+  return NAME.test(text);
+}

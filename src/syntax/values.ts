@@ -16,7 +16,6 @@ import type { ArrayValue, DictionaryEntry, DictionaryValue, NoValue, Place, Valu
 // eslint-disable-next-line no-control-regex
 const CONTROL = /[\x00-\x08\x0e-\x1f\x7f]/;
 const CURLY_QUOTE = /\xe2\x80[\x98-\x9f]/;
-const ODD_SPACE = /\xc2\xa0/;
 
 type Open<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -59,16 +58,11 @@ export class ValueParser {
     return { kind: 'word', text: decodeText(raw), quoted: false, at };
   }
 
-  /** Reports typographic quotes and no-break spaces, which word processors put where plain ones belong. */
+  /** Reports typographic quotes, which word processors put where plain ones belong. */
   checkTypography(raw: string, at: Place): void {
     const curly = raw.search(CURLY_QUOTE);
-    if (curly >= 0) this.problems.add('curly-quote', this.part(at, curly, 3), 'typographic quotation mark');
-    const space = raw.search(ODD_SPACE);
-    if (space >= 0) this.problems.add('odd-space', this.part(at, space, 2), 'no-break space');
-  }
-
-  private part(at: Place, from: number, length: number): Place {
-    return this.scanner.placeHere(at.offset + from, at.offset + from + length);
+    if (curly >= 0)
+      this.problems.add('curly-quote', this.scanner.placeHere(at.offset + curly, at.offset + curly + 3), 'typographic quotation mark');
   }
 
   /**
