@@ -1,0 +1,56 @@
+/**
+ * The envelope of one reception: who sent, who receives, by which way it came. Plain data, stored as JSON in the spool.
+ *
+ * The one rule: one reception is one batch; each recipient is one message of its own with its own id (SMTP-03). Every
+ * field that a peer chose was checked by the room smtp before it came here.
+ * It does not hold the state of delivery: the queue and the spool's notes do.
+ */
+
+/** RFC 6152 and RFC 3030 body types as announced by the client. */
+export type EnvelopeBody = '7BIT' | '8BITMIME' | 'BINARYMIME';
+
+export interface Envelope {
+  batchId: string;
+  connectionId: string;
+  /** The sender's mailbox as given; '' is the null sender. */
+  sender: string;
+  recipients: EnvelopeRecipient[];
+  /** Milliseconds since the epoch. */
+  receivedAt: number;
+  /** Octets of the stored message, trace headers included. */
+  size: number;
+  /** '' for a Unix socket and for messages of our own. */
+  remoteIp: string;
+  remotePort: number;
+  protocol: 'esmtp' | 'ecstream' | 'xfer' | 'internal';
+  helo: string;
+  /** RFC 3461 RET. */
+  ret?: 'FULL' | 'HDRS';
+  /** RFC 3461 ENVID, xtext as given. */
+  envid?: string;
+  body?: EnvelopeBody;
+  /** The message needs SMTPUTF8 at every hop (RFC 6531). */
+  smtpUtf8?: boolean;
+  contextConnection: Record<string, string>;
+  contextMessage: Record<string, string>;
+  pathway?: string;
+}
+
+export interface EnvelopeRecipient {
+  /** Message id, SMTP-17. */
+  id: string;
+  /** The mailbox as given: what goes into RCPT TO. */
+  address: string;
+  /** The local part unquoted. */
+  local: string;
+  /** Where it is routed to: lower-case A-labels, or an address literal in brackets. */
+  domain: string;
+  binding: string;
+  bindingGroup: string;
+  /** RFC 3461 NOTIFY words, upper case. */
+  notify?: string[];
+  /** RFC 3461 ORCPT, `type;value` as given. */
+  orcpt?: string;
+  /** 1 is taken before 0. */
+  priority?: 0 | 1;
+}
