@@ -91,6 +91,7 @@ class Parser {
     if (end === offset) return this.strayToken();
     const at = scanner.placeHere(offset, end);
     const name: Name = { text: decodeText(scanner.source.slice(offset, end)), at, isFirstOnLine };
+    if (name.text === ';') return this.problems.add('semicolon', at, "unexpected ';'");
     this.checkName(name);
     scanner.skipTrivia();
     const folded = foldName(name.text);
@@ -283,19 +284,8 @@ class Parser {
       const char = scanner.source[scanner.pos];
       if (char === '}' && depth-- === 0) return;
       if (char === '{') depth++;
-      this.skipToken();
+      scanner.skipToken();
     }
-  }
-
-  /** Moves over one token, whatever it is. */
-  private skipToken(): void {
-    const scanner = this.scanner;
-    if (scanner.isAtQuote()) {
-      scanner.skipQuoted();
-      return;
-    }
-    const from = scanner.pos;
-    if (scanner.skipWord(false) === from) scanner.pos++;
   }
 
   /** At `}`. */
@@ -356,7 +346,7 @@ class Parser {
     }
     scanner.skipTrivia();
     while (!scanner.isAtEnd() && scanner.line === line && !'{}'.includes(scanner.source[scanner.pos] ?? '')) {
-      this.skipToken();
+      scanner.skipToken();
       scanner.skipTrivia();
     }
   }

@@ -2,7 +2,7 @@
  * Collects problems while a file is parsed.
  *
  * The rule to know: bounded by MAX_PROBLEMS; the last entry then says how many more there were. Of several problems at one offset only
- * the first is kept: the others follow from it.
+ * the first is kept, and an unexpected token on a line that has a problem already is left out: both follow from the first.
  * What it does not do: it formats nothing (see problem-text.ts).
  */
 import { MAX_NEAR_LENGTH, MAX_PROBLEMS, type ProblemCode } from './errors.ts';
@@ -14,6 +14,7 @@ export class ProblemList {
   private readonly list: Problem[] = [];
   private left = 0;
   private lastOffset = -1;
+  private lastLine = -1;
   private lastPlace: Place | undefined;
 
   constructor(source: string) {
@@ -21,8 +22,9 @@ export class ProblemList {
   }
 
   add(code: ProblemCode, at: Place, message: string, hint?: string): void {
-    if (at.offset === this.lastOffset) return;
+    if (at.offset === this.lastOffset || (code === 'unexpected-token' && at.line === this.lastLine)) return;
     this.lastOffset = at.offset;
+    this.lastLine = at.line;
     if (this.list.length >= MAX_PROBLEMS - 1) {
       this.left++;
       this.lastPlace ??= at;

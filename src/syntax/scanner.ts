@@ -249,6 +249,13 @@ export class Scanner {
     return pos < limit ? pos : -1;
   }
 
+  /** Moves over one token, whatever it is; at least over one byte. */
+  skipToken(): void {
+    const from = this.pos;
+    if (this.isAtQuote()) this.skipQuoted();
+    else if (this.skipWord(false) === from) this.pos++;
+  }
+
   /** The end of the line of `offset` without the white space before it. */
   trimmedEndOfLine(offset: number): number {
     let end = this.endOfLine(offset);

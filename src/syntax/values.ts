@@ -157,13 +157,31 @@ export class ValueParser {
         this.unclosed('unclosed-dictionary', at, ']');
         break;
       } else {
+        const mark = scanner.mark();
         const key = scanner.isAtQuote() ? this.quoted() : this.bareWord(true);
         if (key === undefined) this.strayInList('dictionary');
-        else entries.push(this.entry(key, depth));
+        else if (!key.quoted && this.isScopeHead()) {
+          scanner.reset(mark);
+          this.unclosed('unclosed-dictionary', at, ']');
+          break;
+        } else entries.push(this.entry(key, depth));
       }
     }
     at.end = scanner.pos;
     return { kind: 'dictionary', entries, at };
+  }
+
+  /** True if what follows a bare word makes it the head of a scope: `{`, or an instance and `{`. */
+  private isScopeHead(): boolean {
+    const scanner = this.scanner;
+    const mark = scanner.mark();
+    scanner.skipTrivia();
+    if (scanner.isAtQuote()) scanner.skipQuoted();
+    else scanner.skipWord(true);
+    scanner.skipTrivia();
+    const isHead = scanner.source[scanner.pos] === '{';
+    scanner.reset(mark);
+    return isHead;
   }
 
   private entry(key: Word, depth: number): DictionaryEntry {
@@ -175,18 +193,30 @@ export class ValueParser {
     } else {
       scanner.pos++;
       scanner.skipTrivia();
-      const isTooDeep = scanner.source[scanner.pos] === '[' && depth + 1 >= MAX_VALUE_DEPTH;
-      value = isTooDeep ? undefined : this.value(true, depth + 1);
-      if (isTooDeep)
-        this.problems.add(
-          'too-deep',
-          scanner.placeHere(scanner.pos, scanner.pos + 1),
-          `dictionaries nest more than ${MAX_VALUE_DEPTH} deep`,
-        );
-      else if (value === undefined) this.problems.add('missing-value', key.at, `no value after '${key.text} ='`);
+      if (scanner.source[scanner.pos] === '[' && depth + 1 >= MAX_VALUE_DEPTH) this.skipTooDeep();
+      else value = this.value(true, depth + 1) ?? this.missingValue(key);
     }
     value ??= this.noValue(key.at);
     return { key: key.text, value, at: { ...key.at, end: Math.max(key.at.end, value.at.end) } };
+  }
+
+  private missingValue(key: Word): undefined {
+    this.problems.add('missing-value', key.at, `no value after '${key.text} ='`, `write '${key.text} = value'`);
+  }
+
+  /** At the `[` of a dictionary that nests too deep: moves behind its `]`, or to the next brace. */
+  private skipTooDeep(): void {
+    const scanner = this.scanner;
+    const at = scanner.placeHere(scanner.pos, scanner.pos + 1);
+    this.problems.add('too-deep', at, `dictionaries nest more than ${MAX_VALUE_DEPTH} deep`, 'close the inner dictionaries');
+    let depth = 0;
+    for (; !scanner.isAtEnd(); scanner.skipTrivia()) {
+      const char = scanner.source[scanner.pos] ?? '';
+      if (char === '{' || char === '}') return;
+      if (char === '[') depth++;
+      scanner.skipToken();
+      if (char === ']' && --depth === 0) return;
+    }
   }
 
   noValue(after: Place): NoValue {
