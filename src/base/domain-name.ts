@@ -11,9 +11,8 @@ const longestName = 253;
 const longestInput = 1024;
 const strictLabel = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const looseLabel = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
-// eslint-disable-next-line no-control-regex
-const plainAscii = /^[\x00-\x7f]*$/;
-const asciiOutsideNames = /[\x00-\x2c/:-@[-^`{-\x7f]/;
+const plainAscii = /^\p{ASCII}*$/u;
+const asciiOutsideNames = /[\p{Cc} -,/:-@[-^`{-~]/u;
 
 export interface DomainRules {
   /** Labels may hold underscores (DNS owner names; hosts of careless sites). */
