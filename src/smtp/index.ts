@@ -9,6 +9,8 @@
 export { BdatReader } from './bdat-reader.ts';
 export { BodyPolicy, DEFAULT_BODY_RULES, lineRules } from './body-policy.ts';
 export type { BodyFacts } from './body-policy.ts';
+export { NO_CAPABILITIES, parseEhlo } from './capabilities.ts';
+export type { Capabilities } from './capabilities.ts';
 export { BDAT_CHUNK_MAX } from './command.ts';
 export type {
   ArgumentCommand,
@@ -22,6 +24,8 @@ export type {
   RcptCommand,
 } from './command.ts';
 export { DataReader } from './data-reader.ts';
+export { formatHello, formatMail, formatRcpt, needsSmtpUtf8 } from './format-command.ts';
+export type { MailWishes, RcptWishes } from './format-command.ts';
 export type { BodyRules, HeaderFacts, MissingHeaders } from './header-watch.ts';
 export { COMMAND_LINE_MAX, DISCARD_MAX, LineReader } from './line-reader.ts';
 export { parseCommand, STRICT_RULES } from './parse-command.ts';
@@ -33,4 +37,15 @@ export { ehloReply, greeting, heloReply, replies } from './replies.ts';
 export type { ReplyName } from './replies.ts';
 export { formatReply, replyFromText, replyText } from './reply.ts';
 export type { Reply } from './reply.ts';
+export {
+  REPLY_LINE_KEPT,
+  REPLY_LINES_KEPT,
+  REPLY_LINES_MAX,
+  REPLY_OCTETS_MAX,
+  REPLY_TEXT_MAX,
+  ReplyReader,
+  serverReplyText,
+} from './reply-reader.ts';
+export type { ReplyClass, ReplyFault, ServerReply } from './reply-reader.ts';
+export { formatBdat, plainBody, stuffBody, WireBody } from './wire-body.ts';
 export { decodeXtext, encodeXtext } from './xtext.ts';
