@@ -24,3 +24,5 @@ export type {
 export { HOOK_DEADLINE_MS, PhaseRunner, WAITING_HOOKS_MAX } from './phase-runner.ts';
 export type { PhaseAnswer, PhaseRunnerOptions } from './phase-runner.ts';
 export type { BodySink, MailboxStore, StoreRecipient } from './mailbox-store.ts';
+export type { AnswerMerge, ModuleCommand, ModuleManifest, ModuleThread } from './manifest.ts';
+export type { LoggerModule, LoggerScope, OpenLogger } from './logger.ts';

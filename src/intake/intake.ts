@@ -57,9 +57,9 @@ export class Intake implements SubmitPort {
   submit(head: SubmitHead, message: Buffer, done: FinishAnswer): void {
     const connection = {
       id: this.nextId(),
-      remoteIp: '127.0.0.1',
+      remoteIp: '',
       remotePort: 0,
-      localIp: '127.0.0.1',
+      localIp: '',
       localPort: 0,
       protocol: 'internal',
       helo: '',

@@ -56,6 +56,17 @@ export class MessageDraft {
     return this.#size;
   }
 
+  /** Bytes that are lost when the draft is given up now: none once the message is complete. */
+  get abandonedSize(): number {
+    return this.#state === 'receiving' ? this.#size : 0;
+  }
+
+  /** The message as modules see it. */
+  view(): MessageView {
+    this.#body ??= this.#resident.whole();
+    return { batchId: this.batchId, size: this.#size, body: this.#body };
+  }
+
   /** Takes bytes as they are to be stored. False asks the caller to wait for `onDrain`. */
   append(chunk: Buffer): boolean {
     if (this.#state !== 'receiving') return true;
@@ -77,7 +88,7 @@ export class MessageDraft {
     }
     this.#state = 'deciding';
     this.#done = done;
-    this.#body = this.#resident.whole();
+    this.#body ??= this.#resident.whole();
     this.#resident.release();
     if (this.#o.phases.has('data_spool')) this.#runBatchHooks();
     else this.#decideFrom(0);
@@ -208,9 +219,8 @@ export class MessageDraft {
 
   #view(phase: HookView['phase'], recipient: IncomingRecipient | undefined): HookView {
     const head = this.#head;
-    const message: MessageView = { batchId: this.batchId, size: this.#size, body: this.#body };
     const transaction = { sender: head.sender, senderDomain: head.senderDomain, recipientCount: this.recipients.length };
-    return { phase, context: head.context, connection: head.connection, transaction, recipient, message };
+    return { phase, context: head.context, connection: head.connection, transaction, recipient, message: this.view() };
   }
 
   #envelope(recipients: readonly IncomingRecipient[]): Envelope {

@@ -232,6 +232,11 @@ export class Connection {
       }
       this.#timer = 0;
       if (this.isOpen) this.turn(() => this.#owner?.idle());
+      // An owner that has a reason to wait (its own disk) has not ended the connection: it gets another idle time.
+      if (this.isOpen) {
+        this.progress();
+        this.#armIdle(this.#idleMs);
+      }
     });
   }
 }

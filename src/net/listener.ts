@@ -80,6 +80,11 @@ export class Listener {
     return this.#server !== undefined;
   }
 
+  /** Whether this is a Unix socket: its connections have no addresses. */
+  get isUnix(): boolean {
+    return this.address.startsWith('/');
+  }
+
   /** Connections of this listener that are open now. */
   get connections(): number {
     return this.#connections;

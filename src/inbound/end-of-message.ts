@@ -1,0 +1,102 @@
+/**
+ * The beginning and the end of a message within its transaction, the same for DATA and BDAT.
+ *
+ * The one rule: 250 is only said after the draft answered that the message is durable; every other way out of here is a
+ * refusal, and the transaction is over either way.
+ * Bound: `RECEIVED_MAX` Received headers, then the message is going round in circles.
+ * Not here: the bytes (body-intake.ts). Truth: SMTP-03, SMTP-04, SMTP-16, SPL-04, CTX-04; attacks A52, A68.
+ */
+import type { EnvelopeHead, MessageDraft } from '#intake';
+import { replies } from '#smtp';
+import type { Session } from './session-types.ts';
+import { missingHeaders, traceHeaders } from './trace.ts';
+
+/** Received headers above which a message is refused as looping (RFC 5321 section 6.3 asks for 100 or more). */
+export const RECEIVED_MAX = 100;
+
+/** Opens the draft and writes the trace headers into it. */
+export function openBody(s: Session): void {
+  const { transaction, rules } = s;
+  const isKept = !transaction.isDiscarded && transaction.recipients.length > 0;
+  const draft = isKept ? s.ports.intake.open(headOf(s)) : undefined;
+  if (draft !== undefined && rules.traceHeaders) draft.append(traceHeaders(s, draft));
+  s.body.open(draft, rules.body, (need) => missingHeaders(s, draft, need));
+}
+
+/** The last octet is here. */
+export function endOfMessage(s: Session): void {
+  s.state = 'sending body response';
+  const { body, context } = s;
+  const received = body.facts?.received ?? 0;
+  const refusal = body.complete() ?? (received > RECEIVED_MAX ? replies.tooManyHops : undefined);
+  if (refusal !== undefined) {
+    body.drop();
+    s.refuse(refusal);
+    s.resetTransaction();
+    return;
+  }
+  if (body.facts?.hasDate === false) context.setMessage('rfc2822_date_missing', 'true');
+  const { draft } = body;
+  if (draft === undefined) {
+    accepted(s, undefined);
+    return;
+  }
+  if (!s.ports.phases.has('data')) {
+    store(s, draft);
+    return;
+  }
+  s.state = 'async body handler';
+  s.runPhase('data', { message: draft.view() }, (isAccepted, verdict) => {
+    if (!isAccepted) {
+      s.resetTransaction();
+    } else if (verdict.kind === 'discard') {
+      body.drop();
+      accepted(s, undefined);
+    } else {
+      store(s, draft);
+    }
+  });
+}
+
+function store(s: Session, draft: MessageDraft): void {
+  s.later((settle) => {
+    draft.finish((error, batchId) => {
+      settle(() => {
+        s.state = 'async body response';
+        if (error === undefined) {
+          accepted(s, batchId);
+          return;
+        }
+        s.refuse(error.reply, { module: error.module, close: error.isDisconnect });
+        s.resetTransaction();
+      });
+    });
+  });
+}
+
+function accepted(s: Session, batchId: string | undefined): void {
+  s.facts.messages++;
+  s.context.setConnection('connection_message_count', String(s.facts.messages));
+  const ok = replies.messageAccepted;
+  s.say(batchId === undefined ? ok : { ...ok, text: `OK ${batchId}` });
+  s.resetTransaction();
+  s.state = 'awaiting mailfrom';
+}
+
+function headOf(s: Session): EnvelopeHead {
+  const { transaction, rules } = s;
+  const { ret, envid, body, smtpUtf8 } = transaction.parameters;
+  return {
+    connection: s.facts,
+    protocol: 'esmtp',
+    context: s.context,
+    sender: transaction.sender,
+    senderDomain: transaction.senderDomain,
+    recipients: transaction.recipients,
+    ret,
+    envid,
+    body,
+    smtpUtf8,
+    pathway: rules.pathway === 'default' ? undefined : rules.pathway,
+  };
+}

@@ -1,0 +1,58 @@
+/**
+ * Which ESMTP extensions a session offers, and the keyword lines of its EHLO reply.
+ *
+ * The one rule: what is not offered is not understood: the same table decides the reply, the parameters that MAIL and RCPT
+ * take, and the verbs that work. PIPELINING, 8BITMIME and SIZE are always there; CHUNKING, SMTPUTF8 and DSN unless removed
+ * by a leading minus ("-CHUNKING", ours); ENHANCEDSTATUSCODES only when listed, and with it the prefix of every reply.
+ * Not here: AUTH, STARTTLS and the X extensions, which come with their own rooms. Truth: SMTP-02, EXT-01.
+ */
+import type { CommandRules } from '#smtp';
+
+export interface ExtensionOptions {
+  readonly extensions: readonly string[];
+  readonly allowTrailingWhitespace: boolean;
+  readonly allowWhitespaceInEnvelope: boolean;
+  readonly pedanticAddresses: boolean;
+  readonly maxMessageSize: number;
+}
+
+export interface Offered {
+  /** The lines of the EHLO reply behind the first. */
+  readonly keywords: readonly string[];
+  readonly enhancedCodes: boolean;
+  readonly chunking: boolean;
+  /** What the command parser is to allow after EHLO, and before it or after HELO. */
+  readonly afterEhlo: CommandRules;
+  readonly afterHelo: CommandRules;
+}
+
+export function offeredBy(o: ExtensionOptions): Offered {
+  const listed = new Set(o.extensions.map((word) => word.trim().toUpperCase()));
+  const isKept = (word: string): boolean => !listed.has(`-${word}`);
+  const chunking = isKept('CHUNKING');
+  const smtpUtf8 = isKept('SMTPUTF8');
+  const dsn = isKept('DSN');
+  // The seed names the keyword once with and once without its final S; both are understood.
+  const enhancedCodes = listed.has('ENHANCEDSTATUSCODES') || listed.has('ENHANCEDSTATUSCODE');
+  const keywords = ['PIPELINING'];
+  if (enhancedCodes) keywords.push('ENHANCEDSTATUSCODES');
+  keywords.push('8BITMIME', o.maxMessageSize > 0 ? `SIZE ${o.maxMessageSize}` : 'SIZE');
+  if (chunking) keywords.push('CHUNKING');
+  if (smtpUtf8) keywords.push('SMTPUTF8');
+  if (dsn) keywords.push('DSN');
+  const { allowTrailingWhitespace, allowWhitespaceInEnvelope, pedanticAddresses } = o;
+  const switches = { allowTrailingWhitespace, allowWhitespaceInEnvelope, pedanticAddresses };
+  return {
+    keywords,
+    enhancedCodes,
+    chunking,
+    afterEhlo: {
+      ...switches,
+      offers: { size: true, eightBitMime: true, chunking, binaryMime: false, smtpUtf8, dsn, auth: false },
+    },
+    afterHelo: {
+      ...switches,
+      offers: { size: false, eightBitMime: false, chunking: false, binaryMime: false, smtpUtf8: false, dsn: false, auth: false },
+    },
+  };
+}

@@ -1,0 +1,16 @@
+/**
+ * Receiving: ESMTP sessions on the listeners of the configuration. Other protocols will stand beside it.
+ *
+ * The one rule: this room speaks with clients and hands what they send to the intake; it knows no queue.
+ * Not here: the grammar of SMTP (#smtp), sockets (#net), ids and durability (#intake).
+ */
+export { RECEIVED_MAX } from './end-of-message.ts';
+export type { Pressure, SessionCell, SessionPorts } from './ports.ts';
+export { RECEPTION_STATES } from './reception-state.ts';
+export type { ReceptionState } from './reception-state.ts';
+export { CONNECTIONS_MAX, EsmtpService } from './service.ts';
+export type { EsmtpServiceOptions, ListenStanza } from './service.ts';
+export { sessionRulesOf } from './session-rules.ts';
+export type { OptionRecord, SessionRules } from './session-rules.ts';
+export { EsmtpSession } from './session.ts';
+export type { SessionOptions } from './session.ts';

@@ -1,0 +1,41 @@
+/**
+ * What a session needs from the rest of the house, as narrow interfaces; main wires the real things.
+ *
+ * The one rule: everything here is shared by all sessions of a loop and outlives each of them.
+ * Not here: what belongs to one session (session.ts). Truth: ARCHITECTURE.md, section on one message.
+ */
+import type { Clock, TimerWheel } from '#base';
+import type { MailboxStore, PhaseRunner } from '#hooks';
+import type { Intake } from '#intake';
+import type { Counters, PanicLog, RecordSink } from '#observe';
+
+/** How much memory is left: all is well, bodies are being let go, or no new mail (SMTP-19). */
+export type Pressure = 'ok' | 'shed' | 'refuse';
+
+export interface SessionPorts {
+  readonly intake: Pick<Intake, 'open' | 'nextId'>;
+  readonly phases: PhaseRunner;
+  /** The same stores, in the same order, as the intake has: they are asked about mailboxes at RCPT TO. */
+  readonly stores: readonly MailboxStore[];
+  readonly records: RecordSink;
+  readonly counters: Pick<Counters, 'add'>;
+  readonly panic: Pick<PanicLog, 'log'>;
+  readonly clock: Clock;
+  readonly wheel: Pick<TimerWheel, 'schedule' | 'cancel'>;
+  /** Number of the snapshot that is in force now (LSN-10). */
+  readonly version: () => number;
+  readonly pressure: () => Pressure;
+  /** Whether mail to this domain is blackholed inline (Q-16): refused at RCPT TO. */
+  readonly isBlackholed: (domain: string) => boolean;
+  /** This machine's name, where no option gives another. */
+  readonly hostname: string;
+  /** Product and version, as greeting and Received header show them. */
+  readonly product: string;
+}
+
+/** Concurrency shared by the loops; #limits implements it. */
+export interface SessionCell {
+  /** Takes a place, unless `limit` places are taken; 0 = no limit. */
+  acquire(limit: number): boolean;
+  release(): void;
+}

@@ -1,0 +1,69 @@
+/**
+ * A session as the verbs see it.
+ *
+ * The one rule: a verb speaks through `say` and `refuse`, waits through `later`, and keeps its facts in the transaction and
+ * the context; it never touches the connection.
+ * Not here: how it works (session.ts).
+ */
+import type { IpAddress } from '#base';
+import type { HookView, Phase, ValidationContext, Verdict } from '#hooks';
+import type { Reply } from '#smtp';
+import type { BodyIntake } from './body-intake.ts';
+import type { SessionPorts } from './ports.ts';
+import type { ReceptionState } from './reception-state.ts';
+import type { SessionRules } from './session-rules.ts';
+import type { Transaction } from './transaction.ts';
+
+/** The facts of the connection; a ConnectionView for modules. */
+export interface ConnectionFacts {
+  readonly id: string;
+  readonly ip: IpAddress;
+  readonly remoteIp: string;
+  readonly remotePort: number;
+  readonly localIp: string;
+  readonly localPort: number;
+  readonly protocol: 'esmtp';
+  /** Name given in EHLO or HELO, '' before. */
+  helo: string;
+  isEsmtp: boolean;
+  messages: number;
+  recipients: number;
+}
+
+export interface RefuseOptions {
+  /** The module that decided. */
+  readonly module?: string;
+  /** Close after the reply. */
+  readonly close?: boolean;
+  /** The state to write into the record, where it is not the session's. */
+  readonly state?: ReceptionState;
+}
+
+/** Ends the waiting: runs `act`, then goes on with what the client sent meanwhile. */
+export type Settle = (act: () => void) => void;
+
+export interface Session {
+  readonly ports: SessionPorts;
+  readonly rules: SessionRules;
+  readonly facts: ConnectionFacts;
+  readonly context: ValidationContext;
+  readonly transaction: Transaction;
+  readonly body: BodyIntake;
+  state: ReceptionState;
+  /** Bytes that came behind the command being worked on. */
+  readonly unread: number;
+  /** The configuration changed since this session began. */
+  readonly isStale: boolean;
+  readonly hostname: string;
+  say(reply: Reply): void;
+  /** Says a refusal and records it. */
+  refuse(reply: Reply, o?: RefuseOptions): void;
+  /** Says a last word and closes. */
+  sayLast(reply: Reply): void;
+  /** Starts work that may answer in a later turn; commands wait until it settles. */
+  later(work: (settle: Settle) => void): void;
+  /** Runs the modules of a phase. A verdict that refuses was said and recorded already: `go` then gets false. */
+  runPhase(phase: Phase, view: Pick<HookView, 'recipient' | 'message'>, go: (isAccepted: boolean, verdict: Verdict) => void): void;
+  /** Forgets the transaction: RSET, EHLO, the end of a message. */
+  resetTransaction(): void;
+}

@@ -1,0 +1,401 @@
+/**
+ * One ESMTP session: bytes become commands, commands become calls of the verbs, and the verbs speak through here.
+ *
+ * The one rule: one thing at a time. While a verb waits for an answer (modules, the disk), what the client sends stays unread;
+ * when the answer comes, the work goes on in the same turn, and all replies of a turn leave in one write. An exception ends
+ * this session with 421 and a line in the panic log, and nothing else.
+ * Bounds: one unread chunk of input, one command line (#smtp), `WASTED_BYTES_MAX` octets of bodies begun and given up.
+ * Not here: the meaning of a verb (verbs/). AUTH, STARTTLS and the X extensions are answered as not offered until their
+ * rooms exist. Truth: RFC 5321; sections 7 and 8 of the rules; attacks A17 to A31, A58 to A60, A68.
+ */
+import { impossible, type IpAddress } from '#base';
+import { CONTINUE, ValidationContext, type HookView, type Phase, type Verdict } from '#hooks';
+import type { CloseReason, Connection, ConnectionOwner } from '#net';
+import { contextPairs } from '#observe';
+import { formatReply, greeting, LineReader, parseCommand, replies, replyText, type Command, type CommandFault, type Reply } from '#smtp';
+import { BodyIntake } from './body-intake.ts';
+import { greetingDate } from './trace.ts';
+import type { SessionPorts } from './ports.ts';
+import type { ReceptionState } from './reception-state.ts';
+import { peerMayRelay } from './relay.ts';
+import type { SessionRules } from './session-rules.ts';
+import type { ConnectionFacts, RefuseOptions, Session, Settle } from './session-types.ts';
+import { Transaction } from './transaction.ts';
+import { bdat } from './verbs/bdat.ts';
+import { data } from './verbs/data.ts';
+import { hello } from './verbs/hello.ts';
+import { mail } from './verbs/mail.ts';
+import { rcpt } from './verbs/rcpt.ts';
+import { help, noop, quit, rset, vrfy } from './verbs/small.ts';
+
+/** Octets of bodies that a client may begin and give up (BDAT and RSET) on one connection before it is shown out (A22). */
+export const WASTED_BYTES_MAX = 256 * 1024 * 1024;
+
+/** Octets of a body that count as progress: a client must send as many within each idle time (A58). */
+export const BODY_PROGRESS_BYTES = 1024;
+
+export interface SessionOptions {
+  readonly ports: SessionPorts;
+  readonly rules: SessionRules;
+  readonly connection: Connection;
+  /** `text` is '' on a Unix socket, which counts as the loopback address. */
+  readonly remote: { readonly ip: IpAddress; readonly text: string; readonly port: number };
+  readonly local: { readonly ip: string; readonly port: number };
+  /** Told once, when the connection is gone. */
+  readonly ended: (session: EsmtpSession) => void;
+}
+
+export class EsmtpSession implements Session, ConnectionOwner {
+  readonly ports: SessionPorts;
+  readonly rules: SessionRules;
+  readonly facts: ConnectionFacts;
+  readonly context = new ValidationContext();
+  readonly transaction = new Transaction();
+  readonly body = new BodyIntake();
+  readonly hostname: string;
+  state: ReceptionState = 'just connected';
+  readonly #connection: Connection;
+  readonly #reader = new LineReader();
+  readonly #ended: (session: EsmtpSession) => void;
+  readonly #version: number;
+  #waits = 0;
+  #isHeld = false;
+  #isGreeted = false;
+  #isOver = false;
+  #isInputOver = false;
+  #isDraining = false;
+  #uncounted = 0;
+  #wasted = 0;
+
+  constructor(o: SessionOptions) {
+    this.ports = o.ports;
+    this.rules = o.rules;
+    this.#connection = o.connection;
+    this.#ended = o.ended;
+    this.#version = o.ports.version();
+    this.hostname = o.rules.bannerHostname ?? o.ports.hostname;
+    this.facts = {
+      id: o.ports.intake.nextId(),
+      ip: o.remote.ip,
+      remoteIp: o.remote.text,
+      remotePort: o.remote.port,
+      localIp: o.local.ip,
+      localPort: o.local.port,
+      protocol: 'esmtp',
+      helo: '',
+      isEsmtp: false,
+      messages: 0,
+      recipients: 0,
+    };
+    this.body.onRoom = () => this.#work(() => this.#proceed());
+  }
+
+  get unread(): number {
+    return this.#reader.unread;
+  }
+
+  get isStale(): boolean {
+    return this.ports.version() !== this.#version;
+  }
+
+  /** Whether nothing is going on: no transaction, no answer awaited. */
+  get isIdle(): boolean {
+    return this.#waits === 0 && !this.transaction.isOpen;
+  }
+
+  /** Begins: contexts, modules of accept and connect, the greeting. */
+  start(): void {
+    const { rules, context, facts } = this;
+    this.#connection.start(this);
+    this.#work(() => {
+      for (const [key, value] of rules.context) context.setConnection(key, value);
+      context.setConnection('pathway', rules.pathway);
+      if (peerMayRelay(rules, facts.ip)) context.setConnection('can_relay', 'true');
+      this.runPhase('accept', {}, (isAccepted) => {
+        if (!isAccepted) {
+          this.#close();
+          return;
+        }
+        this.runPhase('connect', {}, (isWelcome) => (isWelcome ? this.#greet() : this.#close()));
+      });
+    });
+  }
+
+  /** Refuses the connection before any greeting. */
+  turnAway(reply: Reply): void {
+    this.#connection.start(this);
+    this.#work(() => this.refuse(reply, { close: true, state: 'concurrency limit' }));
+  }
+
+  /** The service stops: an idle session hears so at once, another one after its transaction. */
+  drain(): void {
+    this.#isDraining = true;
+    this.#work(() => this.#proceed());
+  }
+
+  /** The time for going is over. */
+  cut(): void {
+    this.#work(() => this.sayLast(replies.shuttingDown));
+  }
+
+  // --- what verbs may do ---
+
+  say(reply: Reply): void {
+    this.#connection.write(formatReply(reply, this.rules.offered.enhancedCodes));
+  }
+
+  sayLast(reply: Reply): void {
+    this.say(reply);
+    this.#close();
+  }
+
+  refuse(reply: Reply, o: RefuseOptions = {}): void {
+    this.say(reply);
+    const { facts, rules, context } = this;
+    this.ports.counters.add('rejections');
+    this.ports.records.record({
+      kind: 'J',
+      at: this.ports.clock.now(),
+      remoteIp: facts.remoteIp,
+      remotePort: facts.remotePort,
+      localIp: facts.localIp,
+      localPort: facts.localPort,
+      connectionId: facts.id,
+      pathway: rules.pathway,
+      pathwayGroup: rules.pathwayGroup,
+      phase: o.state ?? this.state,
+      code: reply.code,
+      module: o.module ?? '',
+      contextConnection: contextPairs(context.connection),
+      contextMessage: contextPairs(context.message),
+      text: replyText(reply),
+    });
+    if (o.close === true) this.#close();
+  }
+
+  later(work: (settle: Settle) => void): void {
+    const wait = { isSameTurn: true, isSettled: false };
+    this.#waits++;
+    work((act) => {
+      if (wait.isSettled) return;
+      wait.isSettled = true;
+      if (this.#isOver) return;
+      if (wait.isSameTurn) {
+        act();
+        this.#waits--;
+        return;
+      }
+      this.#work(() => {
+        act();
+        this.#waits--;
+        this.#connection.progress();
+        this.#proceed();
+      });
+    });
+    wait.isSameTurn = false;
+  }
+
+  runPhase(phase: Phase, view: Pick<HookView, 'recipient' | 'message'>, go: (isAccepted: boolean, verdict: Verdict) => void): void {
+    if (!this.ports.phases.has(phase)) {
+      go(true, CONTINUE);
+      return;
+    }
+    const { transaction, context, facts } = this;
+    const { sender, senderDomain } = transaction;
+    const transactionView = { sender, senderDomain, recipientCount: transaction.recipients.length };
+    this.later((settle) => {
+      this.ports.phases.run({ phase, context, connection: facts, transaction: transactionView, ...view }, (verdict, module) => {
+        settle(() => go(this.#isAllowed(verdict, module), verdict));
+      });
+    });
+  }
+
+  resetTransaction(): void {
+    const draft = this.body.draft;
+    if (draft !== undefined) this.#wasted += draft.abandonedSize;
+    this.body.drop();
+    this.transaction.reset();
+    this.context.resetMessage();
+    if (this.#wasted > WASTED_BYTES_MAX) this.refuse(replies.resourcesExceeded, { close: true });
+  }
+
+  // --- what the connection tells ---
+
+  data(chunk: Buffer): void {
+    this.#guard(() => {
+      if (!this.#isGreeted) this.context.setConnection('early_talker', 'true');
+      this.#reader.feed(chunk);
+      this.#proceed();
+    });
+  }
+
+  drained(): void {
+    this.#guard(() => this.#proceed());
+  }
+
+  ended(): void {
+    this.#isInputOver = true;
+    this.#guard(() => {
+      // Nobody hears what modules decide now; a message that is already being made durable still gets its reply.
+      this.body.draft?.abort();
+      if (this.#waits === 0) this.#close();
+    });
+  }
+
+  idle(): void {
+    if (this.#waits > 0) return;
+    this.#guard(() => this.refuse(replies.idleTimeout, { close: true }));
+  }
+
+  closed(_reason: CloseReason): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.body.onRoom = undefined;
+    this.body.drop();
+    this.#ended(this);
+  }
+
+  // --- inside ---
+
+  #greet(): void {
+    this.state = 'sending banner';
+    this.#isGreeted = true;
+    const { staticBanner } = this.rules;
+    if (staticBanner === undefined) {
+      const { product, clock } = this.ports;
+      this.say(greeting({ host: this.hostname, product, date: greetingDate(clock.now()) }));
+    } else {
+      this.#connection.write(`${staticBanner.replace(LINE_BREAKS, ' ')}\r\n`);
+    }
+    this.state = 'awaiting ehlo/helo';
+  }
+
+  /** Works on what was read, until something must be waited for. */
+  #proceed(): void {
+    const connection = this.#connection;
+    while (this.#waits === 0 && this.#isGreeted && connection.isOpen && !connection.isCongested) {
+      if (!(this.body.isReading ? this.#readBody() : this.#readLine())) break;
+    }
+    if (this.#isInputOver && this.#waits === 0) this.#close();
+    else if (this.#isDraining && this.#isGreeted && this.isIdle) this.sayLast(replies.shuttingDown);
+    this.#hold(this.body.isFull || ((this.#waits > 0 || !this.#isGreeted) && this.#reader.unread > 0));
+  }
+
+  #readLine(): boolean {
+    const line = this.#reader.next();
+    if (line === undefined) return false;
+    this.#connection.progress();
+    if (typeof line === 'string') this.#dispatch(this.#parse(line));
+    else this.#dispatch(line);
+    return true;
+  }
+
+  /** Gives what was read to the body; what is left behind its end is commands again. */
+  #readBody(): boolean {
+    if (this.body.isFull || this.#reader.unread === 0) return false;
+    const bytes = this.#reader.takeRest();
+    const used = this.body.push(bytes);
+    this.#uncounted += used;
+    if (this.#uncounted >= BODY_PROGRESS_BYTES || !this.body.isReading) {
+      this.#uncounted = 0;
+      this.#connection.progress();
+    }
+    if (used < bytes.length) this.#reader.feed(bytes.subarray(used));
+    if (this.body.isHopeless) this.refuse(this.body.failure ?? replies.bodyReadError, { close: true });
+    return true;
+  }
+
+  #parse(line: string): Command | CommandFault {
+    const { offered } = this.rules;
+    return parseCommand(line, this.facts.helo !== '' && !this.facts.isEsmtp ? offered.afterHelo : offered.afterEhlo, this.transaction.parameters.smtpUtf8 === true);
+  }
+
+  #dispatch(command: Command | CommandFault): void {
+    switch (command.verb) {
+      case 'EHLO':
+      case 'HELO':
+        return hello(this, command);
+      case 'MAIL':
+        return mail(this, command);
+      case 'RCPT':
+        return rcpt(this, command);
+      case 'DATA':
+        return data(this);
+      case 'BDAT':
+        return bdat(this, command);
+      case 'RSET':
+        return rset(this);
+      case 'NOOP':
+        return noop(this);
+      case 'QUIT':
+        return quit(this);
+      case 'HELP':
+        return help(this);
+      case 'VRFY':
+        return vrfy(this);
+      case 'FAULT':
+        return this.#fault(command);
+      case 'EXPN':
+      case 'ETRN':
+      case 'LHLO':
+      case 'AUTH':
+      case 'STARTTLS':
+      case 'XCLIENT':
+      case 'XREMOTEIP':
+      case 'XSETCONTEXT':
+      case 'XDUMPCONTEXT':
+        return this.say(replies.unrecognizedCommand);
+      default:
+        return impossible(command, 'verb of a session');
+    }
+  }
+
+  #fault(fault: CommandFault): void {
+    if (fault.close || fault.of === 'MAIL' || fault.of === 'RCPT') this.refuse(fault.reply, { close: fault.close });
+    else this.say(fault.reply);
+  }
+
+  #isAllowed(verdict: Verdict, module: string): boolean {
+    switch (verdict.kind) {
+      case 'reject':
+        this.refuse(verdict.reply, { module, close: verdict.reply.code === 421 });
+        return false;
+      case 'disconnect':
+        this.refuse(verdict.reply ?? replies.serviceUnavailable, { module, close: true });
+        return false;
+      default:
+        return true;
+    }
+  }
+
+  #hold(shouldHold: boolean): void {
+    if (shouldHold === this.#isHeld) return;
+    this.#isHeld = shouldHold;
+    if (shouldHold) this.#connection.pause();
+    else this.#connection.resume();
+  }
+
+  #close(): void {
+    this.#connection.end();
+  }
+
+  /** Work that comes from elsewhere than the connection: one turn, one write. */
+  #work(work: () => void): void {
+    if (this.#isOver) return;
+    this.#connection.turn(() => this.#guard(work));
+  }
+
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.ports.panic.log('CRITICAL', 'SMTP', `session ${this.facts.id} with ${this.facts.remoteIp} ended: ${cause}`);
+      this.body.drop();
+      this.say(replies.serviceUnavailable);
+      this.#close();
+    }
+  }
+}
+
+const LINE_BREAKS = /[\r\n]+/g;

@@ -1,0 +1,48 @@
+/**
+ * What a session adds to a message: Return-Path and Received in front, Date and Message-ID where they are missing.
+ *
+ * The one rule: the Received header names the batch, which is what all log lines of the message have in common.
+ * Not here: the form of the headers (#mail), whether they are wanted (the rules). Truth: SMTP-14, SMTP-16, SMTP-17, LSN-15.
+ */
+import type { MessageDraft } from '#intake';
+import { dateHeader, formatDate, newMessageIdHeader, traceHeaders as formatTrace } from '#mail';
+import type { MissingHeaders } from '#smtp';
+import type { Session } from './session-types.ts';
+
+/** The date in the greeting. */
+export function greetingDate(epochMs: number): string {
+  return formatDate(epochMs);
+}
+
+export function traceHeaders(s: Session, draft: MessageDraft): Buffer {
+  const { facts, transaction, ports } = s;
+  return formatTrace({
+    remoteIp: facts.remoteIp,
+    remotePort: facts.remotePort,
+    helo: facts.helo,
+    by: hostOf(s),
+    sender: transaction.sender,
+    product: ports.product,
+    with: protocolWord(s),
+    id: draft.batchId,
+    at: draft.receivedAt,
+  });
+}
+
+/** Headers that RFC 5322 asks for and the message does not have, as the options want them added. */
+export function missingHeaders(s: Session, draft: MessageDraft | undefined, need: Parameters<MissingHeaders>[0]): Buffer | undefined {
+  if (draft === undefined) return undefined;
+  const date = need.date ? dateHeader(draft.receivedAt) : '';
+  const messageId = need.messageId ? newMessageIdHeader(draft.batchId, hostOf(s)) : '';
+  return Buffer.from(date + messageId, 'utf8');
+}
+
+function hostOf(s: Session): string {
+  return s.rules.receivedHostname ?? s.ports.hostname;
+}
+
+/** RFC 5321 section 4.4 and RFC 6531 section 4.3. */
+function protocolWord(s: Session): string {
+  if (s.transaction.parameters.smtpUtf8 === true) return 'UTF8SMTP';
+  return s.facts.isEsmtp ? 'ESMTP' : 'SMTP';
+}

@@ -1,0 +1,81 @@
+/**
+ * MAIL FROM: a transaction begins.
+ *
+ * The one rule: everything that can be known before the first recipient is refused here: a stale configuration, spent limits,
+ * a declared size over the limit, short memory.
+ * Not here: syntax (#smtp). Truth: SMTP-04, SMTP-05, SMTP-10, SMTP-13, SMTP-19, LSN-10; contexts CTX-02, CTX-04.
+ */
+import { replies, replyFromText, type MailCommand, type Path, type Reply } from '#smtp';
+import type { Session } from '../session-types.ts';
+import { textOfLine } from '../line-text.ts';
+
+export function mail(s: Session, command: MailCommand): void {
+  const { transaction, rules, facts, context } = s;
+  if (s.isStale) {
+    s.refuse(replyFromText(421, rules.reconfigMessage), { close: true });
+    return;
+  }
+  const wrong = outOfOrder(s);
+  if (wrong !== undefined) {
+    s.say(wrong);
+    return;
+  }
+  s.state = 'awaiting mailfrom';
+  const spent = spentLimit(s);
+  if (spent !== undefined) {
+    s.refuse(spent, { close: true });
+    return;
+  }
+  const { path, parameters } = command;
+  const refusal = refusalOf(s, path, parameters.size ?? 0);
+  if (refusal !== undefined) {
+    s.refuse(refusal);
+    return;
+  }
+  const isQualified = path.qualified || path.text === '';
+  transaction.sender = isQualified ? path.text : `${path.text}@${rules.senderDomain ?? ''}`;
+  transaction.senderLocal = path.local;
+  transaction.senderDomain = isQualified ? path.domain : (rules.senderDomain ?? '');
+  transaction.parameters = parameters;
+  context.resetMessage();
+  context.setMessage('mailfrom_string', textOfLine(command.line));
+  context.setMessage('mailfrom_localpart', transaction.senderLocal);
+  context.setMessage('mailfrom_domain', transaction.senderDomain);
+  if (parameters.body === '8BITMIME') context.setMessage('#8bitmime', 'true');
+  context.setConnection('connection_message_count', String(facts.messages));
+  context.setConnection('message_rcpt_count', '0');
+  s.runPhase('mailfrom', {}, (isAccepted, verdict) => {
+    if (!isAccepted) {
+      s.resetTransaction();
+      return;
+    }
+    transaction.isOpen = true;
+    transaction.isDiscarded = verdict.kind === 'discard';
+    s.say(replies.mailAccepted);
+    s.state = 'awaiting rcptto';
+  });
+}
+
+function outOfOrder(s: Session): Reply | undefined {
+  if (s.transaction.isOpen) return replies.mailAlreadyEstablished;
+  return s.rules.requireEhlo && s.facts.helo === '' ? replies.heloNeeded : undefined;
+}
+
+function spentLimit(s: Session): Reply | undefined {
+  const { maxReceptionsPerConnection, maxRecipientsPerConnection } = s.rules;
+  if (maxReceptionsPerConnection > 0 && s.facts.messages >= maxReceptionsPerConnection) return replies.batchLimit;
+  if (maxRecipientsPerConnection > 0 && s.facts.recipients >= maxRecipientsPerConnection) return replies.recipientsPerConnectionLimit;
+  return undefined;
+}
+
+function refusalOf(s: Session, path: Path, size: number): Reply | undefined {
+  const { rules } = s;
+  if (path.text === '') {
+    if (!rules.allowNullSender) return replies.nullSenderRefused;
+  } else if (!path.qualified && rules.senderDomain === undefined) {
+    return replies.unqualifiedSender;
+  }
+  if (path.ip !== undefined && !rules.allowIpLiteral) return replies.addressLiteralRefused;
+  if (rules.maxMessageSize > 0 && size > rules.maxMessageSize) return replies.messageTooLarge;
+  return s.ports.pressure() === 'refuse' ? replies.resourceLimitations : undefined;
+}
