@@ -16,9 +16,9 @@ export const summary: Operation = {
     const rows: [string, string | number][] = [
       ['Outbound Concurrency', n('outboundConnections')],
       ['Inbound Concurrency', n('inboundConnections')],
-      ['Active Queue Size', n('activeQueueSize')],
-      ['Delayed Queue Size', n('delayedQueueSize')],
-      ['Total Queue Size', n('activeQueueSize') + n('delayedQueueSize')],
+      ['Active Queue Size', n('activeQueue')],
+      ['Delayed Queue Size', n('delayedQueue')],
+      ['Total Queue Size', n('activeQueue') + n('delayedQueue')],
       ['Successfully Delivered Messages', n('deliveries')],
       ['Failed Messages', n('failures')],
       ['Rejected Messages', n('rejections')],
