@@ -11,7 +11,10 @@ export function bodyRulesFrom(o: OptionRecord, sizeMax: number): BodyRules {
   const length = o['rfc2822MaxLineLength'];
   const policy = o['rfc2822MaxLineLengthPolicy'];
   return {
-    ...lineRules(typeof length === 'string' || typeof length === 'number' ? length : undefined, typeof policy === 'string' ? policy : undefined),
+    ...lineRules(
+      typeof length === 'string' || typeof length === 'number' ? length : undefined,
+      typeof policy === 'string' ? policy : undefined,
+    ),
     loneInHeaders: oneOf(o['rfc2822LoneLfInHeaders'], ['pedantic', 'fix'], DEFAULT_BODY_RULES.loneInHeaders),
     loneInBody: oneOf(o['rfc2822LoneLfInBody'], ['ignore', 'pedantic', 'fix'], DEFAULT_BODY_RULES.loneInBody),
     missingHeaders: oneOf(o['rfc2822MissingHeaders'], ['reject', 'allow'], DEFAULT_BODY_RULES.missingHeaders),

@@ -7,7 +7,7 @@
  * Not here: the session itself (session.ts). Truth: LSN-02, LSN-04, LSN-08, SMTP-19.
  */
 import type { Socket } from 'node:net';
-import { formatEndpoint, parseEndpoint, parseIp, type IpAddress } from '#base';
+import { formatEndpoint, parseEndpoint, parseIp, unmapIp, type IpAddress } from '#base';
 import { Connection, Listener, type ListenAddress, type NetError } from '#net';
 import { replies } from '#smtp';
 import type { SessionCell, SessionPorts } from './ports.ts';
@@ -126,7 +126,8 @@ export class EsmtpService {
 
   #accept(socket: Socket, listener: Listener, cell: SessionCell): void {
     const text = socket.remoteAddress ?? '';
-    const ip = listener.isUnix ? LOOPBACK : parseIp(text);
+    const seen = parseIp(text);
+    const ip = listener.isUnix ? LOOPBACK : seen === undefined ? undefined : unmapIp(seen);
     if (ip === undefined) {
       // The peer was gone before it could be looked at.
       socket.on('error', () => undefined);

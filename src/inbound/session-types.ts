@@ -27,6 +27,8 @@ export interface ConnectionFacts {
   helo: string;
   isEsmtp: boolean;
   messages: number;
+  /** RCPT TO commands of the connection, and how many of them were accepted. */
+  offeredRecipients: number;
   recipients: number;
 }
 

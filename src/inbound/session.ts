@@ -85,6 +85,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
       helo: '',
       isEsmtp: false,
       messages: 0,
+      offeredRecipients: 0,
       recipients: 0,
     };
     this.body.onRoom = () => this.#work(() => this.#proceed());
@@ -300,14 +301,18 @@ export class EsmtpSession implements Session, ConnectionOwner {
       this.#uncounted = 0;
       this.#connection.progress();
     }
-    if (used < bytes.length) this.#reader.feed(bytes.subarray(used));
+    if (used < bytes.length) this.#reader.feed(restOf(bytes, used));
     if (this.body.isHopeless) this.refuse(this.body.failure ?? replies.bodyReadError, { close: true });
     return true;
   }
 
   #parse(line: string): Command | CommandFault {
     const { offered } = this.rules;
-    return parseCommand(line, this.facts.helo !== '' && !this.facts.isEsmtp ? offered.afterHelo : offered.afterEhlo, this.transaction.parameters.smtpUtf8 === true);
+    return parseCommand(
+      line,
+      this.facts.helo !== '' && !this.facts.isEsmtp ? offered.afterHelo : offered.afterEhlo,
+      this.transaction.parameters.smtpUtf8 === true,
+    );
   }
 
   #dispatch(command: Command | CommandFault): void {
@@ -399,3 +404,12 @@ export class EsmtpSession implements Session, ConnectionOwner {
 }
 
 const LINE_BREAKS = /[\r\n]+/g;
+
+/** What is left of a read behind a body. A few octets are copied, so that they do not keep the whole read in memory. */
+function restOf(bytes: Buffer, used: number): Buffer {
+  const rest = bytes.subarray(used);
+  return rest.length < REST_COPY_MAX && bytes.length > READ_KEPT_MAX ? Buffer.from(rest) : rest;
+}
+
+const REST_COPY_MAX = 4096;
+const READ_KEPT_MAX = 16_384;

@@ -90,7 +90,7 @@ export class Connection {
 
   /** Whether anything can still be said. */
   get isOpen(): boolean {
-    return !this.#isEnding && !this.#isClosed;
+    return !this.#isEnding && !this.#isClosed && !this.#endAfterFlush;
   }
 
   /** Says text (latin1) to the peer: at the end of the turn, or now when no turn is open. */

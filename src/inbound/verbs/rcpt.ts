@@ -24,6 +24,8 @@ export function rcpt(s: Session, command: RcptCommand): void {
   }
   s.state = 'awaiting rcptto';
   transaction.offeredRecipients++;
+  s.facts.offeredRecipients++;
+  context.setConnection('connection_rcpt_count', String(s.facts.offeredRecipients));
   context.setConnection('message_rcpt_count', String(transaction.offeredRecipients));
   const spent = spentLimit(s);
   if (spent !== undefined) {
@@ -59,7 +61,8 @@ export function rcpt(s: Session, command: RcptCommand): void {
 function spentLimit(s: Session): Reply | undefined {
   const { maxRecipientsPerMessage, maxRecipientsPerConnection } = s.rules;
   const count = s.transaction.recipients.length;
-  if (count >= RECIPIENTS_MAX || (maxRecipientsPerMessage > 0 && count >= maxRecipientsPerMessage)) return replies.recipientsPerMessageLimit;
+  if (count >= RECIPIENTS_MAX || (maxRecipientsPerMessage > 0 && count >= maxRecipientsPerMessage))
+    return replies.recipientsPerMessageLimit;
   if (maxRecipientsPerConnection > 0 && s.facts.recipients >= maxRecipientsPerConnection) return replies.recipientsPerConnectionLimit;
   return undefined;
 }
@@ -104,7 +107,6 @@ function accept(s: Session, head: RecipientHead, verdict: Verdict): void {
   if (verdict.kind === 'discard') transaction.discardedRecipients++;
   else transaction.recipients.push(head);
   facts.recipients++;
-  s.context.setConnection('connection_rcpt_count', String(facts.recipients));
   s.say(replies.rcptAccepted);
 }
 
