@@ -1,0 +1,114 @@
+/**
+ * What concerns several statements at once: order, references, patterns.
+ *
+ * The one rule: only what would silently do something else than was meant is a problem.
+ * Truth: CFG-15 (order of the ecstream module), FB-09 (patterns), FB-13 (match cache), FB-21 (pathways).
+ */
+import type { Place } from '#syntax';
+import { fold } from '../catalogue.ts';
+import type { ConfigProblem } from '../errors.ts';
+import type { MergeState } from '../scopes/merge.ts';
+import { patternOf } from '../scopes/scope-path.ts';
+import { childrenNamed, type ScopeNode } from '../snapshot/scope-node.ts';
+import type { CompileRegex } from '../resolver/patterns.ts';
+import type { CheckedTree, Use } from './check.ts';
+
+export function crossCheck(checked: CheckedTree, state: MergeState, compileRegex: CompileRegex | undefined): ConfigProblem[] {
+  const problems = [...orderOfEcstream(state), ...matchCache(checked.uses), ...pathways(checked)];
+  return compileRegex === undefined ? problems : [...problems, ...patterns(checked.uses, compileRegex)];
+}
+
+/** CFG-15: the module's stanza may be absent (it loads by itself, CFG-13), but may not come after the listener. */
+function orderOfEcstream(state: MergeState): ConfigProblem[] {
+  const position = (name: string): number => state.openings.findIndex((opening) => fold(opening.name) === name);
+  const module = position('ecstream');
+  const listener = position('ecstream_listener');
+  const at = state.openings[listener]?.at;
+  if (module < 0 || listener < 0 || module < listener || at === undefined) return [];
+  const hint = 'move the stanza ecstream { } above ECStream_Listener';
+  return [
+    {
+      code: 'wrong-order',
+      manual: 'Global configuration error.',
+      message: 'ECStream_Listener stands before the module ecstream',
+      at,
+      hint,
+    },
+  ];
+}
+
+/** FB-13: a size of 0 must not be used. */
+function matchCache(uses: readonly Use[]): ConfigProblem[] {
+  const use = uses.find((entry) => entry.what === 'option' && entry.name === 'Match_Cache_Size');
+  if (use === undefined || use.value !== 0) return [];
+  const message = 'Cannot set "Match_Cache_Size" to "0": expected a whole number from 1';
+  return [{ code: 'wrong-type', manual: "Invalid value for option 'Match_Cache_Size' in scope 'Global'", message, at: use.at }];
+}
+
+/** FB-21: listeners name pathways, never groups; a name that leads nowhere would leave out whatever the pathway restricts. */
+function pathways(checked: CheckedTree): ConfigProblem[] {
+  const groups = childrenNamed(checked.root, 'Pathway_Group');
+  const known = new Set(['default']);
+  for (const node of [checked.root, ...groups]) for (const pathway of childrenNamed(node, 'Pathway')) known.add(pathway.instance ?? '');
+  const problems: ConfigProblem[] = [];
+  for (const use of checked.uses) {
+    if (use.what !== 'option' || use.name !== 'Pathway' || typeof use.value !== 'string' || known.has(use.value)) continue;
+    const isGroup = groups.some((group) => group.instance === use.value);
+    const message = isGroup ? `"${use.value}" is a Pathway_Group: a listener names a Pathway` : `There is no Pathway "${use.value}"`;
+    const hint = isGroup ? 'name one of the pathways inside the group' : `add: Pathway "${use.value}" { ... }`;
+    problems.push({ code: 'unknown-reference', manual: 'Global configuration error.', message, at: use.at, hint });
+  }
+  return problems;
+}
+
+function patterns(uses: readonly Use[], compileRegex: CompileRegex): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const check = (pattern: string, at: Place, whose: string): void => {
+    const compiled = compileRegex(pattern, { caseless: true });
+    if (compiled.ok) {
+      compiled.regex.close?.();
+      return;
+    }
+    const message = `Cannot compile the pattern "${pattern}" of ${whose}: ${compiled.message} (at character ${compiled.offset + 1})`;
+    problems.push({ code: 'wrong-pattern', manual: 'Global configuration error.', message, at });
+  };
+  for (const use of uses) {
+    const last = use.path.at(-1);
+    if (use.what === 'scope' && (last?.scope === 'Domain' || last?.scope === 'Host')) {
+      const pattern = last.instance === undefined ? undefined : patternOf(last.instance);
+      if (pattern !== undefined) check(pattern, use.at, `${last.scope} "${last.instance}"`);
+    } else if (use.declaration?.type.kind === 'array' && use.declaration.type.of === 'regex' && Array.isArray(use.value)) {
+      for (const pattern of use.value as readonly string[]) check(pattern, use.at, use.name);
+    }
+  }
+  return problems;
+}
+
+/** CFG-13: modules that load because something of theirs is used: their stanza, or an option that only they read. */
+export function modulesInUse(root: ScopeNode, uses: readonly Use[]): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const use of uses) {
+    if (use.what === 'module' && use.module !== undefined) found.add(fold(use.module));
+    const implied = use.what === 'option' ? moduleOfOption.get(fold(use.name)) : undefined;
+    if (implied !== undefined) found.add(implied);
+  }
+  for (const listener of ['ecstream_listener', 'xmpp_listener', 'http_listener']) {
+    if (root.children.has(listener)) found.add(listener.replace('_listener', '').replace('http', 'httpsrv'));
+  }
+  return found;
+}
+
+const moduleOfOption = new Map([
+  ['alias_schemes', 'alias'],
+  ['bind_address_secondary', 'bind_address_secondary'],
+  ['dkim', 'dkim_sign'],
+  ['domainkeys', 'dk_sign'],
+  ['enable_fbl_header_insertion', 'fbl'],
+  ['opendkim_sign', 'opendkim'],
+  ['outbound_smtp_auth_key', 'outbound_smtp_auth'],
+  ['outbound_smtp_auth_pass', 'outbound_smtp_auth'],
+  ['outbound_smtp_auth_type', 'outbound_smtp_auth'],
+  ['outbound_smtp_auth_user', 'outbound_smtp_auth'],
+  ['response_transcode_pattern', 'response_transcode'],
+  ['response_transcode_replace', 'response_transcode'],
+]);

@@ -1,0 +1,89 @@
+/**
+ * Guards that do not work yet stop the start: a site must never run open because the program is not finished.
+ *
+ * The one rule: a guard counts when it is in use and restricts. It does not restrict when its value says so (`restricts`), when the value
+ * is the option's own default (then the stanza changes nothing), or when its module stands in passive mode, `Enabled = false` (CFG-14:
+ * nothing runs by itself; scripts that call it are guards of their own).
+ * One line a stanza: what stands inside a guard that was reported, or accepted, is covered by it.
+ * Truth: ARCHITECTURE.md, "What may never break" 13; CFG-13, CFG-14.
+ */
+import { isKnownName, nearestKnownName, fold } from '../catalogue.ts';
+import type { ConfigNotice, ConfigProblem } from '../errors.ts';
+import { formatPath, describePath } from '../scopes/scope-path.ts';
+import { isDeepEqual } from '../snapshot/changes.ts';
+import type { Use } from './check.ts';
+
+export interface GuardVerdict {
+  readonly problems: ConfigProblem[];
+  readonly notices: ConfigNotice[];
+  /** Guards in use that do not work: those that stop the start, and those the operator accepted. */
+  readonly missing: readonly { readonly use: Use; readonly isAccepted: boolean }[];
+}
+
+export function judgeGuards(uses: readonly Use[]): GuardVerdict {
+  const accepted = acceptedNames(uses);
+  const verdict: { problems: ConfigProblem[]; notices: ConfigNotice[]; missing: { use: Use; isAccepted: boolean }[] } = {
+    problems: [],
+    notices: [],
+    missing: [],
+  };
+  const covered: string[] = [];
+  for (const use of uses) {
+    if (!isMissingGuard(use)) continue;
+    const path = formatPath(use.path);
+    if (covered.some((stanza) => path.startsWith(stanza))) continue;
+    if (use.what !== 'option') covered.push(path);
+    const isAccepted = accepted.names.has(fold(use.name)) || (use.module !== undefined && accepted.names.has(fold(use.module)));
+    verdict.missing.push({ use, isAccepted });
+    const surroundings = use.what === 'option' ? use.path : use.path.slice(0, -1);
+    const where = surroundings.length === 0 ? '' : ` (in ${describePath(surroundings)})`;
+    if (isAccepted)
+      verdict.notices.push({ message: `${use.name}${where} protects nothing yet; Accept_Unimplemented lists it`, at: use.at });
+    else verdict.problems.push(guardProblem(use, where));
+  }
+  verdict.problems.push(...accepted.problems);
+  verdict.notices.push(...accepted.notices);
+  return verdict;
+}
+
+/** True for a guard in use that restricts and whose behaviour is not there yet. */
+export function isMissingGuard(use: Use): boolean {
+  if (use.status !== 'guards' || use.implemented || use.isPassive) return false;
+  if (use.what !== 'option') return true;
+  if (use.value === undefined || use.declaration === undefined) return false;
+  if (use.declaration.restricts !== undefined) return use.declaration.restricts(use.value);
+  return use.declaration.default === undefined || !isDeepEqual(use.value, use.declaration.default);
+}
+
+function guardProblem(use: Use, where: string): ConfigProblem {
+  return {
+    code: 'guard-missing',
+    manual: 'Global configuration error.',
+    message: `${use.name}${where} is a guard not working yet: it protects in Momentum, and here its behaviour is still missing`,
+    at: use.at,
+    hint: `take it out, or run without this protection: Accept_Unimplemented = ( ${use.name} )`,
+  };
+}
+
+function acceptedNames(uses: readonly Use[]): { names: Set<string>; problems: ConfigProblem[]; notices: ConfigNotice[] } {
+  const names = new Set<string>();
+  const problems: ConfigProblem[] = [];
+  const notices: ConfigNotice[] = [];
+  const option = uses.find((use) => use.what === 'option' && use.name === 'Accept_Unimplemented' && use.path.length === 0);
+  if (option === undefined || !Array.isArray(option.value)) return { names, problems, notices };
+  const missing = new Set(
+    uses.filter(isMissingGuard).flatMap((use) => [fold(use.name), ...(use.module === undefined ? [] : [fold(use.module)])]),
+  );
+  for (const name of option.value as readonly string[]) {
+    names.add(fold(name));
+    if (!isKnownName(name)) {
+      const nearest = nearestKnownName(name);
+      const message = `Accept_Unimplemented names "${name}", which is no option, scope or module`;
+      const hint = nearest === undefined ? {} : { hint: `did you mean ${nearest}?` };
+      problems.push({ code: 'unused-name', manual: 'Global configuration error.', message, at: option.at, ...hint });
+    } else if (!missing.has(fold(name))) {
+      notices.push({ message: `Accept_Unimplemented names "${name}", which needs no acceptance here`, at: option.at });
+    }
+  }
+  return { names, problems, notices };
+}

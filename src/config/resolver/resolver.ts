@@ -1,0 +1,270 @@
+/**
+ * Answers what is in force: for sending (group, binding, domain), for a host, for receiving (listener, Listen, address), at the top.
+ *
+ * The one rule: a question is resolved at its first use and kept; whoever works for long (a queue, a session) holds the record itself and
+ * asks again when `version` has changed, and gets the same object back unless something it depended on is different.
+ * The match cache is bounded by Match_Cache_Size, the least recently used entry goes first; records of equal steps are one object.
+ * Truth: FB-01 to FB-22, ARCHITECTURE.md "What may never break" 3.
+ */
+import { Lru, type Clock, type IpAddress } from '#base';
+import { foldDomainName, foldHostName, formatPath, patternOf, scopeKey } from '../scopes/scope-path.ts';
+import { changesBetween } from '../snapshot/changes.ts';
+import { childrenNamed, type ScopeNode, type Snapshot } from '../snapshot/scope-node.ts';
+import type { OptionValue } from '../values.ts';
+import { changedGlobalKeys, touchesListening, touchesSending, type ListeningQuestion, type SendingQuestion } from './affected.ts';
+import { explainPath, type Explanation } from './explain.ts';
+import { PatternCache, type CompileRegex } from './patterns.ts';
+import {
+  debugFlagsShape,
+  definingStep,
+  eventLoopShape,
+  globalShape,
+  listeningShape,
+  securityShape,
+  sendingShape,
+  type DebugFlagsRecord,
+  type EventLoopRecord,
+  type GlobalRecord,
+  type HostRecord,
+  type ListeningRecord,
+  type SecurityRecord,
+  type SendingRecord,
+} from './records.ts';
+import { hostSteps, listeningSteps, pathwayOf, ScopeMatcher, sendingSteps, type Step } from './steps.ts';
+import type { ScopePath } from '../scopes/scope-path.ts';
+
+export interface ResolverPorts {
+  readonly compileRegex: CompileRegex;
+  /** Needed for Match_Cache_Life. */
+  readonly clock?: Clock;
+}
+
+interface Kept<Q, R> {
+  readonly question: Q;
+  readonly record: R;
+}
+
+/** The scope that set an option: limits that "attach to the definition" are counted by its `id` (FB-14). */
+export interface Definition {
+  /** CC-12 form; '' is the top. */
+  readonly id: string;
+  readonly value: OptionValue | undefined;
+}
+
+/** More changes than this at once (a whole new file) are not compared with each record: everything is resolved again. */
+const MAX_COMPARED_CHANGES = 256;
+
+export class Resolver {
+  /** How often a question was resolved, not answered from the cache. */
+  resolveCalls = 0;
+  readonly #patterns: PatternCache;
+  readonly #matcher: ScopeMatcher;
+  readonly #clock: Clock | undefined;
+  #snapshot: Snapshot;
+  #sending!: Lru<string, Kept<SendingQuestion, SendingRecord>>;
+  #hosts!: Lru<string, Kept<SendingQuestion, HostRecord>>;
+  #listening!: Lru<string, Kept<ListeningQuestion, ListeningRecord>>;
+  #global: GlobalRecord | undefined;
+  /** Records of equal steps are one object: a hundred thousand domains without a stanza of their own share one. */
+  readonly #bySteps = new WeakMap<ScopeNode, Map<string, SendingRecord | ListeningRecord>>();
+  readonly #ids = new WeakMap<ScopeNode, number>();
+  readonly #stepsOf = new WeakMap<object, readonly Step[]>();
+  #nextId = 1;
+
+  constructor(snapshot: Snapshot, ports: ResolverPorts) {
+    this.#snapshot = snapshot;
+    this.#clock = ports.clock;
+    this.#patterns = new PatternCache(ports.compileRegex);
+    this.#matcher = new ScopeMatcher(this.#patterns);
+    this.#newCaches();
+  }
+
+  get snapshot(): Snapshot {
+    return this.#snapshot;
+  }
+
+  /** Changes with each `swap`: holders of a record ask again when it is not what they remember. */
+  get version(): number {
+    return this.#snapshot.version;
+  }
+
+  /** FB-02. Names in any spelling; a group of '' or 'default' is a binding outside groups. */
+  sending(group: string, binding: string, domain: string): SendingRecord {
+    const key = `${group}\0${binding}\0${domain}`;
+    const kept = this.#sending.get(key);
+    if (kept !== undefined) return kept.record;
+    this.resolveCalls += 1;
+    const question = { group, binding, domain: foldDomainName(domain) };
+    const record = this.#shared(sendingSteps(this.#snapshot.root, question, this.#matcher), 'sending');
+    this.#sending.set(key, { question, record });
+    return record;
+  }
+
+  /** FB-05: the limits of one remote host or address; `domain` is what the mail is for. */
+  host(binding: string, host: string, of: { readonly domain?: string; readonly group?: string } = {}): HostRecord {
+    const key = `${of.group ?? ''}\0${binding}\0${of.domain ?? ''}\0${host}`;
+    const kept = this.#hosts.get(key);
+    if (kept !== undefined) return kept.record;
+    this.resolveCalls += 1;
+    const question = { group: of.group ?? '', binding, domain: foldDomainName(of.domain ?? ''), host: foldHostName(host) };
+    const steps = hostSteps(this.#snapshot.root, question, this.#matcher);
+    const record = hostRecord(steps, this.sending(question.group, binding, question.domain));
+    this.#stepsOf.set(record, steps);
+    this.#hosts.set(key, { question, record });
+    return record;
+  }
+
+  /** FB-06, FB-07. Without an address (a Unix socket) no Peer matches. */
+  listening(at: { readonly listener: string; readonly listen: string; readonly ip?: IpAddress | undefined }): ListeningRecord {
+    const key = `${at.listener}\0${at.listen}\0${at.ip?.text ?? ''}`;
+    const kept = this.#listening.get(key);
+    if (kept !== undefined) return kept.record;
+    this.resolveCalls += 1;
+    const listener = at.listener.toLowerCase();
+    const steps = listeningSteps(this.#snapshot.root, { ...at, listener }, this.#matcher);
+    const record = this.#shared(steps, 'listening');
+    const group = steps.find((step) => step.path.length === 1 && step.path[0]?.scope === 'Pathway_Group');
+    const question = {
+      listener,
+      listen: scopeKey('listen', at.listen),
+      ip: at.ip,
+      pathway: pathwayOf(steps),
+      pathwayGroup: group?.path[0]?.instance,
+    };
+    this.#listening.set(key, { question, record });
+    return record;
+  }
+
+  global(): GlobalRecord {
+    if (this.#global !== undefined) return this.#global;
+    this.resolveCalls += 1;
+    const steps: Step[] = [{ path: [], node: this.#snapshot.root }];
+    this.#global = globalShape.resolve(steps);
+    this.#stepsOf.set(this.#global, steps);
+    return this.#global;
+  }
+
+  security(): SecurityRecord {
+    return securityShape.resolve([{ path: [], node: this.#snapshot.root.children.get('security') }]);
+  }
+
+  debugFlags(): DebugFlagsRecord {
+    return debugFlagsShape.resolve([{ path: [], node: this.#snapshot.root.children.get('debug_flags') }]);
+  }
+
+  /** The pools of event loops by name. */
+  eventLoops(): ReadonlyMap<string, EventLoopRecord> {
+    const pools = childrenNamed(this.#snapshot.root, 'EventLoop');
+    return new Map(pools.map((node) => [node.instance ?? '', eventLoopShape.resolve([{ path: [], node }])]));
+  }
+
+  /** FB-14: who defined an option of a record this resolver gave; undefined when the value is the default. */
+  definition(record: SendingRecord | HostRecord | ListeningRecord | GlobalRecord, key: string): Definition | undefined {
+    const step = definingStep(this.#stepsOf.get(record) ?? [], key);
+    if (step === undefined) return undefined;
+    const option = [...(step.node?.options.values() ?? [])].find((entry) => entry.key === key);
+    return { id: formatPath(step.path), value: option?.value };
+  }
+
+  /** The scopes that were asked, most specific first, and the value that came of it (FB-17: scopes need not exist). */
+  explain(question: { readonly path: ScopePath; readonly option: string }): Explanation | undefined {
+    return explainPath(this.#snapshot.root, question, this.#matcher);
+  }
+
+  /** Puts the next snapshot into force. Records that no change touches stay what they are. */
+  swap(next: Snapshot): void {
+    const before = this.#snapshot;
+    this.#snapshot = next;
+    const { changes } = changesBetween(before, next);
+    if (changes.length === 0) return;
+    const keys = changedGlobalKeys(before.root, next.root);
+    if (keys.length > 0) this.#global = undefined;
+    const isCacheNew = keys.includes('matchCacheSize') || keys.includes('matchCacheLife');
+    if (isCacheNew || changes.length > MAX_COMPARED_CHANGES) this.#newCaches();
+    else {
+      const isSendingNew = keys.some((key) => sendingShape.has(key));
+      const isListeningNew = keys.some((key) => listeningShape.has(key));
+      const touches = (question: SendingQuestion): boolean =>
+        isSendingNew || changes.some((change) => touchesSending(change, question, this.#patterns));
+      dropWhere(this.#sending, touches);
+      dropWhere(this.#hosts, touches);
+      dropWhere(this.#listening, (question) => isListeningNew || changes.some((change) => touchesListening(change, question)));
+    }
+    const closed = changes.some((change) => change.kind === 'removed');
+    if (closed && this.#patterns.size > 0) {
+      this.#patterns.keepOnly(patternsIn(next.root));
+      this.#matcher.forgetPatterns();
+    }
+  }
+
+  #newCaches(): void {
+    this.#global = undefined;
+    const { matchCacheSize, matchCacheLife } = this.global();
+    const life = matchCacheLife > 0 && this.#clock !== undefined ? { ttlMs: matchCacheLife * 1000, clock: this.#clock } : {};
+    const bound = { max: Math.max(1, matchCacheSize), ...life };
+    this.#sending = new Lru(bound);
+    this.#hosts = new Lru(bound);
+    this.#listening = new Lru(bound);
+  }
+
+  #shared(steps: readonly Step[], kind: 'sending'): SendingRecord;
+  #shared(steps: readonly Step[], kind: 'listening'): ListeningRecord;
+  #shared(steps: readonly Step[], kind: 'sending' | 'listening'): SendingRecord | ListeningRecord {
+    const present = steps.filter((step) => step.node !== undefined && step.node.options.size > 0);
+    const { root } = this.#snapshot;
+    const key = `${kind}:${present.map((step) => (step.node === root ? 0 : this.#idOf(step.node ?? root)) + (step.ignores === undefined ? '' : '-')).join(',')}`;
+    let records = this.#bySteps.get(root);
+    if (records === undefined) this.#bySteps.set(root, (records = new Map()));
+    const known = records.get(key);
+    if (known !== undefined) return known;
+    const record = kind === 'sending' ? sendingShape.resolve(present) : listeningShape.resolve(present);
+    this.#stepsOf.set(record, present);
+    records.set(key, record);
+    return record;
+  }
+
+  #idOf(node: ScopeNode): number {
+    let id = this.#ids.get(node);
+    if (id === undefined) {
+      id = this.#nextId;
+      this.#nextId += 1;
+      this.#ids.set(node, id);
+    }
+    return id;
+  }
+}
+
+function dropWhere<Q, R>(cache: Lru<string, Kept<Q, R>>, isTouched: (question: Q) => boolean): void {
+  for (const [key, kept] of cache.entries()) if (isTouched(kept.question)) cache.delete(key);
+}
+
+function hostRecord(steps: readonly Step[], fallback: SendingRecord): HostRecord {
+  const isMatched = steps.some((step) => step.node !== undefined);
+  const limit = (key: keyof HostRecord, otherwise: number | undefined): number => {
+    const node = definingStep(steps, key)?.node;
+    const own = node === undefined ? undefined : [...node.options.values()].find((option) => option.key === key)?.value;
+    if (typeof own === 'number') return own;
+    // FB-05: a host scope that matches and is silent means no limit.
+    return isMatched ? -1 : (otherwise ?? -1);
+  };
+  return Object.freeze({
+    isMatched,
+    maxOutboundConnections: limit('maxOutboundConnections', fallback.maxOutboundConnections),
+    clusterMaxOutboundConnections: limit('clusterMaxOutboundConnections', fallback.clusterMaxOutboundConnections),
+    clusterScopeMaxOutboundConnections: limit('clusterScopeMaxOutboundConnections', fallback.clusterScopeMaxOutboundConnections),
+    scopeMaxOutboundConnections: limit('scopeMaxOutboundConnections', fallback.scopeMaxOutboundConnections),
+  });
+}
+
+function patternsIn(root: ScopeNode): Set<string> {
+  const found = new Set<string>();
+  const walk = (node: ScopeNode): void => {
+    for (const [key, child] of node.children) {
+      const pattern = key.startsWith('domain\0/') || key.startsWith('host\0/') ? patternOf(child.instance ?? '') : undefined;
+      if (pattern !== undefined) found.add(pattern);
+      if (child.children.size > 0) walk(child);
+    }
+  };
+  walk(root);
+  return found;
+}

@@ -1,0 +1,186 @@
+/**
+ * What is different between two snapshots, as plain data that travels between threads, and a snapshot made from it.
+ *
+ * The one rule: applying the changes between a and b to a gives a tree equal to b, the order of children included, and shares with a
+ * every node that did not change. What travels are paths and own options, never the whole tree, unless the receiver has nothing yet.
+ * Places alone are no change: the lines that a loop knows may be older than the file; who explains to people asks the main thread.
+ * Truth: ARCHITECTURE.md, "What may never break" 3.
+ */
+import { emptyRoot, scopeNode, type Origin, type OwnOption, type ScopeNode, type Snapshot } from './scope-node.ts';
+
+/** Keys from the top, as in `ScopeNode.children`. */
+export type KeyPath = readonly string[];
+
+export type ScopeChange =
+  | {
+      readonly kind: 'set';
+      readonly path: KeyPath;
+      readonly scope: string;
+      readonly instance: string | undefined;
+      /** All own options, or undefined when only the order of the children is new. */
+      readonly options: readonly OwnOption[] | undefined;
+      readonly at: Origin;
+      /** The keys of all children in order; only where removing and appending would not give that order. */
+      readonly order: readonly string[] | undefined;
+    }
+  /** The scope and everything in it is gone. */
+  | { readonly kind: 'removed'; readonly path: KeyPath };
+
+export interface SnapshotChanges {
+  /** The version these changes are made for, and the one they lead to. */
+  readonly from: number;
+  readonly to: number;
+  readonly changes: readonly ScopeChange[];
+}
+
+/** Plain data for `postMessage`. Parents come before their children. */
+export function changesBetween(before: Snapshot | undefined, after: Snapshot): SnapshotChanges {
+  const changes: ScopeChange[] = [];
+  compare(before?.root ?? emptyRoot, after.root, [], changes);
+  return { from: before?.version ?? 0, to: after.version, changes };
+}
+
+/** The snapshot after the changes. `undefined` is the snapshot of a thread that has none yet. Throws when the changes are for another version. */
+export function applyChanges(before: Snapshot | undefined, changes: SnapshotChanges): Snapshot {
+  const version = before?.version ?? 0;
+  if (version !== changes.from) throw new RangeError(`changes from snapshot ${changes.from} do not fit snapshot ${version}`);
+  const draft = new DraftNode(before?.root ?? emptyRoot);
+  for (const change of changes.changes) applyOne(draft, change);
+  return Object.freeze({ version: changes.to, root: draft.finish() });
+}
+
+/** `after` with every part of `before` that is equal, places included, put in its place: what did not change is held once. */
+export function sharing(before: ScopeNode, after: ScopeNode): ScopeNode {
+  if (before === after) return before;
+  const isOwnSame = haveEqualOwn(before, after) && isDeepEqual(before.at, after.at) && isDeepEqual(before.options, after.options);
+  let isSame = isOwnSame && before.children.size === after.children.size && haveSameOrder(before, after);
+  const children = new Map<string, ScopeNode>();
+  for (const [key, child] of after.children) {
+    const old = before.children.get(key);
+    const shared = old === undefined ? child : sharing(old, child);
+    if (shared !== old) isSame = false;
+    children.set(key, shared);
+  }
+  return isSame ? before : scopeNode({ ...after, options: isOwnSame ? before.options : after.options, children });
+}
+
+function compare(before: ScopeNode, after: ScopeNode, path: KeyPath, changes: ScopeChange[]): void {
+  if (before === after) return;
+  const isOwnNew = !haveEqualOwn(before, after);
+  const order = orderAfter(before, after);
+  if (isOwnNew || order !== undefined) changes.push(setChange(after, path, isOwnNew, order));
+  for (const key of before.children.keys()) if (!after.children.has(key)) changes.push({ kind: 'removed', path: [...path, key] });
+  for (const [key, child] of after.children) {
+    const old = before.children.get(key);
+    if (old !== undefined) compare(old, child, [...path, key], changes);
+    else addAll(child, [...path, key], changes);
+  }
+}
+
+function addAll(node: ScopeNode, path: KeyPath, changes: ScopeChange[]): void {
+  changes.push(setChange(node, path, true, undefined));
+  for (const [key, child] of node.children) addAll(child, [...path, key], changes);
+}
+
+function setChange(node: ScopeNode, path: KeyPath, withOptions: boolean, order: readonly string[] | undefined): ScopeChange {
+  const options = withOptions ? [...node.options.values()] : undefined;
+  return { kind: 'set', path, scope: node.scope, instance: node.instance, options, at: node.at, order };
+}
+
+/** The order of the children when it is not "those that stay, then the new ones". */
+function orderAfter(before: ScopeNode, after: ScopeNode): readonly string[] | undefined {
+  const wanted = [...after.children.keys()];
+  let index = 0;
+  for (const key of before.children.keys()) {
+    if (!after.children.has(key)) continue;
+    if (wanted[index] !== key) return wanted;
+    index += 1;
+  }
+  return undefined;
+}
+
+function haveSameOrder(before: ScopeNode, after: ScopeNode): boolean {
+  const keys = before.children.keys();
+  for (const key of after.children.keys()) if (keys.next().value !== key) return false;
+  return true;
+}
+
+/** Places do not count: a line added on top of a file moves all scopes and changes none. */
+function haveEqualOwn(a: ScopeNode, b: ScopeNode): boolean {
+  return a.scope === b.scope && a.instance === b.instance && haveEqualOptions(a.options, b.options);
+}
+
+function haveEqualOptions(a: ScopeNode['options'], b: ScopeNode['options']): boolean {
+  if (a === b) return true;
+  if (a.size !== b.size) return false;
+  for (const [name, option] of a) {
+    const other = b.get(name);
+    if (other === undefined || other.key !== option.key) return false;
+    if (!isDeepEqual(option.value, other.value) || !isDeepEqual(option.written, other.written)) return false;
+  }
+  return true;
+}
+
+/** Equality of plain data: numbers, texts, lists, maps and objects of these. Maps are compared with their order. */
+export function isDeepEqual(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (a instanceof Map) return b instanceof Map && a.size === b.size && isDeepEqual([...a], [...b]);
+  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, index) => isDeepEqual(item, b[index]));
+  if (b instanceof Map || Array.isArray(b)) return false;
+  const left = Object.entries(a);
+  const right = b as Readonly<Record<string, unknown>>;
+  return left.length === Object.keys(b).length && left.every(([key, value]) => key in right && isDeepEqual(value, right[key]));
+}
+
+/** A node that is being changed; children are opened only where a change goes through them. */
+class DraftNode {
+  readonly base: ScopeNode;
+  options: ReadonlyMap<string, OwnOption>;
+  readonly #children: Map<string, ScopeNode | DraftNode>;
+  order: readonly string[] | undefined;
+  header: Pick<ScopeNode, 'scope' | 'instance' | 'at'>;
+
+  constructor(base: ScopeNode) {
+    this.base = base;
+    this.options = base.options;
+    this.#children = new Map(base.children);
+    this.header = base;
+  }
+
+  open(key: string, header: Pick<ScopeNode, 'scope' | 'instance' | 'at'>): DraftNode {
+    const known = this.#children.get(key);
+    if (known instanceof DraftNode) return known;
+    const draft = new DraftNode(known ?? scopeNode({ ...header, options: new Map(), children: new Map() }));
+    this.#children.set(key, draft);
+    return draft;
+  }
+
+  remove(key: string): void {
+    this.#children.delete(key);
+  }
+
+  finish(): ScopeNode {
+    const children = new Map<string, ScopeNode>();
+    for (const key of this.order ?? this.#children.keys()) {
+      const child = this.#children.get(key);
+      if (child !== undefined) children.set(key, child instanceof DraftNode ? child.finish() : child);
+    }
+    return scopeNode({ scope: this.header.scope, instance: this.header.instance, at: this.header.at, options: this.options, children });
+  }
+}
+
+function applyOne(root: DraftNode, change: ScopeChange): void {
+  const last = change.path.at(-1);
+  let node = root;
+  for (const key of change.path.slice(0, -1)) node = node.open(key, emptyRoot);
+  if (change.kind === 'removed') {
+    if (last !== undefined) node.remove(last);
+    return;
+  }
+  const header = { scope: change.scope, instance: change.instance, at: change.at };
+  const target = last === undefined ? node : node.open(last, header);
+  target.header = header;
+  if (change.options !== undefined) target.options = new Map(change.options.map((option) => [option.name.toLowerCase(), option]));
+  if (change.order !== undefined) target.order = change.order;
+}
