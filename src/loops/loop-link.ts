@@ -40,7 +40,9 @@ export class LoopLink {
   #ports = new Map<Address, MessagePort>();
   #lossHandlers: PeerLossHandler[] = [];
   #stopHandlers: StopHandler[] = [];
+  #closeHandlers: StopHandler[] = [];
   #isStopping = false;
+  #isClosing = false;
 
   /** The link of this thread. Throws LoopsError `not-a-loop` where no pool started the thread. */
   static here(o: { timers?: Timers } = {}): LoopLink {
@@ -104,9 +106,14 @@ export class LoopLink {
     this.#lossHandlers.push(fn);
   }
 
-  /** Handlers run one after the other, in the order in which they were added. */
+  /** Stop taking work, finish what is under way. Handlers run one after the other, in the order in which they were added. */
   onStop(fn: StopHandler): void {
     this.#stopHandlers.push(fn);
+  }
+
+  /** Close stores and files: every loop has stopped (or was late), and what they sent has been heard here. Same order. */
+  onClose(fn: StopHandler): void {
+    this.#closeHandlers.push(fn);
   }
 
   /** The rooms of this thread are open: the pool may count it as started. */
@@ -139,9 +146,15 @@ export class LoopLink {
       case 'stop':
         if (this.#isStopping) return;
         this.#isStopping = true;
-        return this.#stop(message.graceMs, 0);
+        return this.#run(this.#stopHandlers, 0, message.graceMs, { kind: 'stopped' });
+      case 'close':
+        if (this.#isClosing) return;
+        this.#isStopping = this.#isClosing = true;
+        for (const [peer, port] of this.#ports) this.#drain(peer, port);
+        return this.#run(this.#closeHandlers, 0, message.graceMs, { kind: 'closed' });
       case 'ready':
       case 'stopped':
+      case 'closed':
         return; // said by threads, never heard by one
     }
   }
@@ -163,19 +176,18 @@ export class LoopLink {
       channel.receive(got.message as unknown[]);
   }
 
-  /** Last messages of the others first (they may have stopped before us), then our own handlers, then our last words. */
-  #stop(graceMs: number, next: number): void {
-    if (next === 0) for (const [peer, port] of this.#ports) this.#drain(peer, port);
-    const handler = this.#stopHandlers[next];
+  /** One handler after the other, then our last words to all, then `end` to main. */
+  #run(handlers: readonly StopHandler[], next: number, graceMs: number, end: Control): void {
+    const handler = handlers[next];
     if (handler === undefined) {
       this.#board.flushAll();
-      return this.#toMain({ kind: 'stopped' });
+      return this.#toMain(end);
     }
     let isDone = false;
     handler(graceMs, () => {
       if (isDone) return;
       isDone = true;
-      this.#stop(graceMs, next + 1);
+      this.#run(handlers, next + 1, graceMs, end);
     });
   }
 }

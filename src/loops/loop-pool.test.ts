@@ -49,12 +49,13 @@ function runAsThread(): void {
     );
   });
   link.onStop((_graceMs, done) => {
-    if (data.silent === true) return;
-    link.send('writer', 'list', `last words of ${link.self}`);
+    if (data.silent === true && link.self === 0) return;
+    if (link.self >= 0) link.send((link.self + 1) % link.count, 'list', `note of ${link.self}`);
     done();
   });
-  link.onStop((_graceMs, done) => {
-    if (link.address === 'writer') link.send('main', 'written', heard);
+  link.onClose((_graceMs, done) => {
+    if (link.self >= 0) link.send('writer', 'list', `last words of ${link.self} after ${heard.join()}`);
+    else link.send('main', 'written', heard);
     done();
   });
   link.ready();
@@ -237,28 +238,39 @@ function describeOnMain(): void {
     );
   });
 
-  test('a stop lets loops say last words to the writer, which stops after them', async () => {
+  test('a stop has three steps: loops finish, loops close having heard each other, the writer closes having heard all', async () => {
     const timers = new ManualTimers();
     const pool = new LoopPool({ timers, clock: { mono: () => 1 } });
     const entry = new URL(import.meta.url);
     let written: unknown[] = [];
     pool.onMessage('written', (message) => (written = message as unknown[]));
-    await pool.start({ name: 'test', count: 2, entry, data: {}, writer: { entry, data: {} } });
-    assert.deepEqual(await pool.stop(10_000), []);
-    assert.deepEqual([...written].sort(), ['last words of 0', 'last words of 1']);
+    await pool.start({ name: 'test', count: 3, entry, data: {}, writer: { entry, data: {} } });
+    const stopped = pool.stop(10_000);
+    assert.equal(pool.stop(0), stopped, 'a second stop waits for the same end');
+    assert.deepEqual(await stopped, []);
+    assert.deepEqual(written.map(String).sort(), [
+      'last words of 0 after note of 2',
+      'last words of 1 after note of 0',
+      'last words of 2 after note of 1',
+    ]);
     assert.equal(timers.size, 0);
   });
 
-  test('a thread that does not stop within the grace is ended and named', async () => {
+  test('a thread that does not stop in time is told to close, named, and ended; requests to it fail', async () => {
     const timers = new ManualTimers();
     const pool = new LoopPool({ timers, clock: { mono: () => 1 } });
     const entry = new URL(import.meta.url);
-    await pool.start({ name: 'test', count: 1, entry, data: { silent: true }, writer: { entry, data: {} } });
-    const stopped = pool.stop(5_000);
+    let written: unknown[] = [];
+    pool.onMessage('written', (message) => (written = message as unknown[]));
+    await pool.start({ name: 'test', count: 2, entry, data: { silent: true }, writer: { entry, data: {} } });
     const open = pool.request(0, 'silence', 0, 60_000);
     open.catch(() => {});
-    timers.advance(5_000);
+    const stopped = pool.stop(10_000);
+    while (!(await heardBy(pool, 0)).heard.includes('note of 1')) await turn();
+    await pool.request(1, 'echo', 0, 60_000);
+    timers.advance(7_000);
     assert.deepEqual(await stopped, [0]);
+    assert.equal(written.length, 2);
     await assert.rejects(open, (e) => e instanceof LoopsError && e.code === 'stopped');
   });
 

@@ -25,8 +25,10 @@ export type Control =
   | { kind: 'wire'; peer: Address; port: MessagePort }
   | { kind: 'lost'; peer: Address }
   | { kind: 'stop'; graceMs: number }
+  | { kind: 'close'; graceMs: number }
   | { kind: 'ready' }
-  | { kind: 'stopped' };
+  | { kind: 'stopped' }
+  | { kind: 'closed' };
 
 /** What a thread is born with (inside workerData, under the key `impetusLoop`). */
 export interface Birth {
