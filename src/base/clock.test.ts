@@ -1,7 +1,9 @@
 // Proves that the manual clock moves as told and that the wall clock can be set without moving what waits.
 
+import { once } from 'node:events';
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { Worker } from 'node:worker_threads';
 import { ManualClock, systemClock } from '#base';
 
 test('advancing the manual clock moves both hands', () => {
@@ -24,4 +26,15 @@ test('the system clock gives whole milliseconds of today and a monotonic hand th
   assert.ok(systemClock.now() > 1_700_000_000_000);
   const first = systemClock.mono();
   assert.ok(systemClock.mono() >= first);
+});
+
+test('the monotonic hand is one for all threads of the process', async () => {
+  const code = `import(${JSON.stringify(import.meta.resolve('#base'))}).then(({ systemClock }) =>
+    require('node:worker_threads').parentPort.postMessage(systemClock.mono()))`;
+  const before = systemClock.mono();
+  const worker = new Worker(code, { eval: true });
+  const [there] = (await once(worker, 'message')) as [number];
+  const after = systemClock.mono();
+  assert.ok(before < there && there < after, `${before} ${there} ${after}`);
+  await worker.terminate();
 });

@@ -8,13 +8,16 @@ import { performance } from 'node:perf_hooks';
 export interface Clock {
   /** Milliseconds since 1970-01-01 UTC, whole. May jump either way. */
   now(): number;
-  /** Milliseconds since an arbitrary start, with a fraction. Never decreases. */
+  /** Milliseconds since an arbitrary start, with a fraction. Never decreases. The system clock's is one for all threads. */
   mono(): number;
 }
 
+/** `performance.now` starts anew in every thread; the machine's own monotonic clock does not, and threads share limits by it. */
+const threadStartMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+
 export const systemClock: Clock = {
   now: () => Date.now(),
-  mono: () => performance.now(),
+  mono: () => threadStartMs + performance.now(),
 };
 
 /** A clock that moves when told: `advance` moves both hands, `set` moves the wall clock alone (as an operator would). */
