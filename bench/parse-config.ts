@@ -1,8 +1,8 @@
 /**
  * How fast a configuration is parsed: prints one JSON line with MB/s (10^6 bytes) for three 10 MB files.
  *
- * `realistic` has bindings, domains, listeners, lists, comments; the other two are the same text behind a quotation mark or a comment
- * that is never closed (A78). The best of several runs counts: this measures the parser, not the machine's other work.
+ * `realistic` has bindings, domains, listeners, lists, comments; the others are the same text behind a quotation mark that nothing closes,
+ * one that the next quoted text closes by mistake, and a comment that is never closed (A78). The best of several runs counts: this measures the parser, not the machine's other work.
  * Run: bin/node -C impetus-source bench/parse-config.ts [megabytes]
  */
 import { performance } from 'node:perf_hooks';
@@ -64,7 +64,15 @@ function measure(text: Buffer): { mbPerSecond: number; problems: number } {
 const text = realistic(megabytes * 1e6);
 const whole = measure(Buffer.from(text));
 const openText = measure(Buffer.from(`Banner = "never closed ${text.replaceAll('"', '')}`));
+const wrongClose = measure(Buffer.from(`Banner = "never closed ${text}`));
 const openComment = measure(Buffer.from(`/* never closed ${text.replaceAll('*/', '')}`));
-process.stdout.write(
-  `${JSON.stringify({ bench: 'parse-config', megabytes, realistic: whole.mbPerSecond, unterminatedString: openText.mbPerSecond, unterminatedComment: openComment.mbPerSecond, problems: [whole.problems, openText.problems, openComment.problems] })}\n`,
-);
+const result = {
+  bench: 'parse-config',
+  megabytes,
+  realistic: whole.mbPerSecond,
+  unterminatedString: openText.mbPerSecond,
+  wronglyClosedString: wrongClose.mbPerSecond,
+  unterminatedComment: openComment.mbPerSecond,
+  problems: [whole, openText, wrongClose, openComment].map((measured) => measured.problems),
+};
+process.stdout.write(`${JSON.stringify(result)}\n`);

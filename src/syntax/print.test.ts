@@ -1,3 +1,7 @@
+/**
+ * The printer and the shape of the tree, for any input: random bytes, random tokens, and the corpus with random damage.
+ * The rule to know: whatever goes in comes out again, and what the tree says about places holds; which problems there are is for other tests.
+ */
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -49,8 +53,33 @@ function checkTree(conf: ConfFile, text: Buffer): void {
 
 const tokens = [
   ...'{}()[]="\'#,;*/\\ \n\t',
-  ...['\r\n', '/*', '*/', '\\"', "\\'", '//', '""', '\x00', '\x1b', '\x7f', '\u00a0', '\u201c', '\u201d', 'é', '\ufeff', '='],
-  ...['include', 'readonly_include ', 'Domain', 'a', 'Name = ', 'x = 1\n', 'S "i" {', 'k = [', '/a(b|c)$/', '*:25', 'relay_for_sending_domains\n'],
+  '\r\n',
+  '/*',
+  '*/',
+  '\\"',
+  "\\'",
+  '//',
+  '""',
+  '\x00',
+  '\x1b',
+  '\x7f',
+  '\u00a0',
+  '\u201c',
+  '\u201d',
+  'é',
+  '\ufeff',
+  '=',
+  'include',
+  'readonly_include ',
+  'Domain',
+  'a',
+  'Name = ',
+  'x = 1\n',
+  'S "i" {',
+  'k = [',
+  '/a(b|c)$/',
+  '*:25',
+  'relay_for_sending_domains\n',
 ];
 const tokenText = fc.array(fc.constantFrom(...tokens), { maxLength: 60 }).map((parts) => Buffer.from(parts.join('')));
 
@@ -70,7 +99,10 @@ describe('the printer', () => {
   });
 
   it('gives back the corpus with parts cut out, doubled, swapped and overwritten (CFG-06 A78)', () => {
-    const mutation = fc.tuple(fc.constantFrom(...corpus), fc.array(fc.tuple(fc.nat(), fc.nat(12), fc.constantFrom(...tokens)), { maxLength: 6 }));
+    const mutation = fc.tuple(
+      fc.constantFrom(...corpus),
+      fc.array(fc.tuple(fc.nat(), fc.nat(12), fc.constantFrom(...tokens)), { maxLength: 6 }),
+    );
     fc.assert(
       fc.property(mutation, ([original, changes]) => {
         let text = original;

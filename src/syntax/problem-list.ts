@@ -49,7 +49,7 @@ export class ProblemList {
 function nearText(source: string, at: Place): string {
   if (at.offset >= source.length) return 'end of file';
   const raw = source.slice(at.offset, Math.min(Math.max(at.end, at.offset + 1), at.offset + 4 * MAX_NEAR_LENGTH));
-  const line = decodeText(raw.split('\n', 1)[0] ?? '').trimEnd();
+  const line = decodeText(raw.split('\n', 1)[0] ?? '').replace(/[ \t\r]+$/, '');
   const characters = [...line];
   return characters.length > MAX_NEAR_LENGTH ? `${characters.slice(0, MAX_NEAR_LENGTH).join('')}...` : line;
 }
