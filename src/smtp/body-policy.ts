@@ -25,6 +25,7 @@ export interface BodyFacts extends HeaderFacts {
 /** RFC 5322 section 2.1.1: octets of a line without CRLF. */
 const LINE_MAX = 998;
 const CR = 13;
+const LF = 10;
 
 /** The defaults of the options rfc2822_*, and no size limit. */
 export const DEFAULT_BODY_RULES: BodyRules = Object.freeze({
@@ -124,6 +125,8 @@ export class BodyPolicy {
 
   /** The message is complete: gives out what was held back; the fault, if any. */
   end(): Reply | undefined {
+    // Whatever else was found first: too large is too large, in every split of the message.
+    if (this.#rules.sizeMax > 0 && this.#size > this.#rules.sizeMax) this.#fault = replies.messageTooLarge;
     if (this.#fault !== undefined) return this.#fault;
     if (!this.#inBody) {
       const body = this.#header.end();
@@ -164,35 +167,36 @@ export class BodyPolicy {
     else this.#give(chunk);
   }
 
-  /** Looks for what the body rules refuse. A line ends at LF here, so a lone one cannot hide a long line nor make one. */
+  /** Looks for what the body rules refuse; of several faults the first in the message is the one. */
   #inspect(chunk: Buffer): void {
     const text = chunk.toString('latin1');
-    if (this.#rules.loneInBody === 'pedantic') {
-      const first = chunk[0];
-      const joined = this.#afterCr && first === 10 ? text.slice(1) : text;
-      if ((this.#afterCr && first !== 10) || firstLone(joined) >= 0) {
-        this.#fault = replies.loneInBody;
-        return;
-      }
-    }
-    if (this.#rules.longBodyLine === 'reject') {
-      this.#measure(text);
-      if (this.#fault !== undefined) return;
-    }
+    const heldCr = this.#afterCr;
+    const lone = this.#rules.loneInBody === 'pedantic' ? loneIndex(text, heldCr) : -1;
+    if (this.#rules.longBodyLine === 'reject') this.#measure(lone < 0 ? text : text.slice(0, lone), heldCr && lone !== 0);
+    if (lone >= 0) this.#fault ??= replies.loneInBody;
     this.#afterCr = chunk[chunk.length - 1] === CR;
   }
 
-  #measure(text: string): void {
+  /** Lengths of lines ended by LF, CR before it not counted; a CR at the end of the text is counted with the next. */
+  #measure(text: string, heldCr: boolean): void {
     const max = this.#rules.lineMax;
+    if (heldCr && text.charCodeAt(0) !== LF) this.#lineLength++;
     let at = 0;
     for (let lf = text.indexOf('\n'); lf >= 0; lf = text.indexOf('\n', at)) {
-      const hasCr = lf > 0 ? text.charCodeAt(lf - 1) === CR : this.#afterCr;
+      const hasCr = lf > at && text.charCodeAt(lf - 1) === CR;
       if (this.#lineLength + lf - at - (hasCr ? 1 : 0) > max) this.#fault = replies.bodyLineTooLong;
       this.#lineLength = 0;
       at = lf + 1;
     }
-    this.#lineLength += text.length - at;
-    // One more octet may be the CR of its end.
-    if (this.#lineLength > max + 1) this.#fault = replies.bodyLineTooLong;
+    this.#lineLength += text.length - at - (text.endsWith('\r') ? 1 : 0);
+    if (this.#lineLength > max) this.#fault = replies.bodyLineTooLong;
   }
+}
+
+/** Index of the first lone CR or LF; 0 also stands for a CR held from the chunk before that proves to be lone. */
+function loneIndex(text: string, heldCr: boolean): number {
+  if (!heldCr) return firstLone(text);
+  if (text.charCodeAt(0) !== LF) return 0;
+  const found = firstLone(text.slice(1));
+  return found < 0 ? -1 : found + 1;
 }

@@ -109,8 +109,7 @@ export class HeaderWatch {
       if (cr !== -1 && cr < start) cr = bytes.indexOf(CR, start);
       if (lf !== -1 && lf < start) lf = bytes.indexOf(LF, start);
       const stop = cr < 0 || (lf >= 0 && lf < cr) ? lf : cr;
-      const width = stop < 0 ? 0 : this.#terminator(bytes, stop);
-      if (this.#fault !== undefined) return undefined;
+      const width = stop < 0 ? 0 : this.#widthOfEnd(bytes, stop);
       const end = stop < 0 ? bytes.length : stop;
       if (width === 0 && this.#passed === 0 && end - start <= HEAD_MAX) {
         // Too little to judge the line: keep it all.
@@ -118,22 +117,20 @@ export class HeaderWatch {
         this.#carry = bytes.subarray(start);
         return undefined;
       }
-      if (this.#passed === 0) {
-        const wasDropping = this.#dropping;
-        const verdict = this.#judge(bytes, start, end);
-        if (verdict === 'fault') return undefined;
-        if (verdict === 'body' || verdict === 'blank') {
-          if (start > from) this.#sink(bytes.subarray(from, start));
-          return this.#finish(verdict, bytes, start, width);
-        }
-        // Where leaving out begins or ends, what stands before it is given on or skipped.
-        if (wasDropping !== this.#dropping) {
-          if (this.#dropping && start > from) this.#sink(bytes.subarray(from, start));
-          from = start;
-        }
-      }
+      const wasDropping = this.#dropping;
+      const verdict = this.#passed === 0 ? this.#judge(bytes, start, end) : 'header';
       this.#passed += end - start;
-      if (this.#tooLong()) return undefined;
+      this.#check(verdict, width);
+      if (this.#fault !== undefined) return undefined;
+      if (verdict === 'body' || verdict === 'blank') {
+        if (start > from) this.#sink(bytes.subarray(from, start));
+        return this.#finish(verdict, bytes, start, width);
+      }
+      // Where leaving out begins or ends, what stands before it is given on or skipped.
+      if (wasDropping !== this.#dropping) {
+        if (this.#dropping && start > from) this.#sink(bytes.subarray(from, start));
+        from = start;
+      }
       from = this.#pass(bytes, from, end, width);
       if (width === 0) {
         this.#carry = bytes.subarray(end);
@@ -163,19 +160,22 @@ export class HeaderWatch {
     return undefined;
   }
 
-  /** Octets of the line end at `stop`: 1 to 3; 0 when the next chunk must tell. A lone one is a fault or counts as CRLF. */
-  #terminator(bytes: Buffer, stop: number): number {
-    const pedantic = this.#rules.loneInHeaders === 'pedantic';
-    if (bytes[stop] === CR) {
-      if (stop + 1 === bytes.length) return 0;
-      if (bytes[stop + 1] === LF) return 2;
-      if (!pedantic && bytes[stop + 1] === CR) {
-        if (stop + 2 === bytes.length) return 0;
-        if (bytes[stop + 2] === LF) return 3;
-      }
-    }
-    if (pedantic) this.#fault = replies.loneInHeaders;
-    return 1;
+  /** Octets of the line end at `stop`: 2 for CRLF, 1 for a lone CR or LF, 3 for CR CRLF; 0 when the next chunk must tell. */
+  #widthOfEnd(bytes: Buffer, stop: number): number {
+    if (bytes[stop] === LF) return 1;
+    if (stop + 1 === bytes.length) return 0;
+    if (bytes[stop + 1] === LF) return 2;
+    if (bytes[stop + 1] !== CR || this.#rules.loneInHeaders === 'pedantic') return 1;
+    if (stop + 2 === bytes.length) return 0;
+    return bytes[stop + 2] === LF ? 3 : 1;
+  }
+
+  /** The faults of a line in one order, so that they are the same however it was split: its form, its length, its end. */
+  #check(verdict: 'header' | 'blank' | 'body' | 'fault', width: number): void {
+    const { lineMax, longHeaderLine, loneInHeaders } = this.#rules;
+    if (this.#fault !== undefined || verdict === 'body') return;
+    if (longHeaderLine === 'reject' && lineMax > 0 && this.#passed > lineMax && !this.#dropping) this.#fault = replies.headerLineTooLong;
+    else if (width === 1 && loneInHeaders === 'pedantic') this.#fault = replies.loneInHeaders;
   }
 
   /** Gives on a part of a line and its end, as CRLF; returns the index from which nothing was given on yet. */
@@ -186,13 +186,6 @@ export class HeaderWatch {
       if (width !== 0) this.#sink(ONE_CRLF);
     }
     return end + width;
-  }
-
-  #tooLong(): boolean {
-    const { lineMax, longHeaderLine } = this.#rules;
-    if (longHeaderLine !== 'reject' || lineMax === 0 || this.#passed <= lineMax || this.#dropping) return false;
-    this.#fault = replies.headerLineTooLong;
-    return true;
   }
 
   #judge(bytes: Buffer, start: number, end: number): 'header' | 'blank' | 'body' | 'fault' {
