@@ -19,6 +19,7 @@ export { readConfiguration, type ReadConfiguration, type ReadOptions } from './r
 export { describePath, formatPath, scopeKey, type ScopePath, type ScopeStep } from './scopes/scope-path.ts';
 export { applyChanges, changesBetween, type ScopeChange, type SnapshotChanges } from './snapshot/changes.ts';
 export { childrenNamed, type Origin, type OwnOption, type ScopeNode, type Snapshot } from './snapshot/scope-node.ts';
+export { moduleInstances, type ModuleInstance } from './snapshot/modules.ts';
 export { formatValue, quoteWord, type Bounds, type OptionValue, type Rate, type Written } from './values.ts';
 export { expectedForm } from './value-types.ts';
 export type { CompiledRegex, CompileRegex } from './resolver/patterns.ts';

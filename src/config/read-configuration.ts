@@ -33,6 +33,8 @@ export interface ReadOptions {
 export interface ReadConfiguration {
   /** Undefined when there are problems. */
   readonly snapshot: Snapshot | undefined;
+  /** What could be read, without what is wrong: for questions and reports, never to run on. */
+  readonly readable: Snapshot | undefined;
   readonly problems: readonly ConfigProblem[];
   readonly notices: readonly ConfigNotice[];
   /** Everything that is used, in the order of the text within each scope. */
@@ -50,7 +52,7 @@ export function readConfiguration(options: ReadOptions): ReadConfiguration {
   const loaded = loadFiles(options.main, options);
   const { tree } = loaded;
   if (tree === undefined) {
-    const none = { snapshot: undefined, notices: [], uses: [], modules: new Set<string>(), targets: undefined };
+    const none = { snapshot: undefined, readable: undefined, notices: [], uses: [], modules: new Set<string>(), targets: undefined };
     return { ...none, problems: sortProblems(loaded.problems, []), fileAt: () => undefined };
   }
   const problems = [...loaded.problems];
@@ -63,8 +65,10 @@ export function readConfiguration(options: ReadOptions): ReadConfiguration {
   const texts = new Map(files.map((file) => [file.path, file.conf]));
   const version = (options.previous?.version ?? 0) + 1;
   const root = sharing(options.previous?.root ?? emptyRoot, checked.root);
+  const readable = Object.freeze({ version, root });
   return {
-    snapshot: problems.length > 0 ? undefined : Object.freeze({ version, root }),
+    snapshot: problems.length > 0 ? undefined : readable,
+    readable,
     problems: sortProblems(problems, [...texts.keys()]),
     notices: [...checked.notices, ...guards.notices, ...inertNotices(checked.uses)],
     uses: checked.uses,

@@ -66,7 +66,7 @@ export class Resolver {
   #listening!: Lru<string, Kept<ListeningQuestion, ListeningRecord>>;
   #global: GlobalRecord | undefined;
   /** Records of equal steps are one object: a hundred thousand domains without a stanza of their own share one. */
-  readonly #bySteps = new WeakMap<ScopeNode, Map<string, SendingRecord | ListeningRecord>>();
+  #bySteps!: Lru<string, SendingRecord | ListeningRecord>;
   readonly #ids = new WeakMap<ScopeNode, number>();
   readonly #stepsOf = new WeakMap<object, readonly Step[]>();
   #nextId = 1;
@@ -175,6 +175,8 @@ export class Resolver {
   swap(next: Snapshot): void {
     const before = this.#snapshot;
     this.#snapshot = next;
+    // The nodes of the new tree get new numbers; the top has none, so what was built on the old one goes.
+    this.#bySteps.clear();
     const { changes } = changesBetween(before, next);
     if (changes.length === 0) return;
     const keys = changedGlobalKeys(before.root, next.root);
@@ -205,6 +207,7 @@ export class Resolver {
     this.#sending = new Lru(bound);
     this.#hosts = new Lru(bound);
     this.#listening = new Lru(bound);
+    this.#bySteps = new Lru({ max: bound.max });
   }
 
   #shared(steps: readonly Step[], kind: 'sending'): SendingRecord;
@@ -213,13 +216,11 @@ export class Resolver {
     const present = steps.filter((step) => step.node !== undefined && step.node.options.size > 0);
     const { root } = this.#snapshot;
     const key = `${kind}:${present.map((step) => (step.node === root ? 0 : this.#idOf(step.node ?? root)) + (step.ignores === undefined ? '' : '-')).join(',')}`;
-    let records = this.#bySteps.get(root);
-    if (records === undefined) this.#bySteps.set(root, (records = new Map()));
-    const known = records.get(key);
+    const known = this.#bySteps.get(key);
     if (known !== undefined) return known;
     const record = kind === 'sending' ? sendingShape.resolve(present) : listeningShape.resolve(present);
     this.#stepsOf.set(record, present);
-    records.set(key, record);
+    this.#bySteps.set(key, record);
     return record;
   }
 
