@@ -155,3 +155,13 @@ export class BodyIntake {
     onEnd?.();
   }
 }
+
+/** Fewer octets than this are copied out of a large read, so that a few commands do not keep the whole read in memory. */
+const REST_COPY_MAX = 4096;
+const READ_KEPT_MAX = 16_384;
+
+/** What is left of a read behind a body. */
+export function restOf(read: Buffer, used: number): Buffer {
+  const rest = read.subarray(used);
+  return rest.length < REST_COPY_MAX && read.length > READ_KEPT_MAX ? Buffer.from(rest) : rest;
+}

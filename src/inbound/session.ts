@@ -8,12 +8,13 @@
  * Not here: the meaning of a verb (verbs/). AUTH, STARTTLS and the X extensions are answered as not offered until their
  * rooms exist. Truth: RFC 5321; sections 7 and 8 of the rules; attacks A17 to A31, A58 to A60, A68.
  */
-import { impossible, type IpAddress } from '#base';
+import type { IpAddress } from '#base';
 import { CONTINUE, ValidationContext, type HookView, type Phase, type Verdict } from '#hooks';
 import type { CloseReason, Connection, ConnectionOwner } from '#net';
 import { contextPairs } from '#observe';
 import { formatReply, greeting, LineReader, parseCommand, replies, replyText, type Command, type CommandFault, type Reply } from '#smtp';
-import { BodyIntake } from './body-intake.ts';
+import { BodyIntake, restOf } from './body-intake.ts';
+import { dispatch } from './dispatch.ts';
 import { greetingDate } from './trace.ts';
 import type { SessionPorts } from './ports.ts';
 import type { ReceptionState } from './reception-state.ts';
@@ -21,12 +22,6 @@ import { peerMayRelay } from './relay.ts';
 import type { SessionRules } from './session-rules.ts';
 import type { ConnectionFacts, RefuseOptions, Session, Settle } from './session-types.ts';
 import { Transaction } from './transaction.ts';
-import { bdat } from './verbs/bdat.ts';
-import { data } from './verbs/data.ts';
-import { hello } from './verbs/hello.ts';
-import { mail } from './verbs/mail.ts';
-import { rcpt } from './verbs/rcpt.ts';
-import { help, noop, quit, rset, vrfy } from './verbs/small.ts';
 
 /** Octets of bodies that a client may begin and give up (BDAT and RSET) on one connection before it is shown out (A22). */
 export const WASTED_BYTES_MAX = 256 * 1024 * 1024;
@@ -286,8 +281,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
     const line = this.#reader.next();
     if (line === undefined) return false;
     this.#connection.progress();
-    if (typeof line === 'string') this.#dispatch(this.#parse(line));
-    else this.#dispatch(line);
+    dispatch(this, typeof line === 'string' ? this.#parse(line) : line);
     return true;
   }
 
@@ -313,51 +307,6 @@ export class EsmtpSession implements Session, ConnectionOwner {
       this.facts.helo !== '' && !this.facts.isEsmtp ? offered.afterHelo : offered.afterEhlo,
       this.transaction.parameters.smtpUtf8 === true,
     );
-  }
-
-  #dispatch(command: Command | CommandFault): void {
-    switch (command.verb) {
-      case 'EHLO':
-      case 'HELO':
-        return hello(this, command);
-      case 'MAIL':
-        return mail(this, command);
-      case 'RCPT':
-        return rcpt(this, command);
-      case 'DATA':
-        return data(this);
-      case 'BDAT':
-        return bdat(this, command);
-      case 'RSET':
-        return rset(this);
-      case 'NOOP':
-        return noop(this);
-      case 'QUIT':
-        return quit(this);
-      case 'HELP':
-        return help(this);
-      case 'VRFY':
-        return vrfy(this);
-      case 'FAULT':
-        return this.#fault(command);
-      case 'EXPN':
-      case 'ETRN':
-      case 'LHLO':
-      case 'AUTH':
-      case 'STARTTLS':
-      case 'XCLIENT':
-      case 'XREMOTEIP':
-      case 'XSETCONTEXT':
-      case 'XDUMPCONTEXT':
-        return this.say(replies.unrecognizedCommand);
-      default:
-        return impossible(command, 'verb of a session');
-    }
-  }
-
-  #fault(fault: CommandFault): void {
-    if (fault.close || fault.of === 'MAIL' || fault.of === 'RCPT') this.refuse(fault.reply, { close: fault.close });
-    else this.say(fault.reply);
   }
 
   #isAllowed(verdict: Verdict, module: string): boolean {
@@ -404,12 +353,3 @@ export class EsmtpSession implements Session, ConnectionOwner {
 }
 
 const LINE_BREAKS = /[\r\n]+/g;
-
-/** What is left of a read behind a body. A few octets are copied, so that they do not keep the whole read in memory. */
-function restOf(bytes: Buffer, used: number): Buffer {
-  const rest = bytes.subarray(used);
-  return rest.length < REST_COPY_MAX && bytes.length > READ_KEPT_MAX ? Buffer.from(rest) : rest;
-}
-
-const REST_COPY_MAX = 4096;
-const READ_KEPT_MAX = 16_384;
