@@ -1,0 +1,67 @@
+/**
+ * A message while it waits: the little of its envelope that delivery needs, shared by all its recipients on this loop.
+ *
+ * The one rule: small. A hundred thousand of these are kept at once, so contexts, trace facts and (beyond the budget) the body
+ * stay in the spool and are read back by id. `open` counts recipients without an outcome; at zero the batch is settled.
+ * Not here: waiting (entry.ts), what may stay in memory (residency.ts). Truth: rules SMTP-03, SPL-09.
+ */
+import type { Envelope, EnvelopeBody, EnvelopeRecipient } from '#mail';
+import type { DomainQueue } from './domain-queue.ts';
+import type { QueueSpool } from './ports.ts';
+
+export interface Batch {
+  readonly id: string;
+  readonly connectionId: string;
+  /** '' is the null sender. */
+  readonly sender: string;
+  /** Epoch milliseconds. */
+  readonly receivedAt: number;
+  /** The monotonic time at which it was received: its age does not change when the machine's clock is set (A65). */
+  readonly bornMono: number;
+  /** Octets of the stored message. */
+  readonly size: number;
+  readonly bodyType: EnvelopeBody | undefined;
+  readonly smtpUtf8: boolean;
+  readonly ret: 'FULL' | 'HDRS' | undefined;
+  readonly envid: string | undefined;
+  readonly home: QueueSpool;
+  /** Recipients without an outcome on this loop. */
+  open: number;
+  body: Buffer | undefined;
+  /** The queue on whose account the body is kept. */
+  residentIn: DomainQueue | undefined;
+}
+
+/** One recipient is one message to the outside, with an id of its own. */
+export interface Recipient {
+  /** Its place in the envelope, by which the spool knows it. */
+  readonly index: number;
+  readonly id: string;
+  readonly address: string;
+  readonly notify: readonly string[] | undefined;
+  readonly orcpt: string | undefined;
+}
+
+/** @param ageMs how old the message already is, 0 when it has just come in */
+export function batchOf(envelope: Envelope, o: { home: QueueSpool; mono: number; ageMs: number }): Batch {
+  return {
+    id: envelope.batchId,
+    connectionId: envelope.connectionId,
+    sender: envelope.sender,
+    receivedAt: envelope.receivedAt,
+    bornMono: o.mono - o.ageMs,
+    size: envelope.size,
+    bodyType: envelope.body,
+    smtpUtf8: envelope.smtpUtf8 === true,
+    ret: envelope.ret,
+    envid: envelope.envid,
+    home: o.home,
+    open: 0,
+    body: undefined,
+    residentIn: undefined,
+  };
+}
+
+export function recipientOf(recipient: EnvelopeRecipient, index: number): Recipient {
+  return { index, id: recipient.id, address: recipient.address, notify: recipient.notify, orcpt: recipient.orcpt };
+}

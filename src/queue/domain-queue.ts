@@ -1,0 +1,235 @@
+/**
+ * The mail of one binding for one domain: what is ready (two priorities), what waits for its next attempt, what is under way.
+ *
+ * The one rule: an entry is ready, delayed or under way, never two of them, and every move keeps the counts. Waiting is the
+ * timer wheel's, entry by entry, so that no list is ever scanned (Q-01) and setting the clock moves nothing (A65). Options are one
+ * resolved record, replaced when the configuration changes. A suspended queue hands nothing out and changes nothing (SD-1542).
+ * Not here: what follows from a result (verdicts.ts), connections (outbound). Bound: the spool is the bound of the mail.
+ * Truth: rules Q-01, Q-09, Q-16, OUT-01, OUT-04, OUT-43, POL-06.
+ */
+import type { Batch, Recipient } from './batch.ts';
+import { Entry, EntryList, type Delivery } from './entry.ts';
+import type { QueueContext } from './queue-context.ts';
+import type { SendingOptions } from './ports.ts';
+import { queueReplies } from './replies.ts';
+import { internalResult, type RecipientResult } from './results.ts';
+import { Sweep } from './sweep.ts';
+
+/** Entries that one call of take() may end by itself (blackholed, expired) before others get their turn. */
+const ENDED_PER_TAKE = 200;
+
+/** What happened in a queue since it exists. */
+export interface QueueStatistics {
+  receptions: number;
+  deliveries: number;
+  failures: number;
+  transientFailures: number;
+}
+
+export class DomainQueue {
+  readonly group: string;
+  readonly binding: string;
+  readonly domain: string;
+  /** The Gateway under whose name the mail is queued, when a Domain scope gave one (OUT-21). */
+  readonly gateway: string | undefined;
+  options: SendingOptions;
+  readonly statistics: QueueStatistics = { receptions: 0, deliveries: 0, failures: 0, transientFailures: 0 };
+  /** Connections open or being opened: outbound's to set. */
+  connections = 0;
+  /** Bodies in memory on this queue's account: residency's to set. */
+  resident = 0;
+  readonly #context: QueueContext;
+  readonly #urgent = new EntryList();
+  readonly #normal = new EntryList();
+  readonly #delayed = new EntryList();
+  readonly #wake = (entry: Entry): void => this.#woken(entry);
+  #underWay = 0;
+  #sweep: Sweep | undefined;
+
+  constructor(context: QueueContext, o: { group: string; binding: string; domain: string; gateway?: string; options: SendingOptions }) {
+    this.#context = context;
+    this.group = o.group;
+    this.binding = o.binding;
+    this.domain = o.domain;
+    this.gateway = o.gateway;
+    this.options = o.options;
+  }
+
+  /** Messages ready or under way. */
+  get active(): number {
+    return this.#urgent.messages + this.#normal.messages + this.#underWay;
+  }
+
+  /** Messages waiting for their next attempt. */
+  get delayed(): number {
+    return this.#delayed.messages;
+  }
+
+  /** Transactions that could begin now. */
+  get ready(): number {
+    return this.options.suspendDelivery || this.#sweep !== undefined ? 0 : this.#urgent.length + this.#normal.length;
+  }
+
+  /** Nothing waits here and nothing is under way. */
+  get isEmpty(): boolean {
+    return this.active === 0 && this.#delayed.length === 0 && this.#sweep === undefined;
+  }
+
+  /** Adds mail that is to be tried now. */
+  add(batch: Batch, recipients: Recipient[], priority: 0 | 1): void {
+    this.statistics.receptions += recipients.length;
+    this.#enter(new Entry(this, batch, recipients, priority));
+  }
+
+  /** Adds mail that was already tried, to be tried again in `delayMs`. */
+  addDelayed(batch: Batch, recipients: Recipient[], o: { priority: 0 | 1; attempts: number; nextAt: number; delayMs: number }): void {
+    const entry = new Entry(this, batch, recipients, o.priority);
+    entry.attempts = o.attempts;
+    entry.nextAt = o.nextAt;
+    this.#context.counters.add('totalQueue', recipients.length);
+    if (o.delayMs <= 0) this.#ready(entry);
+    else this.delay(entry, o.delayMs);
+  }
+
+  /** One transaction: recipients of one batch, at most `recipientsMax` of them. Undefined when there is none to be made now. */
+  take(recipientsMax = Infinity): Delivery | undefined {
+    for (let ended = 0; ; ended += 1) {
+      if (this.ready === 0) return undefined;
+      if (ended === ENDED_PER_TAKE) {
+        this.#context.wheel.schedule(0, this.#context.announce, this);
+        return undefined;
+      }
+      const entry = this.#urgent.shift() ?? this.#normal.shift();
+      if (entry === undefined) return undefined;
+      this.#underWay += entry.recipients.length;
+      const refusal = this.#refusal(entry);
+      if (refusal === undefined) return this.#atMost(entry, Math.min(recipientsMax, this.options.maxRecipientsPerBatch || Infinity));
+      this.#context.verdicts.failEntry(entry, internalResult('permanent', refusal));
+    }
+  }
+
+  /** A delivery is over: one result per recipient, in their order. */
+  finish(delivery: Delivery, results: readonly RecipientResult[]): void {
+    this.#context.verdicts.finish(delivery as Entry, results);
+    if (this.isEmpty) this.#context.emptied(this);
+  }
+
+  /** A delivery could not be tried, for no fault of its own: it is first again, and no attempt is counted. */
+  release(delivery: Delivery): void {
+    const entry = delivery as Entry;
+    this.#underWay -= entry.recipients.length;
+    (entry.priority === 1 ? this.#urgent : this.#normal).unshift(entry);
+    this.#context.announce(this);
+  }
+
+  /** Everything ready is deferred with this result: the domain cannot be reached (Q-08). */
+  deferAll(result: RecipientResult): void {
+    const fuzz = this.options.delayedBindingDomainFuzz;
+    this.#startSweep([this.#urgent, this.#normal], (entry) => {
+      const fuzzMs = fuzz > 0 ? this.#context.random.int(fuzz) * 1000 : 0;
+      this.#context.verdicts.deferEntry(entry, result, fuzzMs);
+    });
+  }
+
+  /** Everything that waits here, delayed mail too, fails with this reply. Answers how many messages that are. */
+  failAll(reply: string): number {
+    const messages = this.#urgent.messages + this.#normal.messages + this.#delayed.messages;
+    const result = internalResult('permanent', reply);
+    this.#startSweep([this.#urgent, this.#normal, this.#delayed], (entry) => this.#context.verdicts.failEntry(entry, result));
+    return messages;
+  }
+
+  /** Delayed mail is to be tried now. Answers how many messages that are. */
+  flush(): number {
+    const messages = this.#delayed.messages;
+    for (let entry = this.#delayed.oldest; entry !== undefined; entry = this.#delayed.oldest) {
+      this.#context.wheel.cancel(entry.timer);
+      this.#woken(entry);
+    }
+    return messages;
+  }
+
+  /** The configuration changed: a new record of options is in force. */
+  reconfigured(options: SendingOptions): void {
+    this.options = options;
+    if (options.blackhole !== 'false' && !this.isEmpty) this.failAll(queueReplies.blackholed);
+    else if (this.ready > 0) this.#context.announce(this);
+  }
+
+  /** For verdicts: the entry is no longer under way. */
+  left(messages: number): void {
+    this.#underWay -= messages;
+    this.#context.counters.add('activeQueue', -messages);
+  }
+
+  /** For verdicts: an entry that is not in a list waits for `delayMs`. */
+  delay(entry: Entry, delayMs: number): void {
+    this.#delayed.push(entry);
+    this.#context.counters.add('delayedQueue', entry.recipients.length);
+    entry.timer = this.#context.wheel.schedule(delayMs, this.#wake, entry);
+  }
+
+  #enter(entry: Entry): void {
+    this.#context.counters.add('totalQueue', entry.recipients.length);
+    this.#ready(entry);
+  }
+
+  #ready(entry: Entry): void {
+    (entry.priority === 1 ? this.#urgent : this.#normal).push(entry);
+    this.#context.counters.add('activeQueue', entry.recipients.length);
+    this.#context.announce(this);
+  }
+
+  #woken(entry: Entry): void {
+    entry.timer = 0;
+    this.#delayed.remove(entry);
+    this.#context.counters.add('delayedQueue', -entry.recipients.length);
+    this.#ready(entry);
+  }
+
+  /** Why a ready entry ends without an attempt. */
+  #refusal(entry: Entry): string | undefined {
+    const { options } = this;
+    if (options.blackhole !== 'false') return queueReplies.blackholed;
+    if (!options.neverAttemptExpiredMessages) return undefined;
+    return this.#context.verdicts.isExpired(entry) ? queueReplies.expired : undefined;
+  }
+
+  /** The entry, or the first part of it as an entry of its own; the rest is next. */
+  #atMost(entry: Entry, most: number): Entry {
+    if (entry.recipients.length <= most) return entry;
+    const part = new Entry(this, entry.batch, entry.recipients.slice(0, most), entry.priority);
+    part.attempts = entry.attempts;
+    entry.recipients = entry.recipients.slice(most);
+    this.#underWay -= entry.recipients.length;
+    (entry.priority === 1 ? this.#urgent : this.#normal).unshift(entry);
+    return part;
+  }
+
+  #startSweep(lists: readonly EntryList[], each: (entry: Entry) => void): void {
+    const sweep = new Sweep(lists, (entry) => {
+      if (entry.timer !== 0) {
+        this.#context.wheel.cancel(entry.timer);
+        entry.timer = 0;
+        this.#context.counters.add('delayedQueue', -entry.recipients.length);
+        this.#context.counters.add('activeQueue', entry.recipients.length);
+      }
+      this.#underWay += entry.recipients.length;
+      each(entry);
+    });
+    const after = this.#sweep;
+    if (after !== undefined) {
+      after.then(sweep);
+      return;
+    }
+    this.#sweep = sweep;
+    this.#sweepOn();
+  }
+
+  readonly #sweepOn = (): void => {
+    this.#sweep = this.#sweep?.pass();
+    if (this.#sweep !== undefined) this.#context.wheel.schedule(0, this.#sweepOn);
+    else if (this.isEmpty) this.#context.emptied(this);
+    else if (this.ready > 0) this.#context.announce(this);
+  };
+}

@@ -1,0 +1,22 @@
+/**
+ * What all queues of a loop share, handed to each of them.
+ *
+ * The one rule: queues talk to their surroundings through this alone; it is made once, in queues.ts.
+ * Not here: any behaviour.
+ */
+import type { Clock, Random, TimerWheel } from '#base';
+import type { Counters } from '#observe';
+import type { DomainQueue } from './domain-queue.ts';
+import type { Verdicts } from './verdicts.ts';
+
+export interface QueueContext {
+  readonly clock: Clock;
+  readonly wheel: Pick<TimerWheel, 'schedule' | 'cancel'>;
+  readonly random: Pick<Random, 'int'>;
+  readonly counters: Pick<Counters, 'add'>;
+  readonly verdicts: Verdicts;
+  /** There may be something to do for outbound. */
+  readonly announce: (queue: DomainQueue) => void;
+  /** The queue has nothing any more. */
+  readonly emptied: (queue: DomainQueue) => void;
+}

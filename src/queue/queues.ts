@@ -1,0 +1,236 @@
+/**
+ * All queues of one loop: takes over what the door made durable, finds each recipient its queue, brings mail back after a start.
+ *
+ * The one rule: the resolver is asked once per queue and configuration; on the path of a message a queue is found by two map
+ * look-ups. A Gateway in a Domain scope is followed once and never again from its own name, so that a domain routed to itself
+ * does not spin (#3855). Nothing above is called: outbound registers with onWork and is told.
+ * Bounds: EMPTY_QUEUES_MAX queues without mail are remembered for their statistics (the oldest goes), ROUTES_MAX domains that are
+ * queued under another name (then all are asked anew). Not here: which loop owns a queue (loops are the caller's).
+ * Truth: rules Q-01, OUT-01, OUT-20, OUT-21; SD-1199 (next attempt kept over restart).
+ */
+import type { Clock, Random, TimerWheel } from '#base';
+import type { AcceptedPort } from '#intake';
+import type { Envelope } from '#mail';
+import type { Counters, PanicLog, RecordSink } from '#observe';
+import { batchOf, recipientOf, type Recipient } from './batch.ts';
+import { DomainQueue } from './domain-queue.ts';
+import { Notices } from './notices.ts';
+import type { NoticePort, OptionsPort, QueueSpool, RecoveredMessage } from './ports.ts';
+import type { QueueContext } from './queue-context.ts';
+import { Residency } from './residency.ts';
+import { retryDelay } from './retry-schedule.ts';
+import { Verdicts } from './verdicts.ts';
+
+export const EMPTY_QUEUES_MAX = 4096;
+export const ROUTES_MAX = 65_536;
+
+export interface QueuesOptions {
+  readonly resolver: OptionsPort;
+  readonly spool: QueueSpool;
+  readonly notices: NoticePort;
+  readonly clock: Clock;
+  readonly wheel: Pick<TimerWheel, 'schedule' | 'cancel'>;
+  readonly random: Pick<Random, 'int'>;
+  readonly records: RecordSink;
+  readonly counters: Pick<Counters, 'add'>;
+  readonly panic: Pick<PanicLog, 'log'>;
+  /** Max_Resident_Messages. */
+  readonly residentMessagesMax?: number;
+  /** Bytes of bodies kept in memory on this loop. */
+  readonly residentBytesMax?: number;
+}
+
+/** The queues of one binding, and the domains that are queued under a Gateway's name. */
+interface BindingQueues {
+  readonly byDomain: Map<string, DomainQueue>;
+  routes: Map<string, DomainQueue>;
+}
+
+interface Group {
+  readonly queue: DomainQueue;
+  readonly priority: 0 | 1;
+  readonly attempts: number;
+  readonly nextAt: number;
+  readonly recipients: Recipient[];
+}
+
+export class Queues implements AcceptedPort {
+  readonly residency: Residency;
+  readonly #o: QueuesOptions;
+  readonly #context: QueueContext;
+  readonly #notices: Notices;
+  readonly #bindings = new Map<string, BindingQueues>();
+  readonly #empty = new Set<DomainQueue>();
+  #routeCount = 0;
+  #work: (queue: DomainQueue) => void = () => undefined;
+  #forget: (queue: DomainQueue) => void = () => undefined;
+
+  constructor(o: QueuesOptions) {
+    this.#o = o;
+    const { clock, wheel, random, records, counters, panic } = o;
+    this.residency = new Residency({
+      counters,
+      ...(o.residentBytesMax === undefined ? {} : { bytesMax: o.residentBytesMax }),
+      ...(o.residentMessagesMax === undefined ? {} : { messagesMax: o.residentMessagesMax }),
+    });
+    this.#notices = new Notices({ port: o.notices, residency: this.residency, wheel, counters, panic });
+    const verdicts = new Verdicts({ clock, records, counters, residency: this.residency, notices: this.#notices });
+    this.#context = {
+      clock,
+      wheel,
+      random,
+      counters,
+      verdicts,
+      announce: (queue) => {
+        this.#empty.delete(queue);
+        this.#work(queue);
+      },
+      emptied: (queue) => this.#emptied(queue),
+    };
+  }
+
+  /** `fn` is told of a queue that may have something to do: often, and in the middle of other work, so it should only take note. */
+  onWork(fn: (queue: DomainQueue) => void): void {
+    this.#work = fn;
+  }
+
+  /** `fn` is told of a queue that is forgotten: it had no mail for long, and has no connection. */
+  onForget(fn: (queue: DomainQueue) => void): void {
+    this.#forget = fn;
+  }
+
+  /** Takes over a message that is durable. `home` is where it is kept, when not in this loop's spool. */
+  accepted(envelope: Envelope, body: Buffer | undefined, home: QueueSpool = this.#o.spool): void {
+    const batch = batchOf(envelope, { home, mono: this.#o.clock.mono(), ageMs: 0 });
+    const { recipients } = envelope;
+    const [only] = recipients;
+    if (only !== undefined && recipients.length === 1) {
+      batch.open = 1;
+      const queue = this.queueFor(only.bindingGroup, only.binding, only.domain);
+      if (body !== undefined) this.residency.keep(batch, body, queue);
+      queue.add(batch, [recipientOf(only, 0)], only.priority ?? 0);
+      return;
+    }
+    const groups = this.#groups(envelope);
+    batch.open = recipients.length;
+    const [first] = groups;
+    if (body !== undefined && first !== undefined) this.residency.keep(batch, body, first.queue);
+    for (const group of groups) group.queue.add(batch, group.recipients, group.priority);
+  }
+
+  /**
+   * Takes back a message that was found at start, with what had become of it. A next attempt is kept (SD-1199), but never waited
+   * for longer than the schedule says: the clock may have been set meanwhile (A65).
+   */
+  recovered(message: RecoveredMessage, home: QueueSpool = this.#o.spool): void {
+    const { envelope } = message;
+    const now = this.#o.clock.now();
+    const ageMs = Math.max(0, now - envelope.receivedAt);
+    const batch = batchOf(envelope, { home, mono: this.#o.clock.mono(), ageMs });
+    const groups = this.#groups(envelope, message.states);
+    batch.open = groups.reduce((sum, group) => sum + group.recipients.length, 0);
+    if (batch.open === 0) {
+      home.settled(batch.id);
+      return;
+    }
+    for (const { queue, priority, attempts, nextAt, recipients } of groups) {
+      const longest = attempts === 0 ? 0 : retryDelay(attempts, queue.options) * 1000;
+      const delayMs = Math.min(Math.max(0, nextAt - now), longest);
+      queue.addDelayed(batch, recipients, { priority, attempts, nextAt: now + delayMs, delayMs });
+    }
+  }
+
+  /** The configuration changed: every queue gets its options anew, and domains may be queued under other names. */
+  reconfigured(): void {
+    this.#clearRoutes();
+    for (const queue of this.queues()) queue.reconfigured(this.#o.resolver.sending(queue.group, queue.binding, queue.domain));
+  }
+
+  /** The queue of a domain, under the name of its Gateway if a Domain scope gives it one (OUT-21). */
+  queueFor(group: string, binding: string, domain: string): DomainQueue {
+    let queues = this.#bindings.get(binding);
+    if (queues === undefined) {
+      queues = { byDomain: new Map(), routes: new Map() };
+      this.#bindings.set(binding, queues);
+    }
+    return queues.routes.get(domain) ?? this.#route(queues, group, binding, domain);
+  }
+
+  *queues(): IterableIterator<DomainQueue> {
+    for (const { byDomain } of this.#bindings.values()) yield* byDomain.values();
+  }
+
+  /** The queue with exactly this name, for operators. */
+  find(binding: string, domain: string): DomainQueue | undefined {
+    return this.#bindings.get(binding)?.byDomain.get(domain);
+  }
+
+  /** Notices that are not durable yet. */
+  get noticesPending(): number {
+    return this.#notices.pending;
+  }
+
+  /** Finds the queue under which a domain's mail waits, and remembers it until the configuration changes. */
+  #route(queues: BindingQueues, group: string, binding: string, domain: string): DomainQueue {
+    const gateway = this.#o.resolver.domainGateway(group, binding, domain);
+    const name = gateway === undefined ? domain : gateway.toLowerCase();
+    let queue = queues.byDomain.get(name);
+    if (queue === undefined) {
+      const options = this.#o.resolver.sending(group, binding, name);
+      queue = new DomainQueue(this.#context, { group, binding, domain: name, options, ...(gateway === undefined ? {} : { gateway }) });
+      queues.byDomain.set(name, queue);
+      this.#o.counters.add('activeDomains');
+    }
+    if (this.#routeCount >= ROUTES_MAX) this.#clearRoutes();
+    queues.routes.set(domain, queue);
+    this.#routeCount += 1;
+    return queue;
+  }
+
+  #clearRoutes(): void {
+    for (const queues of this.#bindings.values()) queues.routes = new Map();
+    this.#routeCount = 0;
+  }
+
+  /** The recipients of an envelope that are to leave together: one queue, priority and history each. */
+  #groups(envelope: Envelope, states?: RecoveredMessage['states']): Group[] {
+    const groups: Group[] = [];
+    // Most envelopes have few domains; with many, a map by queue keeps this linear.
+    const byQueue = new Map<DomainQueue, Group[]>();
+    envelope.recipients.forEach((recipient, index) => {
+      const state = states?.[index];
+      if (state !== undefined && state.outcome !== 'open') return;
+      const queue = this.queueFor(state?.bindingGroup ?? recipient.bindingGroup, state?.binding ?? recipient.binding, recipient.domain);
+      const priority = recipient.priority ?? 0;
+      const attempts = state?.attempts ?? 0;
+      const nextAt = state?.nextAt ?? 0;
+      let own = byQueue.get(queue);
+      if (own === undefined) byQueue.set(queue, (own = []));
+      let group = own.find((g) => g.priority === priority && g.attempts === attempts && g.nextAt === nextAt);
+      if (group === undefined) {
+        group = { queue, priority, attempts, nextAt, recipients: [] };
+        own.push(group);
+        groups.push(group);
+      }
+      group.recipients.push(recipientOf(recipient, index));
+    });
+    return groups;
+  }
+
+  /** Remembers that a queue has nothing any more; when too many are remembered, the oldest quarter of them goes at once. */
+  #emptied(queue: DomainQueue): void {
+    this.#empty.add(queue);
+    if (this.#empty.size <= EMPTY_QUEUES_MAX) return;
+    let goes = EMPTY_QUEUES_MAX / 4;
+    for (const oldest of this.#empty) {
+      if (goes === 0) break;
+      goes -= 1;
+      this.#empty.delete(oldest);
+      if (!oldest.isEmpty || oldest.connections > 0) continue;
+      this.#bindings.get(oldest.binding)?.byDomain.delete(oldest.domain);
+      this.#o.counters.add('activeDomains', -1);
+      this.#forget(oldest);
+    }
+    this.#clearRoutes();
+  }
+}

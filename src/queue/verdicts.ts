@@ -1,0 +1,191 @@
+/**
+ * What follows from a result: an outcome for the spool, another attempt, a notice, a record.
+ *
+ * The one rule: a permanent failure is noted in the spool only when its notice is durable or not wanted, so that a crash in
+ * between repeats a notice rather than losing it; recipients that fail together share one notice. A batch is settled when its
+ * last recipient has an outcome. `retries` in records are the attempts before this one.
+ * Not here: how a notice is made (notices.ts), waiting. Truth: rules Q-02 to Q-06, LOG-10, BNC-01 to BNC-03; SD-1199.
+ */
+import type { Clock } from '#base';
+import type { Counters, RecordSink } from '#observe';
+import type { Batch, Recipient } from './batch.ts';
+import type { Entry } from './entry.ts';
+import type { Notices } from './notices.ts';
+import type { Residency } from './residency.ts';
+import type { RecipientResult } from './results.ts';
+import { afterFailure, isExpired } from './retry-schedule.ts';
+
+export interface VerdictPorts {
+  readonly clock: Clock;
+  readonly records: RecordSink;
+  readonly counters: Pick<Counters, 'add'>;
+  readonly residency: Residency;
+  readonly notices: Notices;
+}
+
+/** A recipient that failed for good, with the result that is told of it. */
+export interface Failure {
+  readonly recipient: Recipient;
+  readonly result: RecipientResult;
+}
+
+export class Verdicts {
+  readonly #o: VerdictPorts;
+
+  constructor(o: VerdictPorts) {
+    this.#o = o;
+  }
+
+  isExpired(entry: Entry): boolean {
+    return isExpired(this.#age(entry), entry.queue.options);
+  }
+
+  /** One result per recipient of the entry, in their order. */
+  finish(entry: Entry, results: readonly RecipientResult[]): void {
+    entry.queue.left(entry.recipients.length);
+    let later: Recipient[] | undefined;
+    let laterResult: RecipientResult | undefined;
+    let failed: Failure[] | undefined;
+    const retries = entry.attempts;
+    for (let i = 0; i < entry.recipients.length; i += 1) {
+      const recipient = entry.recipients[i] as Recipient;
+      const result = results[i] as RecipientResult;
+      switch (result.kind) {
+        case 'delivered':
+          this.#delivered(entry, recipient, result);
+          break;
+        case 'transient':
+          this.#transient(entry, recipient, result);
+          (later ??= []).push(recipient);
+          laterResult ??= result;
+          break;
+        case 'permanent':
+          (failed ??= []).push({ recipient, result });
+      }
+    }
+    if (later !== undefined && laterResult !== undefined) {
+      const ended = this.#tryLater(entry, later, laterResult, 0);
+      if (ended !== undefined) failed = failed === undefined ? ended : [...failed, ...ended];
+    }
+    if (failed !== undefined) this.#fail(entry, failed, retries);
+    this.#settle(entry.batch);
+  }
+
+  /** The whole entry is deferred with one result; `fuzzMs` is added to the wait. */
+  deferEntry(entry: Entry, result: RecipientResult, fuzzMs: number): void {
+    entry.queue.left(entry.recipients.length);
+    const retries = entry.attempts;
+    for (const recipient of entry.recipients) this.#transient(entry, recipient, result);
+    const ended = this.#tryLater(entry, entry.recipients, result, fuzzMs);
+    if (ended !== undefined) this.#fail(entry, ended, retries);
+  }
+
+  /** The whole entry fails with one result. */
+  failEntry(entry: Entry, result: RecipientResult): void {
+    entry.queue.left(entry.recipients.length);
+    this.#fail(
+      entry,
+      entry.recipients.map((recipient) => ({ recipient, result })),
+      entry.attempts,
+    );
+  }
+
+  #delivered(entry: Entry, recipient: Recipient, result: RecipientResult): void {
+    const { batch, queue } = entry;
+    queue.statistics.deliveries += 1;
+    this.#o.counters.add('deliveries');
+    this.#o.counters.add('deliveredBytes', batch.size);
+    this.#o.counters.add('totalQueue', -1);
+    this.#o.records.record({
+      kind: 'D',
+      at: this.#o.clock.now(),
+      messageId: recipient.id,
+      batchId: batch.id,
+      connectionId: batch.connectionId,
+      domain: queue.domain,
+      size: batch.size,
+      bindingGroup: queue.group,
+      binding: queue.binding,
+      retries: entry.attempts,
+      elapsedMs: this.#age(entry),
+      remoteIp: result.remoteIp,
+    });
+    batch.home.note(batch.id, { kind: 'delivered', recipient: recipient.index });
+    batch.open -= 1;
+  }
+
+  /** Another attempt for these recipients, or the failures with which they end. */
+  #tryLater(entry: Entry, recipients: Recipient[], result: RecipientResult, fuzzMs: number): Failure[] | undefined {
+    const { batch, queue } = entry;
+    const { residency, clock } = this.#o;
+    entry.attempts += 1;
+    const next = afterFailure(entry.attempts, this.#age(entry), queue.options);
+    if (typeof next === 'string') {
+      const end: RecipientResult = { ...result, kind: 'permanent', reply: next };
+      return recipients.map((recipient) => ({ recipient, result: end }));
+    }
+    const delayMs = next * 1000 + fuzzMs;
+    entry.recipients = recipients;
+    entry.nextAt = clock.now() + delayMs;
+    const drop = queue.options.dropBodyAfterTransFail;
+    if ((drop >= 0 && entry.attempts > drop) || residency.isTight) residency.drop(batch);
+    const indexes = recipients.map((recipient) => recipient.index);
+    const note = { kind: 'deferred', recipients: indexes, attempts: entry.attempts, nextAt: entry.nextAt, reply: result.reply } as const;
+    batch.home.note(batch.id, note);
+    queue.delay(entry, delayMs);
+    return undefined;
+  }
+
+  /** @param retries attempts before the one that failed, for the records */
+  #fail(entry: Entry, failures: readonly Failure[], retries: number): void {
+    const { batch, queue } = entry;
+    queue.statistics.failures += failures.length;
+    this.#o.counters.add('failures', failures.length);
+    this.#o.counters.add('totalQueue', -failures.length);
+    for (const { recipient, result } of failures) this.#record('P', entry, { recipient, result }, retries);
+    this.#o.notices.report(batch, queue.options, failures, () => {
+      for (const { recipient } of failures) batch.home.note(batch.id, { kind: 'failed', recipient: recipient.index });
+      batch.open -= failures.length;
+      this.#settle(batch);
+    });
+  }
+
+  #settle(batch: Batch): void {
+    if (batch.open !== 0) return;
+    // Once only: a second call must not settle another batch of the same id.
+    batch.open = -1;
+    this.#o.residency.drop(batch);
+    batch.home.settled(batch.id);
+  }
+
+  #transient(entry: Entry, recipient: Recipient, result: RecipientResult): void {
+    entry.queue.statistics.transientFailures += 1;
+    this.#o.counters.add('transientFailures');
+    this.#record('T', entry, { recipient, result }, entry.attempts);
+  }
+
+  #record(kind: 'T' | 'P', entry: Entry, { recipient, result }: Failure, retries: number): void {
+    const { batch, queue } = entry;
+    this.#o.records.record({
+      kind,
+      at: this.#o.clock.now(),
+      messageId: recipient.id,
+      batchId: batch.id,
+      connectionId: batch.connectionId,
+      domain: queue.domain,
+      size: result.bytes,
+      bindingGroup: queue.group,
+      binding: queue.binding,
+      stage: result.stage,
+      retries,
+      elapsedMs: this.#age(entry),
+      remoteIp: result.remoteIp,
+      reply: result.reply,
+    });
+  }
+
+  /** Milliseconds since reception, by the clock that is never set. */
+  #age(entry: Entry): number {
+    return Math.max(0, this.#o.clock.mono() - entry.batch.bornMono);
+  }
+}
