@@ -6,9 +6,16 @@
  * It does not speak SMTP (room smtp) nor store anything (room spool).
  */
 export { formatDate } from './date.ts';
+export { buildDsn, DSN_HEADERS_MAX, DSN_ORIGINAL_MAX } from './dsn.ts';
+export type { DsnInput } from './dsn.ts';
+export { deliveryStatus, dsnStatus, wantsNotice } from './dsn-fields.ts';
+export type { DsnAction, DsnMessageFields, DsnRecipient } from './dsn-fields.ts';
 export type { Envelope, EnvelopeBody, EnvelopeRecipient } from './envelope.ts';
+export { fieldValue, formatHeader, HEADER_FIELDS_MAX, HEADER_OCTETS_MAX, HeaderBlock } from './header-block.ts';
+export type { HeaderField } from './header-block.ts';
 export { domainLiteral, formatMailbox, isPrintableAddress, parseMailbox, splitAddress } from './mailbox.ts';
 export type { Mailbox } from './mailbox.ts';
 export { asciiLine, oneLine, oneLineOfBytes } from './one-line.ts';
+export { encodeQuotedPrintable } from './quoted-printable.ts';
 export { dateHeader, newMessageIdHeader, receivedHeader, returnPathHeader, traceHeaders } from './trace.ts';
 export type { Hop } from './trace.ts';

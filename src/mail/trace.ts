@@ -32,11 +32,17 @@ export interface Hop {
   readonly offsetMinutes?: number;
 }
 
-/** Characters of a peer's value in a trace header; the rest is cut off so the line stays within 998. */
-const VALUE_MAX = 512;
+/** Octets of one value in a trace header: two of them, escaped, stay within the 998 octets of a line. */
+const VALUE_MAX = 320;
+
+function value(text: string): string {
+  const line = oneLine(text, VALUE_MAX);
+  // A character takes up to three octets in UTF-8.
+  return Buffer.byteLength(line) <= VALUE_MAX ? line : oneLine(line, Math.floor(VALUE_MAX / 3));
+}
 
 function comment(text: string): string {
-  return oneLine(text, VALUE_MAX).replace(/[()\\]/g, '\\$&');
+  return value(text).replace(/[()\\]/g, '\\$&');
 }
 
 function origin(hop: Hop): string {
@@ -51,7 +57,7 @@ export function receivedHeader(hop: Hop): string {
   const date = formatDate(hop.at, hop.offsetMinutes);
   return (
     `Received: from ${origin(hop)}\r\n` +
-    `\tby ${oneLine(hop.by, VALUE_MAX)} (envelope-from <${comment(hop.sender)}>)\r\n` +
+    `\tby ${value(hop.by)} (envelope-from <${comment(hop.sender)}>)\r\n` +
     `\t(${comment(hop.product)}) with ${hop.with}\r\n` +
     `\tid ${hop.id}; ${date}\r\n`
   );
@@ -59,7 +65,7 @@ export function receivedHeader(hop: Hop): string {
 
 /** `Return-Path: <sender>` with CRLF; `<>` for the null sender. */
 export function returnPathHeader(sender: string): string {
-  return `Return-Path: <${oneLine(sender, VALUE_MAX)}>\r\n`;
+  return `Return-Path: <${value(sender)}>\r\n`;
 }
 
 /** `Date:` with CRLF. */
@@ -69,7 +75,7 @@ export function dateHeader(at: number, offsetMinutes = 0): string {
 
 /** `Message-ID:` with CRLF from one of our message ids (SMTP-14, SMTP-17). */
 export function newMessageIdHeader(id: string, host: string): string {
-  return `Message-ID: ${messageIdHeader(id, oneLine(host, VALUE_MAX))}\r\n`;
+  return `Message-ID: ${messageIdHeader(id, value(host))}\r\n`;
 }
 
 /** Everything written in front of a message when rfc2822_trace_headers is on: Return-Path, then Received. */
