@@ -106,7 +106,7 @@ export class Connection {
     try {
       work();
     } finally {
-      if (--this.#turns === 0) this.#flush();
+      if (--this.#turns === 0) this.#endTurn();
     }
   }
 
@@ -161,7 +161,22 @@ export class Connection {
     try {
       owner.data(chunk);
     } finally {
-      if (--this.#turns === 0) this.#flush();
+      if (--this.#turns === 0) this.#endTurn();
+    }
+  }
+
+  /** Writes what was said. An owner that stopped because it had said much goes on when the system took it all at once. */
+  #endTurn(): void {
+    for (;;) {
+      const wasMuch = this.#out.length > OUTPUT_HIGH_BYTES;
+      this.#flush();
+      if (!wasMuch || this.#isCongested || !this.isOpen) return;
+      this.#turns++;
+      try {
+        this.#owner?.drained();
+      } finally {
+        this.#turns--;
+      }
     }
   }
 
