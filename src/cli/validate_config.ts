@@ -5,7 +5,7 @@
  * never sees a stack. `--syntax` stops after the language, `--eval` answers what is in force, `--report` says what works here.
  * It writes nothing but its answer. Truth: ECC-09, CFG-11, CFG-22, CC-06, CC-09.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -106,11 +106,15 @@ function checkOne(file: string, given: Arguments, directories: readonly string[]
 /** As given, or in one of the directories; a directory stands for the main file in it. */
 function locate(file: string, directories: readonly string[]): string | undefined {
   for (const path of [resolve(file), ...(file.startsWith('/') ? [] : directories.map((directory) => join(directory, file)))]) {
-    const found = statSync(path, { throwIfNoEntry: false });
-    if (found === undefined) continue;
-    if (!found.isDirectory()) return path;
+    const found = systemFiles.stat(path);
+    // What is there and cannot be read is told as a problem of that file, not as "not found".
+    if ('fault' in found) {
+      if (found.fault === 'ENOENT' || found.fault === 'ENOTDIR') continue;
+      return path;
+    }
+    if (found.kind !== 'directory') return path;
     const inside = join(path, MAIN_FILE_NAME);
-    if (statSync(inside, { throwIfNoEntry: false }) !== undefined) return inside;
+    if (!('fault' in systemFiles.stat(inside))) return inside;
   }
   return undefined;
 }

@@ -69,7 +69,11 @@ interface Surroundings {
   readonly isPassive: boolean;
 }
 
+/** The nearest name is looked for so often; a hostile file could ask for it half a million times. */
+const MAX_NEAREST_NAMES = 300;
+
 class Walker {
+  #nearestLeft = MAX_NEAREST_NAMES;
   readonly problems: ConfigProblem[] = [];
   readonly notices: ConfigNotice[] = [];
   readonly uses: Use[] = [];
@@ -172,7 +176,7 @@ class Walker {
       return;
     }
     const scope = childKind(around.kinds, merged.name);
-    const nearest = nearestOption(around.kinds, merged.name);
+    const nearest = this.#nearest(() => nearestOption(around.kinds, merged.name));
     const hint =
       scope !== undefined
         ? `${scope.name} is a scope: write ${scope.name} { ... }`
@@ -181,6 +185,11 @@ class Walker {
           : `did you mean ${nearest}?`;
     const message = `Unknown option "${merged.name}" in ${where}`;
     this.problems.push({ code: 'unknown-option', manual, message, at, ...(hint === undefined ? {} : { hint }) });
+  }
+
+  #nearest(look: () => string | undefined): string | undefined {
+    this.#nearestLeft -= 1;
+    return this.#nearestLeft < 0 ? undefined : look();
   }
 
   #unknownScope(merged: MergedScope, around: Surroundings, at: Place): void {
@@ -197,7 +206,7 @@ class Walker {
       return;
     }
     const option = optionIn(around.kinds, merged.name);
-    const nearest = nearestScope(around.kinds, merged.name);
+    const nearest = this.#nearest(() => nearestScope(around.kinds, merged.name));
     const hint =
       option !== undefined
         ? `${option.name} is an option: write ${option.name} = value, ${expectedForm(option.type)}`

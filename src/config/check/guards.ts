@@ -27,12 +27,11 @@ export function judgeGuards(uses: readonly Use[]): GuardVerdict {
     notices: [],
     missing: [],
   };
-  const covered: string[] = [];
+  const covered = new Set<string>();
   for (const use of uses) {
     if (!isMissingGuard(use)) continue;
-    const path = formatPath(use.path);
-    if (covered.some((stanza) => path.startsWith(stanza))) continue;
-    if (use.what !== 'option') covered.push(path);
+    if (use.path.some((_, index) => covered.has(formatPath(use.path.slice(0, index + 1))))) continue;
+    if (use.what !== 'option') covered.add(formatPath(use.path));
     const isAccepted = accepted.names.has(fold(use.name)) || (use.module !== undefined && accepted.names.has(fold(use.module)));
     verdict.missing.push({ use, isAccepted });
     const surroundings = use.what === 'option' ? use.path : use.path.slice(0, -1);

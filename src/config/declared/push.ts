@@ -69,7 +69,7 @@ export const pushOptions = [
   {
     name: 'GCM_TTL',
     key: 'gcmTtl',
-    type: { kind: 'seconds' },
+    type: { kind: 'seconds', min: -1 },
     default: -1,
     scopes: ['Binding', 'Binding_Group', 'Domain', 'Global'],
     effect: 'next-use',

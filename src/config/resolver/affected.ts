@@ -38,6 +38,7 @@ export function changedGlobalKeys(before: ScopeNode, after: ScopeNode): string[]
 }
 
 export function touchesSending(change: ScopeChange, question: SendingQuestion, patterns: PatternCache): boolean {
+  if (change.path.length === 0) return isReordered(change);
   let path = change.path.map(splitKey);
   if (path[0]?.scope === 'binding_group') {
     const group = question.group === '' ? 'default' : question.group;
@@ -58,7 +59,7 @@ export function touchesSending(change: ScopeChange, question: SendingQuestion, p
 
 export function touchesListening(change: ScopeChange, question: ListeningQuestion): boolean {
   const [first, second, third] = change.path.map(splitKey);
-  if (first === undefined) return false;
+  if (first === undefined) return isReordered(change);
   if (first.scope === 'pathway') return first.instance === question.pathway;
   if (first.scope === 'pathway_group')
     return second === undefined ? first.instance === question.pathwayGroup : second.instance === question.pathway;
@@ -67,6 +68,11 @@ export function touchesListening(change: ScopeChange, question: ListeningQuestio
   if (second.scope === 'peer') return holds(second.instance, question.ip);
   if (second.scope !== 'listen' || scopeKey('listen', second.instance) !== question.listen) return false;
   return third === undefined || (third.scope === 'peer' && holds(third.instance, question.ip));
+}
+
+/** Patterns, and groups that hold a pathway of one name, are tried in the order of the text; own options at the top are compared by key. */
+function isReordered(change: ScopeChange): boolean {
+  return change.kind === 'set' && change.order !== undefined;
 }
 
 function matches(instance: string, name: string, patterns: PatternCache): boolean {
