@@ -267,3 +267,24 @@ test('A12 A15 A47: for every set of rules the outcome does not depend on how the
     { numRuns: 3000 },
   );
 });
+
+test('A48: MIME of any shape is only octets here: nested 10,000 deep, prefix boundaries, empty parts, broken encodings', () => {
+  const nested = Array.from(
+    { length: 10_000 },
+    (_, depth) => `--b${depth}\r\nContent-Type: multipart/mixed; boundary=b${depth + 1}\r\n\r\n`,
+  ).join('');
+  const shapes = [
+    nested,
+    '--b\r\n--bb\r\n--b--\r\n--bb--\r\n',
+    `--b\r\n${'\r\n'.repeat(5000)}--b--\r\n`,
+    '--b--\r\n',
+    '--b\r\nContent-Type: text/plain; name*0*=x; name*0=y; name*99999999999=z\r\n\r\n=G1=\r\n=\r\n',
+    '--b\r\nContent-Transfer-Encoding: base64\r\n\r\n====A*\r\n--b--\r\n',
+  ];
+  for (const shape of shapes) {
+    const message = `MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n${shape}`;
+    const found = run(message, PLAIN, [100, 101, 5000]);
+    assert.equal(found.fault, undefined);
+    assert.ok(found.out === message);
+  }
+});

@@ -53,7 +53,7 @@ export interface CommandFault {
   /** True when the connection must end after the reply. */
   readonly close: boolean;
   /** The command the fault was found in, when the verb was known. */
-  readonly of?: Exclude<Command['verb'], never>;
+  readonly of?: Command['verb'];
   /** The protocol the peer seems to speak instead (attack A28). */
   readonly foreign?: Foreign;
 }

@@ -39,7 +39,7 @@ export interface HeaderFacts {
 export type MissingHeaders = (need: { readonly date: boolean; readonly messageId: boolean }) => Buffer | undefined;
 
 /** Octets of a header line kept until it is judged. Longer names are no headers (RFC 5322 section 2.1.1 stops at 998). */
-export const HEAD_MAX = 1024;
+const HEAD_MAX = 1024;
 
 const CR = 13;
 const LF = 10;

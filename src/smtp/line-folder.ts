@@ -9,7 +9,7 @@
  */
 
 /** Octets; a smaller limit in the configuration is raised to this, or folding a line could take for ever. */
-export const LINE_LIMIT_MIN = 72;
+const LINE_LIMIT_MIN = 72;
 
 const CR = 13;
 const LF = 10;

@@ -96,23 +96,24 @@ function afterKeyword(line: string, keyword: 'FROM:' | 'TO:', rules: CommandRule
 }
 
 function parseMail(line: string, rules: CommandRules): Command | CommandFault {
+  const eightBit = CONTROL_OR_8BIT.test(line);
   const at = afterKeyword(line, 'FROM:', rules);
   if (at < 0) return fault(replies.mailSyntax, 'no FROM:', 'MAIL');
   // Whether 8-bit addresses are allowed stands behind the address: read it as UTF-8 and look afterwards.
-  const found = parsePath(line, at, pathRules(rules, rules.offers.smtpUtf8));
+  const found = parsePath(line, at, pathRules(rules, eightBit && rules.offers.smtpUtf8));
   if (!found.ok) return fault(replies.mailSyntax, found.reason, 'MAIL');
   const parsed = parseMailParameters(line, found.end, rules.offers);
   if (!parsed.ok) return fault(parsed.reply, parsed.reason, 'MAIL');
-  if (CONTROL_OR_8BIT.test(line) && parsed.parameters.smtpUtf8 !== true) {
+  if (eightBit && parsed.parameters.smtpUtf8 !== true) {
     return fault(found.path.utf8 ? replies.nonAsciiAddress : replies.mailSyntax, '8-bit without SMTPUTF8', 'MAIL');
   }
-  return { verb: 'MAIL', path: found.path, parameters: parsed.parameters, line: decodeUtf8(line) ?? line };
+  return { verb: 'MAIL', path: found.path, parameters: parsed.parameters, line: eightBit ? (decodeUtf8(line) ?? line) : line };
 }
 
 function parseRcpt(line: string, rules: CommandRules, utf8: boolean): Command | CommandFault {
   const at = afterKeyword(line, 'TO:', rules);
   if (at < 0) return fault(replies.rcptSyntax, 'no TO:', 'RCPT');
-  const found = parsePath(line, at, pathRules(rules, utf8));
+  const found = parsePath(line, at, pathRules(rules, utf8 && CONTROL_OR_8BIT.test(line)));
   if (!found.ok) return fault(replies.rcptSyntax, found.reason, 'RCPT');
   if (found.path.text === '') return fault(replies.rcptSyntax, 'null path in RCPT', 'RCPT');
   const parsed = parseRcptParameters(line, found.end, rules.offers, utf8);

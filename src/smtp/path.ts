@@ -156,12 +156,12 @@ function parseDomainPart(line: string, from: number, rules: PathRules): DomainPa
   let end = from;
   for (let c = line.charCodeAt(end); end < line.length && c !== CLOSE && c !== SPACE; c = line.charCodeAt(++end));
   const name = line.slice(from, end);
-  if (rules.utf8 && NON_ASCII.test(name)) {
-    const unicode = decodeUtf8(name);
+  if (NON_ASCII.test(name)) {
+    const unicode = rules.utf8 ? decodeUtf8(name) : undefined;
     const domain = unicode === undefined ? undefined : parseDomain(unicode, rules.pedanticAddresses);
     return domain === undefined ? undefined : { domain, end };
   }
-  const domain = NON_ASCII.test(name) ? undefined : parseDomain(name, rules.pedanticAddresses);
+  const domain = parseDomain(name, rules.pedanticAddresses);
   return domain === undefined ? undefined : { domain, end };
 }
 
@@ -193,18 +193,15 @@ export function parsePath(line: string, from: number, rules: PathRules): PathRes
   } else if (hasRoute) return fail('bad source route');
   const close = rules.allowTrailingWhitespace ? skipBlanks(line, part.end) : part.end;
   if (line.charCodeAt(close) !== CLOSE) return fail('no >');
-  const text = decodeUtf8(line.slice(start, part.end));
-  const rawLocal = decodeUtf8(line.slice(start, localEnd));
+  // Octets above 127 pass the grammar only under rules.utf8.
+  const text = rules.utf8 ? decodeUtf8(line.slice(start, part.end)) : line.slice(start, part.end);
+  const rawLocal = rules.utf8 ? decodeUtf8(line.slice(start, localEnd)) : line.slice(start, localEnd);
   if (text === undefined || rawLocal === undefined) return fail('invalid UTF-8');
   const local = quoted ? unquote(rawLocal) : rawLocal;
-  const path: Path = {
-    text,
-    local,
-    domain: part.domain,
-    qualified,
-    ...(part.ip === undefined ? undefined : { ip: part.ip }),
-    routed: hasRoute || ROUTING.test(local),
-    utf8: NON_ASCII.test(text),
-  };
+  const { domain, ip } = part;
+  const routed = hasRoute || ROUTING.test(local);
+  const utf8 = rules.utf8 && NON_ASCII.test(text);
+  const path: Path =
+    ip === undefined ? { text, local, domain, qualified, routed, utf8 } : { text, local, domain, qualified, ip, routed, utf8 };
   return { ok: true, path, end: close + 1 };
 }

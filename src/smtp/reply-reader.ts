@@ -48,6 +48,7 @@ const LINE = /^([2-5]\d\d)(?:([ -])(.*))?$/s;
 const ENHANCED = /^([245])\.(?:0|[1-9]\d{0,2})\.(?:0|[1-9]\d{0,2})(?= |$)/;
 // oxlint-disable-next-line no-control-regex
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+/g;
+const NOT_PLAIN = /[^ -~]/;
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const CLASSES: readonly ReplyClass[] = ['positive', 'intermediate', 'transient', 'permanent'];
 
@@ -56,11 +57,13 @@ function classOf(code: number): ReplyClass {
 }
 
 function clean(bytes: Buffer): string {
+  const octets = bytes.toString('latin1');
+  if (!NOT_PLAIN.test(octets)) return octets;
   let text: string;
   try {
     text = UTF8.decode(bytes);
   } catch {
-    text = bytes.toString('latin1').replace(/[\u0080-\u00ff]/g, '?');
+    text = octets.replace(/[\u0080-\u00ff]/g, '?');
   }
   return text.replace(UNSAFE, ' ');
 }
@@ -69,6 +72,14 @@ function clean(bytes: Buffer): string {
 export function serverReplyText(reply: ServerReply | ReplyFault): string {
   const text = reply.kind === 'reply' ? `${reply.code} ${reply.lines.join(' ')}`.trimEnd() : reply.text;
   return text.length <= REPLY_TEXT_MAX ? text : `${text.slice(0, REPLY_TEXT_MAX - 3)}...`.toWellFormed();
+}
+
+function enhancedOf(lines: readonly string[], digit: string): string | undefined {
+  for (const line of lines) {
+    const match = ENHANCED.exec(line);
+    if (match?.[1] === digit) return match[0];
+  }
+  return undefined;
 }
 
 export class ReplyReader {
@@ -151,8 +162,7 @@ export class ReplyReader {
   #finish(): ServerReply | ReplyFault {
     const code = this.#code;
     if (code < 400 && this.#worst >= 400) return this.#fail('mixed-codes');
-    const digit = String(code).charAt(0);
-    const enhanced = this.#lines.map((line) => ENHANCED.exec(line)).find((match) => match?.[1] === digit)?.[0];
+    const enhanced = enhancedOf(this.#lines, String(code).charAt(0));
     const reply = { kind: 'reply', code, class: classOf(code), lines: this.#lines, mixed: this.#mixed } as const;
     this.#reset();
     return enhanced === undefined ? reply : { ...reply, enhanced };

@@ -67,3 +67,15 @@ test('BDAT commands name their octets and the last chunk', () => {
   assert.equal(formatBdat(12, false), 'BDAT 12\r\n');
   assert.equal(formatBdat(0, true), 'BDAT 0 LAST\r\n');
 });
+
+test('A48: clearing the eighth bit comes before newlines and dots are looked at, so no octet becomes an end mark', () => {
+  const hidden = Buffer.from([0x61, 0x8d, 0x8a, 0xae, 0x8d, 0x8a, 0x62]);
+  assert.equal(Buffer.concat(stuffBody([hidden], true)).toString('latin1'), 'a\r\n..\r\nb\r\n.\r\n');
+  assert.equal(Buffer.concat(plainBody([hidden], true)).toString('latin1'), 'a\r\n.\r\nb\r\n');
+  assert.deepEqual([...hidden], [0x61, 0x8d, 0x8a, 0xae, 0x8d, 0x8a, 0x62], 'the stored message is not touched');
+});
+
+test('A48 (#6342, MO-1271): soft line breaks in front of dots are stuffed once, and the first chunk is sent once', () => {
+  const chunks = ['a=\r\n', '.b=\r\n..c', '\r\n'];
+  assert.equal(wire(chunks), 'a=\r\n..b=\r\n...c\r\n.\r\n');
+});
