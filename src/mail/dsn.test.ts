@@ -8,7 +8,6 @@ import fc from 'fast-check';
 import { seededRandom } from '#base';
 import { buildDsn, DSN_HEADERS_MAX, DSN_ORIGINAL_MAX } from './dsn.ts';
 import type { DsnInput } from './dsn.ts';
-import { dsnStatus, wantsNotice } from './dsn-fields.ts';
 import { HeaderBlock } from './header-block.ts';
 
 const ORIGINAL = Buffer.from('From: a@sender.example\r\nMessage-ID: <m1@sender.example>\r\nSubject: s\r\n\r\nsecret body\r\n');
@@ -101,15 +100,6 @@ test('BNC-03: there is no notice to the null sender', () => {
   assert.throws(() => buildDsn(input({ to: '' })));
 });
 
-test('NOTIFY decides who is told what (RFC 3461)', () => {
-  assert.deepEqual(
-    [wantsNotice(undefined, 'failure'), wantsNotice(undefined, 'delay'), wantsNotice(undefined, 'success')],
-    [true, true, false],
-  );
-  assert.deepEqual([wantsNotice(['NEVER'], 'failure'), wantsNotice(['NEVER'], 'delay')], [false, false]);
-  assert.deepEqual([wantsNotice(['SUCCESS'], 'failure'), wantsNotice(['SUCCESS', 'FAILURE'], 'failure')], [false, true]);
-});
-
 test('ORCPT and ENVID come back decoded, a delay says until when', () => {
   const status = parts(
     buildDsn(
@@ -134,16 +124,6 @@ test('ORCPT and ENVID come back decoded, a delay says until when', () => {
   assert.ok(status.includes('Original-Recipient: rfc822; x+y@z\r\n'));
   assert.ok(status.includes('Status: 4.0.0\r\n') && status.includes('Status: 2.0.0\r\n'));
   assert.ok(status.includes('Will-Retry-Until: Wed, 25 Nov 2026 00:00:00 +0000\r\n'));
-});
-
-test('the status is the enhanced code of the reply under the class of the action', () => {
-  assert.equal(dsnStatus({ address: 'a', action: 'failed', diagnostic: '452 4.2.2 full' }), '5.2.2');
-  assert.equal(
-    dsnStatus({ address: 'a', action: 'failed', diagnostic: '554 5.4.7 [internal] exceeded max time without delivery' }),
-    '5.4.7',
-  );
-  assert.equal(dsnStatus({ address: 'a', action: 'failed', diagnostic: '550 no' }), '5.0.0');
-  assert.equal(dsnStatus({ address: 'a', action: 'failed', status: '5.7.1' }), '5.7.1');
 });
 
 test('a message that needed SMTPUTF8 gets the global kind of notice, any other stays ASCII (RFC 6533)', () => {

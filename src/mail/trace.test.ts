@@ -1,11 +1,9 @@
 /**
- * Tests of trace headers, dates and one-line text.
+ * Tests of the headers added on the way.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatDate } from './date.ts';
-import { asciiLine, oneLine, oneLineOfBytes } from './one-line.ts';
 import { dateHeader, newMessageIdHeader, receivedHeader, returnPathHeader, traceHeaders } from './trace.ts';
 import type { Hop } from './trace.ts';
 
@@ -62,35 +60,4 @@ test('A75 A32: a HELO name or sender made of line ends and parentheses stays one
     }),
   );
   assert.ok(receivedHeader({ ...HOP, sender: '"a)b\\\\"@c' }).includes('(envelope-from <"a\\)b\\\\\\\\"@c>)'));
-});
-
-test('dates are those of RFC 5322 in the offset asked for, and the second is formatted once', () => {
-  assert.equal(formatDate(Date.UTC(2026, 10, 22, 21, 38, 32)), 'Sun, 22 Nov 2026 21:38:32 +0000');
-  assert.equal(formatDate(Date.UTC(2026, 10, 22, 21, 38, 32, 999)), 'Sun, 22 Nov 2026 21:38:32 +0000');
-  assert.equal(formatDate(Date.UTC(2024, 1, 28, 23, 59, 59), 330), 'Thu, 29 Feb 2024 05:29:59 +0530');
-  assert.equal(formatDate(Date.UTC(2024, 2, 1, 0, 0, 0), -90), 'Thu, 29 Feb 2024 22:30:00 -0130');
-});
-
-test('A65: impossible times give a date of four digits', () => {
-  const form = /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}$/;
-  for (const time of [-1, -1e15, 1e18, Number.NaN, Number.POSITIVE_INFINITY, 253_402_300_799_000]) {
-    for (const offset of [0, 1439, -1439, 100_000]) assert.match(formatDate(time, offset), form, `${time} ${offset}`);
-  }
-});
-
-test('A75: oneLine leaves no control character, separator or direction mark and is whole', () => {
-  assert.equal(oneLine('a\r\nb\0c\u001b[0m\u2028d\u202ee\ud800f'), 'a b c [0m d e\ufffdf');
-  assert.equal(oneLine('x'.repeat(20), 10), 'xxxxxxx...');
-  assert.equal(oneLine('abcdef😀ghi', 10), 'abcdef...');
-  assert.equal(oneLine('abc', 2), '..');
-  assert.equal(asciiLine('größe\n'), 'gr??e ');
-  assert.equal(oneLineOfBytes(Buffer.from('größe')), 'größe');
-  assert.equal(oneLineOfBytes(Buffer.from([0x61, 0xff, 0x0a, 0x62])), 'a? b');
-  assert.equal(oneLineOfBytes(Buffer.alloc(100_000, 'a'), 10), 'aaaaaaa...');
-  fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), fc.nat(50), (text, max) => {
-      const line = oneLine(text, max);
-      assert.ok(line.length <= max && line.isWellFormed() && !/\p{Cc}|\u2028|\u2029/u.test(line));
-    }),
-  );
 });

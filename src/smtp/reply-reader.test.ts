@@ -1,10 +1,9 @@
 /**
- * Tests of ReplyReader and parseEhlo: what servers send, good and bad, in bounded memory.
+ * Tests of ReplyReader: what servers send, good and bad, in bounded memory.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseEhlo } from './capabilities.ts';
 import { REPLY_LINES_KEPT, REPLY_LINES_MAX, REPLY_TEXT_MAX, ReplyReader, serverReplyText } from './reply-reader.ts';
 import type { ReplyFault, ServerReply } from './reply-reader.ts';
 
@@ -139,28 +138,4 @@ test('A36: what came before clear() is forgotten', () => {
   assert.equal(reader.begun, false);
   reader.feed(Buffer.from('250 real\r\n'));
   assert.deepEqual((reader.next() as ServerReply).lines, ['real']);
-});
-
-test('EHLO keywords are read without regard to case, with their values', () => {
-  const found = parseEhlo([
-    'mx.example says hi',
-    'pipelining',
-    'SIZE 1000',
-    'Chunking',
-    'AUTH PLAIN login',
-    'AUTH=LOGIN CRAM-MD5',
-    '8BITMIME',
-    'XCLIENT NAME ADDR',
-    '__proto__ x',
-    '-bad',
-  ]);
-  assert.equal(found.host, 'mx.example');
-  assert.deepEqual([found.pipelining, found.chunking, found.eightBitMime, found.dsn, found.startTls], [true, true, true, false, false]);
-  assert.equal(found.size, 1000);
-  assert.deepEqual(found.auth, ['PLAIN', 'LOGIN', 'CRAM-MD5']);
-  assert.deepEqual(found.xclient, ['NAME', 'ADDR']);
-  assert.equal(parseEhlo(['h', 'SIZE']).size, 0);
-  assert.equal(parseEhlo(['h', 'SIZE 99999999999999999999']).size, 0);
-  assert.equal(parseEhlo(['h']).size, undefined);
-  assert.equal(parseEhlo([]).host, '');
 });
