@@ -190,10 +190,9 @@ export class LogScan {
 
   #stateNote(id: string, sequence: number, isForAll: boolean, generation: number, offset: number, bytes: number): void {
     const row = this.#row(id);
-    let node = this.#chain[row] ?? none;
+    let node = isForAll ? this.#deferralOfAll(this.#chain[row] ?? none) : none;
     // Of deferrals of the whole batch only the latest counts: one node, however often it was tried.
-    while (isForAll && node >= 0 && this.#noteIsForAll[node] !== true) node = this.#noteNext[node] ?? none;
-    if (isForAll && node >= 0) {
+    if (node >= 0) {
       if (sequence <= (this.#noteSequence[node] ?? 0)) return;
     } else {
       node = this.#noteNext.length;
@@ -205,6 +204,12 @@ export class LogScan {
     this.#noteGeneration[node] = generation;
     this.#noteOffset[node] = offset;
     this.#noteBytes[node] = bytes;
+  }
+
+  #deferralOfAll(first: number): number {
+    let node = first;
+    while (node >= 0 && this.#noteIsForAll[node] !== true) node = this.#noteNext[node] ?? none;
+    return node;
   }
 
   /** What lives: rows by segment (rising) and place in it. */

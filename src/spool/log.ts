@@ -23,6 +23,7 @@ export interface LogOptions {
   isDurable: boolean;
   table: SegmentTable;
   index: BatchIndex;
+  preparesAhead?: boolean;
   later: ((ms: number, work: () => void) => void) | undefined;
   panic(text: string): void;
 }

@@ -11,11 +11,15 @@ import { syncReadBytesMax } from './layout.ts';
 import { parseEnvelope, readHead } from './message-payload.ts';
 import { readRecord, recordBytes, recordHeaderBytes, recordType } from './record.ts';
 import { type Segment, segmentHeaderBytes } from './segment.ts';
-import type { SegmentStore } from './segment-store.ts';
+
+/** Opens a segment for reading; the caller holds a lease on it. */
+export interface SegmentOpener {
+  openForRead(segment: Segment): Promise<number>;
+}
 
 export interface Place {
   segment: Segment;
-  store: SegmentStore;
+  store: SegmentOpener;
   offset: number;
   bytes: number;
   /** Written in this run, not long ago: surely in the page cache. */

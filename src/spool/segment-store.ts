@@ -52,6 +52,8 @@ export interface StoreOptions {
   directoryMode: number;
   isDurable: boolean;
   table: SegmentTable;
+  /** False for the offline tool: nothing is made ahead of need. Default true. */
+  preparesAhead?: boolean;
   panic(text: string): void;
 }
 
@@ -169,7 +171,7 @@ export class SegmentStore {
 
   /** Makes the next full segment and the reserve in the background. Trouble is silent here: it shows when a segment is needed. */
   prepare(): void {
-    if (this.#next !== undefined || this.#isPreparing || this.#isClosed) return;
+    if (this.#next !== undefined || this.#isPreparing || this.#isClosed || this.o.preparesAhead === false) return;
     this.#isPreparing = true;
     const made = async (): Promise<void> => {
       await this.#makeReserve();

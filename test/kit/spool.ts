@@ -41,7 +41,7 @@ export function testEnvelope(n: number, recipients = 1): Envelope {
 /** A body that says which message it is, of any length. */
 export function testBody(n: number, bytes = 300): Buffer {
   const text = `Subject: message ${n}\r\n\r\n`;
-  return Buffer.from(text + `line of message ${n}\r\n`.repeat(Math.ceil(bytes / 20))).subarray(0, Math.max(bytes, 8));
+  return Buffer.from(text + `line of message ${n}\r\n`.repeat(Math.ceil(bytes / 15))).subarray(0, Math.max(bytes, 8));
 }
 
 export interface TestSpool {
