@@ -126,7 +126,7 @@ test('ORCPT and ENVID come back decoded, a delay says until when', () => {
   assert.ok(status.includes('Will-Retry-Until: Wed, 25 Nov 2026 00:00:00 +0000\r\n'));
 });
 
-test('a message that needed SMTPUTF8 gets the global kind of notice, any other stays ASCII (RFC 6533)', () => {
+test('a message that needed SMTPUTF8 gets the global kind of notice, every other stays ASCII (RFC 6533)', () => {
   const recipients = [{ address: 'jörg@bücher.example', action: 'failed' as const, diagnostic: '550 größe', orcpt: 'utf-8;j\\x{F6}rg@b' }];
   const ascii = buildDsn(input({ recipients }));
   assert.ok(isAscii(ascii));

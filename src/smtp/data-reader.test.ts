@@ -90,7 +90,7 @@ test('A16: a dot line is unstuffed only at the start of a line that CRLF began',
   assert.equal(read(Buffer.from('a\n..b\r\n..c\r\n.\r\n')).content, 'a\n..b\r\n.c\r\n');
 });
 
-test('A12: any mix of CR, LF, NUL, dots and text in any split gives what the definition on the whole text gives', () => {
+test('A12: each mix of CR, LF, NUL, dots and text in any split gives what the definition on the whole text gives', () => {
   const octet = fc.constantFrom('\r', '\n', '.', '\r\n', '\r\n.', '\0', 'a', '\r\n.\r\n', '\xff');
   fc.assert(
     fc.property(fc.array(octet, { maxLength: 40 }), fc.array(fc.nat(80), { maxLength: 6 }), (parts, cuts) => {

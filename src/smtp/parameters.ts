@@ -44,7 +44,7 @@ export interface RcptParameters {
   orcpt?: string;
 }
 
-export type ParameterResult<T> =
+type ParameterResult<T> =
   { readonly ok: true; readonly parameters: T } | { readonly ok: false; readonly reply: Reply; readonly reason: string };
 
 /** Octets of a value as received: RFC 3461 section 4.4 (ENVID 100 characters), 4.2 (ORCPT 500), RFC 4954 (AUTH 500). */

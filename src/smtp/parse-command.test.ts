@@ -331,7 +331,7 @@ test('A18 A32: seeded mutations of good commands never throw and never let an un
   }
 });
 
-test('A18: any line of octets gives a command or a fault', () => {
+test('A18: each line of octets gives a command or a fault', () => {
   fc.assert(
     fc.property(
       fc.uint8Array({ maxLength: 200 }),
