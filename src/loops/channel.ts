@@ -28,6 +28,8 @@ export interface ChannelBounds {
   queue: number;
   /** Frames that may be under way, not yet acknowledged. */
   window: number;
+  /** Frames after which this side acknowledges at the latest; default a quarter of the window. */
+  acknowledge?: number;
 }
 
 export const defaultBounds: ChannelBounds = { queue: 65_536, window: 16_384 };
@@ -110,7 +112,7 @@ export class Channel {
   flush(force = false): void {
     const port = this.#port;
     if (port === undefined) return;
-    const owesAck = this.#received - this.#receivedAcknowledged >= this.#bounds.window >> 2;
+    const owesAck = this.#owesAck();
     const open = this.#waiting > 0 && (force || this.underWay < this.#bounds.window);
     if (!open) {
       if (owesAck) port.postMessage([this.#takeAck()]);
@@ -142,8 +144,11 @@ export class Channel {
       this.#received++;
       this.#owner.frame(this, batch[i] as FrameKind, batch[i + 1] as number, batch[i + 2] as string, batch[i + 3]);
     }
-    const owesAck = this.#received - this.#receivedAcknowledged >= this.#bounds.window >> 2;
-    if ((owesAck || this.#waiting > 0) && !this.isDirty) this.#owner.dirty(this);
+    if ((this.#owesAck() || this.#waiting > 0) && !this.isDirty) this.#owner.dirty(this);
+  }
+
+  #owesAck(): boolean {
+    return this.#received - this.#receivedAcknowledged >= (this.#bounds.acknowledge ?? this.#bounds.window >> 2);
   }
 
   #takeAck(): number {

@@ -97,6 +97,11 @@ export class LoopLink {
     this.#board.ask(to, room, message, deadlineMs, done);
   }
 
+  /** Frames to that thread that are not known to have arrived. The writer says so each turn, others after thousands. */
+  backlog(to: Address): number {
+    return this.#board.backlog(to);
+  }
+
   /** Calls `fn` once, when the full queue to that thread has been posted. */
   onDrain(to: Address, fn: () => void): void {
     this.#board.onDrain(to, fn);

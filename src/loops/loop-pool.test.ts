@@ -77,8 +77,19 @@ function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-async function until(what: () => boolean): Promise<void> {
-  while (!what()) await turn();
+/** Waits for it, in turns and not by the clock; gives up instead of hanging. */
+async function until(what: () => boolean | Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 3_000_000; i++) {
+    if (await what()) return;
+    await turn();
+  }
+  assert.fail(`never came true: ${what}`);
+}
+
+async function heardAtLeast(pool: LoopPool, loop: number | 'writer', count: number): Promise<Heard> {
+  let got = await heardBy(pool, loop);
+  await until(async () => (got = await heardBy(pool, loop)).heard.length >= count);
+  return got;
 }
 
 async function withPool(count: number, data: unknown, body: (pool: LoopPool, timers: ManualTimers) => Promise<void>): Promise<void> {
@@ -107,8 +118,7 @@ function describeOnMain(): void {
         Array.from({ length: 10_000 }, (_, i) => i),
       );
       await pool.request(1, 'heard', 0, 1000);
-      let written: unknown[] = [];
-      while (written.length < 10_000) written = (await heardBy(pool, 'writer')).heard;
+      const written = (await heardAtLeast(pool, 'writer', 10_000)).heard;
       assert.deepEqual(
         written,
         Array.from({ length: 10_000 }, (_, i) => i),
@@ -204,8 +214,7 @@ function describeOnMain(): void {
       timers.advance(0);
       await until(() => born.length === 1);
       assert.deepEqual(born, [[1, 1]]);
-      let successor = await heardBy(pool, 1);
-      while (successor.heard.length < 3) successor = await heardBy(pool, 1);
+      const successor = await heardAtLeast(pool, 1, 3);
       assert.equal(successor.generation, 1);
       assert.deepEqual([...successor.heard].sort(), ['from loop 0 while down', 'from loop 2 while down', 'from main while down']);
       assert.deepEqual(await pool.request(2, 'ask-peer', { to: 1, room: 'echo' }, 1000), { message: 'from peer', from: 2 });
@@ -225,9 +234,7 @@ function describeOnMain(): void {
       timers.advance(0);
       await until(() => born === 1);
       pool.send(0, 'relay', { to: 'writer', body: 'again' });
-      let written: unknown[] = [];
-      while (written.length === 0) written = (await heardBy(pool, 'writer')).heard;
-      assert.deepEqual(written, ['again']);
+      assert.deepEqual((await heardAtLeast(pool, 'writer', 1)).heard, ['again']);
     });
   });
 
@@ -266,7 +273,7 @@ function describeOnMain(): void {
     const open = pool.request(0, 'silence', 0, 60_000);
     open.catch(() => {});
     const stopped = pool.stop(10_000);
-    while (!(await heardBy(pool, 0)).heard.includes('note of 1')) await turn();
+    await heardAtLeast(pool, 0, 1);
     await pool.request(1, 'echo', 0, 60_000);
     timers.advance(7_000);
     assert.deepEqual(await stopped, [0]);
@@ -286,12 +293,20 @@ function describeOnMain(): void {
       await assert.rejects(pool.request(0, 'echo', 0, 1000), (e) => e instanceof LoopsError && e.code === 'queue-full');
       await turn();
       pool.send(0, 'list', 'next');
-      let heard: unknown[] = [];
-      while (heard.length < 11) heard = (await heardBy(pool, 0)).heard;
-      assert.deepEqual(heard, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 'next']);
+      assert.deepEqual((await heardAtLeast(pool, 0, 11)).heard, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 'next']);
     } finally {
       await pool.stop(0);
     }
+  });
+
+  test('the writer acknowledges what it has heard, so that a sender knows how far behind it is', async () => {
+    await withPool(1, {}, async (pool) => {
+      const before = pool.backlog('writer');
+      for (let i = 0; i < 5; i++) pool.send('writer', 'list', i);
+      assert.equal(pool.backlog('writer'), before + 5);
+      await until(() => pool.backlog('writer') === 0);
+      assert.equal((await heardBy(pool, 'writer')).heard.length, 5);
+    });
   });
 
   test('a buffer that owns its memory is handed over, one from the shared pool of Node is copied', async () => {

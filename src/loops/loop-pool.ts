@@ -144,6 +144,11 @@ export class LoopPool {
     return this.#board.send(to, room, message, transfer);
   }
 
+  /** Frames to that thread that are not known to have arrived. The writer says so each turn, others after thousands. */
+  backlog(to: number | 'writer'): number {
+    return this.#board.backlog(to);
+  }
+
   /** To every event loop, not the writer. Returns the loops that did not take it: their queues are at the bound. */
   broadcast(room: string, message: unknown): number[] {
     const untold: number[] = [];
@@ -342,7 +347,9 @@ export class LoopPool {
 }
 
 function birthOf(member: Member, options: PoolOptions, ports: Birth['ports']): Birth {
-  const data = member.address === 'writer' ? options.writer?.data : options.data;
+  const isWriter = member.address === 'writer';
+  const data = isWriter ? options.writer?.data : options.data;
+  const bounds = options.bounds ?? defaultBounds;
   return {
     self: member.address,
     pool: options.name,
@@ -350,7 +357,8 @@ function birthOf(member: Member, options: PoolOptions, ports: Birth['ports']): B
     hasWriter: options.writer !== undefined,
     generation: member.generation,
     ports,
-    bounds: options.bounds ?? defaultBounds,
+    // Few and large messages come to the writer, so senders count each.
+    bounds: isWriter ? { ...bounds, acknowledge: 1 } : bounds,
     data:
       typeof data === 'function' ? (data as (address: Address, generation: number) => unknown)(member.address, member.generation) : data,
   };

@@ -40,6 +40,6 @@ export interface Birth {
   generation: number;
   /** Ports to the threads that are alive already; the rest arrive as `wire`. */
   ports: { peer: Address; port: MessagePort }[];
-  bounds: { queue: number; window: number };
+  bounds: { queue: number; window: number; acknowledge?: number };
   data: unknown;
 }

@@ -118,6 +118,12 @@ export class Switchboard implements ChannelOwner {
     this.channel(to).push(frameMessage, 0, controlRoom, message, transfer, true);
   }
 
+  /** Frames to that thread that are not known to have arrived: waiting here or under way. */
+  backlog(to: Address): number {
+    const channel = this.channels.get(to);
+    return channel === undefined ? 0 : channel.waiting + channel.underWay;
+  }
+
   /** Calls `fn` once, when the full queue to that thread has been posted. */
   onDrain(to: Address, fn: () => void): void {
     const list = this.#drainListeners.get(to);

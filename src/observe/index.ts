@@ -17,6 +17,7 @@ export type {
   TransientRecord,
 } from './records.ts';
 export { RecordBatcher, type FlushTimers, type RecordBatcherOptions } from './record-batcher.ts';
+export { batchesUnderWayMax, panicsKeptMax, WriterOutlet, type WriterLink } from './outlet.ts';
 export { counterNames, Counters, type CounterName } from './counters.ts';
 export { defaultDebugFlags, levels, parseDebugFlags, parseLevel, rank, subsystems } from './debug-flags.ts';
 export type { DebugFlags, Level, Subsystem } from './debug-flags.ts';
