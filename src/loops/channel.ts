@@ -12,7 +12,7 @@ import type { Address, FrameKind } from './messages.ts';
 import { controlRoom, frameWidth } from './messages.ts';
 
 /** What a Worker, a parentPort and a MessagePort have in common. */
-export type Port = Pick<MessagePort, 'postMessage'> & { close?: () => void };
+type Port = Pick<MessagePort, 'postMessage'> & { close?: () => void };
 
 export interface ChannelOwner {
   /** The channel has something to post at the end of this turn. */

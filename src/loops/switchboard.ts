@@ -34,8 +34,8 @@ export interface LoopFault {
   error: Error | undefined;
 }
 
-export const openRequestsMax = 65_536;
-export const unclaimedMax = 10_000;
+const openRequestsMax = 65_536;
+const unclaimedMax = 10_000;
 
 interface OpenRequest {
   to: Address;
