@@ -27,8 +27,8 @@ export function configReport(read: ReadConfiguration): string[] {
     if (known === undefined) group.set(name, [use]);
     else known.push(use);
   }
-  const lines: string[] = [];
-  for (const key of ['missing', 'works', 'inert', 'unknown'] as const) lines.push(...section(titles[key], groups[key]));
+  let lines: string[] = [];
+  for (const key of ['missing', 'works', 'inert', 'unknown'] as const) lines = lines.concat(section(titles[key], groups[key]));
   const others = read.problems.filter(
     (problem) => !['guard-missing', 'unknown-option', 'unknown-scope', 'wrong-scope'].includes(problem.code),
   );
@@ -54,7 +54,7 @@ function groupOf(use: Use): Group {
 function section(title: string, uses: ReadonlyMap<string, readonly Use[]>): string[] {
   if (uses.size === 0) return [];
   const names = [...uses.keys()].sort((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1));
-  const width = Math.min(48, Math.max(...names.map((name) => name.length)));
+  const width = names.reduce((widest, name) => Math.max(widest, Math.min(48, name.length)), 0);
   const rows = names.map((name) => `  ${name.padEnd(width)}  ${places(uses.get(name) ?? [])}`);
   return [`${title} (${uses.size})`, ...rows, ''];
 }

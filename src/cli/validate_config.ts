@@ -93,7 +93,7 @@ function checkOne(file: string, given: Arguments, directories: readonly string[]
   const read = readConfiguration({ main: path, files: systemFiles, searchPath: directories, compileRegex: compilePcre });
   if (read.readable === undefined) return tellProblems(read);
   if (given.values.report === true) {
-    lines.push(...configReport(read));
+    for (const line of configReport(read)) lines.push(line);
     return 0;
   }
   if (given.values.eval !== undefined) return evaluate(read, given.values.eval, given.values.why === true);
@@ -146,8 +146,8 @@ function evaluate(read: ReadConfiguration, questions: readonly string[], withRea
     const question = parseQuestion(text);
     const answer = question.ok ? resolver.explain(question) : undefined;
     if (question.ok && answer !== undefined) {
-      lines.push(...settingLines(answer));
-      if (withReasons) lines.push(...reasons(answer));
+      for (const line of settingLines(answer)) lines.push(line);
+      if (withReasons) for (const line of reasons(answer)) lines.push(line);
       continue;
     }
     status = 1;
@@ -173,7 +173,7 @@ function shown(value: OptionValue | undefined): string {
 }
 
 function reasons(answer: Explanation): string[] {
-  const width = Math.max(...answer.asked.map((asked) => describePath(asked.path).length));
+  const width = answer.asked.reduce((widest, asked) => Math.max(widest, describePath(asked.path).length), 0);
   const asked = answer.asked.map((entry) => `  ${describePath(entry.path).padEnd(width)}  ${reason(entry)}`);
   if (answer.source === 'silent-host')
     return [...asked, '  -1 (no limit): a Host that matches and does not set the option does not fall back'];

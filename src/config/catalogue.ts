@@ -180,10 +180,10 @@ function nestedKind(module: ModuleDeclaration, parent: ScopeKind, name: string):
   const exact = candidates.find((scope) => fold(scope.name) === fold(name));
   if (exact !== undefined) return { ...pick(exact), module, isOpen: false };
   // '<engine>' stands for any name, e.g. the scanners inside antivirus.
-  const any = candidates.find((scope) => scope.name.startsWith('<'));
-  if (any === undefined) return undefined;
+  const wildcard = candidates.find((scope) => scope.name.startsWith('<'));
+  if (wildcard === undefined) return undefined;
   const inner = modules.get(fold(name));
-  return { ...pick(any), name: inner?.name ?? name, module: merged(module, any.name, inner), isOpen: false };
+  return { ...pick(wildcard), name: inner?.name ?? name, module: merged(module, wildcard.name, inner), isOpen: false };
 }
 
 /** The options of a wildcard scope together with those of the module that is named there. */

@@ -8,7 +8,7 @@
  */
 import type { ConfFile, Place, Problem } from '#syntax';
 
-export const configProblems = {
+const configProblems = {
   syntax: 'the text is no configuration',
   'unknown-option': 'no option has this name',
   'wrong-scope': 'the option or scope may not stand here',
@@ -51,7 +51,7 @@ export interface ConfigNotice {
 }
 
 /** At most so many problems are told; the last one then says how many more there were. */
-export const MAX_CONFIG_PROBLEMS = 200;
+const MAX_CONFIG_PROBLEMS = 200;
 
 /** CFG-11: the line that Momentum's parser prints. */
 export function problemOfSyntax(problem: Problem, includedFrom: readonly Place[]): ConfigProblem {

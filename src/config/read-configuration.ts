@@ -55,12 +55,12 @@ export function readConfiguration(options: ReadOptions): ReadConfiguration {
     const none = { snapshot: undefined, readable: undefined, notices: [], uses: [], modules: new Set<string>(), targets: undefined };
     return { ...none, problems: sortProblems(loaded.problems, []), fileAt: () => undefined };
   }
-  const problems = [...loaded.problems];
   const state = mergeTree(tree);
-  const localChanges = readLocalChanges(tree, state, options.files, problems);
+  const localChanges = readLocalChanges(tree, state, options.files);
   const checked = checkTree(state.root);
   const guards = judgeGuards(checked.uses);
-  problems.push(...checked.problems, ...guards.problems, ...crossCheck(checked, state, options.compileRegex));
+  const crossed = crossCheck(checked, state, options.compileRegex);
+  const problems = [...loaded.problems, ...localChanges.problems, ...checked.problems, ...guards.problems, ...crossed];
   const files = [...tree.files, ...localChanges.files];
   const texts = new Map(files.map((file) => [file.path, file.conf]));
   const version = (options.previous?.version ?? 0) + 1;

@@ -11,8 +11,7 @@ import type { ValueType } from './declaration.ts';
 import type { Bounds, OptionValue, Rate } from './values.ts';
 
 /** What was read, or what would have been right ("a whole number from 0"). `word` is the item at fault inside a list. */
-export type Parsed =
-  { readonly ok: true; readonly value: OptionValue } | { readonly ok: false; readonly expected: string; readonly word?: Word };
+type Parsed = { readonly ok: true; readonly value: OptionValue } | { readonly ok: false; readonly expected: string; readonly word?: Word };
 
 const TRUE_WORDS = new Set(['true', 'on', 'enabled', 'yes', '1']);
 const FALSE_WORDS = new Set(['false', 'off', 'disabled', 'no', '0']);

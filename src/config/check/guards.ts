@@ -13,7 +13,7 @@ import { formatPath, describePath } from '../scopes/scope-path.ts';
 import { isDeepEqual } from '../snapshot/changes.ts';
 import type { Use } from './check.ts';
 
-export interface GuardVerdict {
+interface GuardVerdict {
   readonly problems: ConfigProblem[];
   readonly notices: ConfigNotice[];
   /** Guards in use that do not work: those that stop the start, and those the operator accepted. */
@@ -40,9 +40,11 @@ export function judgeGuards(uses: readonly Use[]): GuardVerdict {
       verdict.notices.push({ message: `${use.name}${where} protects nothing yet; Accept_Unimplemented lists it`, at: use.at });
     else verdict.problems.push(guardProblem(use, where));
   }
-  verdict.problems.push(...accepted.problems);
-  verdict.notices.push(...accepted.notices);
-  return verdict;
+  return {
+    problems: [...verdict.problems, ...accepted.problems],
+    notices: [...verdict.notices, ...accepted.notices],
+    missing: verdict.missing,
+  };
 }
 
 /** True for a guard in use that restricts and whose behaviour is not there yet. */

@@ -12,13 +12,13 @@ import { isFault, type FileFault, type FileSource } from './file-source.ts';
 import { findFile } from './search-path.ts';
 
 /** One file is at most so long. */
-export const MAX_FILE_BYTES = 64 * 1024 * 1024;
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
 /** All text of the tree, with a file counted as often as it stands there. */
-export const MAX_TREE_BYTES = 256 * 1024 * 1024;
+const MAX_TREE_BYTES = 256 * 1024 * 1024;
 /** Includes nest at most so deep. */
 export const MAX_INCLUDE_DEPTH = 64;
 /** Files stand in the tree at most so often, all together. */
-export const MAX_INCLUSIONS = 10_000;
+const MAX_INCLUSIONS = 10_000;
 
 export interface LoadedFile {
   /** As it was found; places carry this name. */
@@ -40,12 +40,12 @@ export interface FileTree {
   readonly targets: ReadonlyMap<IncludeStatement, readonly LoadedFile[]>;
 }
 
-export interface LoadOptions {
+interface LoadOptions {
   readonly files: FileSource;
   readonly searchPath: readonly string[];
 }
 
-export interface LoadResult {
+interface LoadResult {
   readonly tree: FileTree | undefined;
   readonly problems: readonly ConfigProblem[];
 }

@@ -47,7 +47,7 @@ export function nodeName(options: {
   return options.environment || options.bootFile || (options.hostName.split('.')[0] ?? options.hostName);
 }
 
-export type FoundFile =
+type FoundFile =
   | { readonly ok: true; readonly path: string; readonly stat: FileStat }
   | { readonly ok: false; readonly path: string; readonly fault: FileFault; readonly tried: readonly string[] };
 

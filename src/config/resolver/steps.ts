@@ -18,7 +18,7 @@ export interface Step {
   readonly ignores?: string;
 }
 
-export interface SendingPlace {
+interface SendingPlace {
   /** '' or 'default': a binding outside groups (FB-15). */
   readonly group?: string | undefined;
   /** Undefined only in explanations: the group or domain alone. */
@@ -27,7 +27,7 @@ export interface SendingPlace {
   readonly domain?: string | undefined;
 }
 
-export interface ListeningPlace {
+interface ListeningPlace {
   /** Folded scope name: 'esmtp_listener'. */
   readonly listener: string;
   readonly listen?: string | undefined;
@@ -104,11 +104,10 @@ export function sendingSteps(root: ScopeNode, place: SendingPlace, matcher: Scop
   const { group, binding } = containers;
   const steps: Step[] = [];
   if (place.domain !== undefined) {
-    for (const container of binding) steps.push(...matched(container, 'Domain', place.domain, matcher));
-    for (const container of group) steps.push(...matched(container, 'Domain', place.domain, matcher));
+    for (const container of [...binding, ...group]) addMatched(steps, container, place.domain, matcher);
   }
   steps.push(...binding.map(bindingStep), ...group);
-  if (place.domain !== undefined) steps.push(...matched({ path: [], node: root }, 'Domain', place.domain, matcher));
+  if (place.domain !== undefined) addMatched(steps, { path: [], node: root }, place.domain, matcher);
   steps.push({ path: [], node: root });
   return steps;
 }
@@ -187,6 +186,11 @@ function bindingStep(step: Step): Step {
 function child(of: Step, scope: string, instance: string | undefined): Step {
   const node = of.node?.children.get(scopeKey(scope, instance));
   return { path: [...of.path, node === undefined ? { scope, instance } : { scope: node.scope, instance: node.instance }], node };
+}
+
+/** Not `push(...list)`: a file may hold more patterns than a call takes arguments. */
+function addMatched(steps: Step[], container: Step, domain: string, matcher: ScopeMatcher): void {
+  for (const step of matched(container, 'Domain', domain, matcher)) steps.push(step);
 }
 
 /** One step for each scope of that name that matches; one without a node when none does. */

@@ -17,7 +17,7 @@ export interface MergedOption {
   readonly file: LoadedFile;
 }
 
-export interface Occurrence {
+interface Occurrence {
   readonly file: LoadedFile;
   readonly at: Place;
 }

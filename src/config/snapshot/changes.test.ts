@@ -20,12 +20,12 @@ function snapshot(text: string, previous?: Snapshot): Snapshot {
   return read.snapshot;
 }
 
-/** Everything but places, with the order of children. */
+/** Everything but places and what was written, with the order of children. */
 function plain(node: ScopeNode): unknown {
   return {
     scope: node.scope,
     instance: node.instance,
-    options: [...node.options].map(([name, option]) => [name, option.value, option.written]),
+    options: [...node.options].map(([name, option]) => [name, option.name, option.key, option.value]).sort(),
     children: [...node.children].map(([key, child]) => [key, plain(child)]),
   };
 }

@@ -7,9 +7,10 @@
  * Truth: ARCHITECTURE.md, "What may never break" 3.
  */
 import { emptyRoot, scopeNode, type Origin, type OwnOption, type ScopeNode, type Snapshot } from './scope-node.ts';
+import type { OptionValue } from '../values.ts';
 
 /** Keys from the top, as in `ScopeNode.children`. */
-export type KeyPath = readonly string[];
+type KeyPath = readonly string[];
 
 export type ScopeChange =
   | {
@@ -17,9 +18,10 @@ export type ScopeChange =
       readonly path: KeyPath;
       readonly scope: string;
       readonly instance: string | undefined;
-      /** All own options, or undefined when only the order of the children is new. */
-      readonly options: readonly OwnOption[] | undefined;
-      readonly at: Origin;
+      /** All own options, packed; undefined when only the order of the children is new. */
+      readonly options: readonly PackedItem[] | undefined;
+      /** File (an index into `words`), line, column. */
+      readonly at: readonly [number, number, number];
       /** The keys of all children in order; only where removing and appending would not give that order. */
       readonly order: readonly string[] | undefined;
     }
@@ -30,14 +32,19 @@ export interface SnapshotChanges {
   /** The version these changes are made for, and the one they lead to. */
   readonly from: number;
   readonly to: number;
+  /** Names, keys and files, once each. */
+  readonly words: readonly string[];
   readonly changes: readonly ScopeChange[];
 }
 
+/** Six for each option: name, key and file (indexes into `words`), line, column, value. Copying objects would take ten times as long. */
+type PackedItem = OptionValue;
+
 /** Plain data for `postMessage`. Parents come before their children. */
 export function changesBetween(before: Snapshot | undefined, after: Snapshot): SnapshotChanges {
-  const changes: ScopeChange[] = [];
-  compare(before?.root ?? emptyRoot, after.root, [], changes);
-  return { from: before?.version ?? 0, to: after.version, changes };
+  const packer = new Packer();
+  compare(before?.root ?? emptyRoot, after.root, [], packer);
+  return { from: before?.version ?? 0, to: after.version, words: packer.words, changes: packer.changes };
 }
 
 /** The snapshot after the changes. `undefined` is the snapshot of a thread that has none yet. Throws when the changes are for another version. */
@@ -45,7 +52,7 @@ export function applyChanges(before: Snapshot | undefined, changes: SnapshotChan
   const version = before?.version ?? 0;
   if (version !== changes.from) throw new RangeError(`changes from snapshot ${changes.from} do not fit snapshot ${version}`);
   const draft = new DraftNode(before?.root ?? emptyRoot);
-  for (const change of changes.changes) applyOne(draft, change);
+  for (const change of changes.changes) applyOne(draft, change, changes.words);
   return Object.freeze({ version: changes.to, root: draft.finish() });
 }
 
@@ -64,27 +71,62 @@ export function sharing(before: ScopeNode, after: ScopeNode): ScopeNode {
   return isSame ? before : scopeNode({ ...after, options: isOwnSame ? before.options : after.options, children });
 }
 
-function compare(before: ScopeNode, after: ScopeNode, path: KeyPath, changes: ScopeChange[]): void {
+function compare(before: ScopeNode, after: ScopeNode, path: KeyPath, packer: Packer): void {
   if (before === after) return;
   const isOwnNew = !haveEqualOwn(before, after);
   const order = orderAfter(before, after);
-  if (isOwnNew || order !== undefined) changes.push(setChange(after, path, isOwnNew, order));
-  for (const key of before.children.keys()) if (!after.children.has(key)) changes.push({ kind: 'removed', path: [...path, key] });
+  if (isOwnNew || order !== undefined) packer.set(after, path, isOwnNew, order);
+  for (const key of before.children.keys()) if (!after.children.has(key)) packer.changes.push({ kind: 'removed', path: [...path, key] });
   for (const [key, child] of after.children) {
     const old = before.children.get(key);
-    if (old !== undefined) compare(old, child, [...path, key], changes);
-    else addAll(child, [...path, key], changes);
+    if (old !== undefined) compare(old, child, [...path, key], packer);
+    else addAll(child, [...path, key], packer);
   }
 }
 
-function addAll(node: ScopeNode, path: KeyPath, changes: ScopeChange[]): void {
-  changes.push(setChange(node, path, true, undefined));
-  for (const [key, child] of node.children) addAll(child, [...path, key], changes);
+function addAll(node: ScopeNode, path: KeyPath, packer: Packer): void {
+  packer.set(node, path, true, undefined);
+  for (const [key, child] of node.children) addAll(child, [...path, key], packer);
 }
 
-function setChange(node: ScopeNode, path: KeyPath, withOptions: boolean, order: readonly string[] | undefined): ScopeChange {
-  const options = withOptions ? [...node.options.values()] : undefined;
-  return { kind: 'set', path, scope: node.scope, instance: node.instance, options, at: node.at, order };
+class Packer {
+  readonly changes: ScopeChange[] = [];
+  readonly words: string[] = [];
+  readonly #indexes = new Map<string, number>();
+
+  set(node: ScopeNode, path: KeyPath, withOptions: boolean, order: readonly string[] | undefined): void {
+    const options = withOptions ? this.#pack(node) : undefined;
+    const at = [this.#word(node.at.file), node.at.line, node.at.column] as const;
+    this.changes.push({ kind: 'set', path, scope: node.scope, instance: node.instance, options, at, order });
+  }
+
+  #pack(node: ScopeNode): PackedItem[] {
+    const packed: PackedItem[] = [];
+    for (const { name, key, value, at } of node.options.values()) {
+      packed.push(this.#word(name), this.#word(key), this.#word(at.file), at.line, at.column, value);
+    }
+    return packed;
+  }
+
+  #word(text: string): number {
+    const known = this.#indexes.get(text);
+    if (known !== undefined) return known;
+    this.#indexes.set(text, this.words.length);
+    return this.words.push(text) - 1;
+  }
+}
+
+function unpack(packed: readonly PackedItem[], words: readonly string[]): Map<string, OwnOption> {
+  const options = new Map<string, OwnOption>();
+  for (let index = 0; index + 5 < packed.length; index += 6) {
+    const [name, key, file, line, column] = packed.slice(index, index + 5).map(Number) as [number, number, number, number, number];
+    const value = packed[index + 5];
+    if (value === undefined) continue;
+    const at = { file: words[file] ?? '', line, column };
+    const option = { name: words[name] ?? '', key: words[key] ?? '', value, written: undefined, at };
+    options.set(option.name.toLowerCase(), option);
+  }
+  return options;
 }
 
 /** The order of the children when it is not "those that stay, then the new ones". */
@@ -116,7 +158,7 @@ function haveEqualOptions(a: ScopeNode['options'], b: ScopeNode['options']): boo
   for (const [name, option] of a) {
     const other = b.get(name);
     if (other === undefined || other.key !== option.key) return false;
-    if (!isDeepEqual(option.value, other.value) || !isDeepEqual(option.written, other.written)) return false;
+    if (!isDeepEqual(option.value, other.value)) return false;
   }
   return true;
 }
@@ -170,7 +212,7 @@ class DraftNode {
   }
 }
 
-function applyOne(root: DraftNode, change: ScopeChange): void {
+function applyOne(root: DraftNode, change: ScopeChange, words: readonly string[]): void {
   const last = change.path.at(-1);
   let node = root;
   for (const key of change.path.slice(0, -1)) node = node.open(key, emptyRoot);
@@ -178,9 +220,11 @@ function applyOne(root: DraftNode, change: ScopeChange): void {
     if (last !== undefined) node.remove(last);
     return;
   }
-  const header = { scope: change.scope, instance: change.instance, at: change.at };
+  const [file, line, column] = change.at;
+  const at: Origin = { file: words[file] ?? '', line, column };
+  const header = { scope: change.scope, instance: change.instance, at };
   const target = last === undefined ? node : node.open(last, header);
   target.header = header;
-  if (change.options !== undefined) target.options = new Map(change.options.map((option) => [option.name.toLowerCase(), option]));
+  if (change.options !== undefined) target.options = unpack(change.options, words);
   if (change.order !== undefined) target.order = change.order;
 }

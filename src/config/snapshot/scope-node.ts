@@ -6,7 +6,6 @@
  * A node holds own options only; effective values are the resolver's work. Truth: ARCHITECTURE.md, "What may never break" 2 and 3.
  */
 import type { Place } from '#syntax';
-import type { ScopeStep } from '../scopes/scope-path.ts';
 import { splitKey } from '../scopes/scope-path.ts';
 import type { OptionValue, Written } from '../values.ts';
 
@@ -23,7 +22,8 @@ export interface OwnOption {
   /** The property of resolved records. */
   readonly key: string;
   readonly value: OptionValue;
-  readonly written: Written;
+  /** For listings. Undefined in snapshots that came from another thread: only main prints. */
+  readonly written: Written | undefined;
   readonly at: Origin;
 }
 
@@ -71,8 +71,4 @@ export function childrenNamed(node: ScopeNode, scope: string): ScopeNode[] {
   const found: ScopeNode[] = [];
   for (const [key, child] of node.children) if (splitKey(key).scope === folded) found.push(child);
   return found;
-}
-
-export function stepOf(node: ScopeNode): ScopeStep {
-  return { scope: node.scope, instance: node.instance };
 }
