@@ -34,7 +34,7 @@ export interface ServerPort {
   shutdown(): void;
   reopenLogs(): void;
   /** The last panic lines, oldest first. */
-  panicLines(): readonly string[];
+  panicLines(): Promise<readonly string[]>;
   /** One line per queue, gathered from all loops; loops that did not answer in time are named. */
   queues(): Promise<{ readonly lines: readonly DomainLine[]; readonly silent: readonly string[] }>;
   /** Plain sentences about the running Node.js, e.g. that it lacks security fixes. */

@@ -36,5 +36,5 @@ export const paniclog: Operation = {
   words: ['paniclog'],
   usage: 'paniclog',
   about: 'the last diagnostics of each level',
-  run: (server) => answer(server.panicLines().join('\n')),
+  run: async (server) => answer((await server.panicLines()).join('\n')),
 };

@@ -1,0 +1,60 @@
+/*
+ * Which modules exist, and how their instances are made from the configuration. The only file that knows.
+ *
+ * The one rule: a module is listed here once, by its manifest; loggers are made in the writer thread, mailbox stores in each loop.
+ * Not here: options and their checks (config), contracts (hooks).
+ */
+import { resolve } from 'node:path';
+import type { Clock } from '#base';
+import { moduleInstances, type ModuleInstance, type OptionValue, type Snapshot } from '#config';
+import type { LoggerModule, LoggerScope, MailboxStore } from '#hooks';
+import { manifest as ecLogger } from '#manifest/ec_logger';
+import { manifest as maildir } from '#manifest/maildir';
+import { openEcLogger } from '#modules/ec_logger';
+import { maildirSettings, MaildirStore } from '#modules/maildir';
+import type { LoggerPorts, LogTaker } from '#observe';
+
+/** One logger of the configuration, as plain data for the writer thread. */
+export interface LoggerStanza {
+  readonly module: string;
+  readonly instance: string;
+  readonly options: Readonly<Record<string, OptionValue | undefined>>;
+}
+
+const loggerMakers: Readonly<Record<string, (scope: LoggerScope, ports: LoggerPorts) => LoggerModule>> = {
+  [ecLogger.name]: openEcLogger,
+};
+
+/** Options that name files, by module: relative ones start at the working directory. */
+const pathOptions: Readonly<Record<string, readonly string[]>> = {
+  [ecLogger.name]: ['mainlog', 'paniclog', 'rejectlog', 'acctlog', 'importlog'],
+  [maildir.name]: ['basedir'],
+};
+
+function withAbsolutePaths(stanza: ModuleInstance): Record<string, OptionValue | undefined> {
+  const options = { ...stanza.options };
+  for (const key of pathOptions[stanza.module] ?? []) {
+    const value = options[key];
+    if (typeof value === 'string' && value !== '' && !value.includes('://')) options[key] = resolve(value);
+  }
+  return options;
+}
+
+/** The loggers that the configuration asks for, in the order of the text. */
+export function loggerStanzas(snapshot: Snapshot): LoggerStanza[] {
+  return Object.keys(loggerMakers).flatMap((module) =>
+    moduleInstances(snapshot, module).map((stanza) => ({ module, instance: stanza.instance ?? '', options: withAbsolutePaths(stanza) })),
+  );
+}
+
+/** In the writer thread. */
+export function makeLoggers(stanzas: readonly LoggerStanza[], ports: LoggerPorts): LogTaker[] {
+  return stanzas.map((stanza) => loggerMakers[stanza.module]!({ instance: stanza.instance, options: stanza.options }, ports));
+}
+
+/** In a loop: the stores that keep the mail of some domains. Throws an Error that names the option to correct. */
+export function makeStores(snapshot: Snapshot, o: { host: string; clock: Clock }): MailboxStore[] {
+  return moduleInstances(snapshot, maildir.name)
+    .filter((stanza) => stanza.isEnabled)
+    .map((stanza) => new MaildirStore({ settings: maildirSettings(withAbsolutePaths(stanza)), host: o.host, now: () => o.clock.now() }));
+}

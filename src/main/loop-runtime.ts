@@ -1,0 +1,287 @@
+/*
+ * One event loop at work: the rooms of the way of a message, wired to each other on this thread.
+ *
+ * The one rule: construction order is the order in which mail flows; a room gets narrow ports, never the runtime.
+ * Configuration comes as changes: prepared (sockets opened, stores made) and then committed or aborted, all loops alike.
+ * Not here: what any room does. Truth: ARCHITECTURE.md, sections 5, 7 and 8.
+ */
+import { MessageIdSource, systemClock, systemRandom, TimerWheel } from '#base';
+import { applyChanges, Resolver, type Snapshot } from '#config';
+import { PhaseRunner, type MailboxStore } from '#hooks';
+import { EsmtpService, type SessionCell } from '#inbound';
+import { Intake, ResidentBudget } from '#intake';
+import { LimitTable } from '#limits';
+import type { LoopLink } from '#loops';
+import type { Envelope } from '#mail';
+import { splitAddress } from '#mail';
+import { Counters, PanicLog, RecordBatcher, writerRoom } from '#observe';
+import { Queues } from '#queue';
+import { InstanceLease, Spool } from '#spool';
+import { compilePcre } from '#system';
+import { makeStores } from './catalog.ts';
+import type { LoopAnswer, LoopBirth, LoopOrder } from './messages.ts';
+import { noticePort } from './notices.ts';
+import { bindingPort, optionsPort } from './options-port.ts';
+import { Outgoing } from './outgoing.ts';
+import { Shard } from './shard.ts';
+import { debugFlagsOf } from './site.ts';
+import { esmtpStanzas } from './stanzas.ts';
+
+export class LoopRuntime {
+  readonly #link: LoopLink;
+  readonly #birth: LoopBirth;
+  readonly #wheel: TimerWheel;
+  readonly #panic: PanicLog;
+  readonly #records: RecordBatcher;
+  readonly #counters: Counters;
+  readonly #resolver: Resolver;
+  readonly #spool: Spool;
+  readonly #lease: InstanceLease;
+  readonly #queues: Queues;
+  readonly #shard: Shard;
+  readonly #service: EsmtpService;
+  readonly #outgoing: Outgoing | undefined;
+  /** Shared with intake and sessions; a commit replaces what is in it. */
+  readonly #stores: MailboxStore[] = [];
+  #prepared: { snapshot: Snapshot; stores: MailboxStore[] } | undefined;
+  #isRecovering = false;
+
+  static async open(link: LoopLink, birth: LoopBirth): Promise<LoopRuntime> {
+    const clock = systemClock;
+    const panicOf: { log?: PanicLog } = {};
+    const wheel = new TimerWheel({
+      clock,
+      onError: (error) => panicOf.log?.announce('CRITICAL', 'ERROR', `a timer failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+    });
+    wheel.start();
+    const panic = new PanicLog({ clock, timers: wheel, write: (line) => void link.send('writer', writerRoom, line) });
+    panicOf.log = panic;
+    link.onFault((fault) => panic.announce('CRITICAL', 'ERROR', `${fault.what} (${fault.room}): ${fault.error?.stack ?? ''}`));
+    const resolver = new Resolver(applyChanges(undefined, birth.configuration), { compileRegex: compilePcre, clock });
+    const tell = (text: string) => panic.announce('ERROR', 'FD', text);
+    const global = resolver.global();
+    const spool = await Spool.open({
+      dir: birth.spoolDirectory,
+      loop: link.self,
+      loops: link.count,
+      clock,
+      panic: tell,
+      durable: global.forceFsync !== false,
+      fileMode: global.spoolMode,
+      largeMessageBytes: global.largeMessageThreshold,
+      later: (ms, work) => void wheel.schedule(ms, work),
+    });
+    const lease = await InstanceLease.acquire({ dir: birth.spoolDirectory, loop: link.self, random: systemRandom, fileMode: global.spoolMode, panic: tell });
+    return new LoopRuntime({ link, birth, wheel, panic, resolver, spool, lease });
+  }
+
+  private constructor(o: {
+    link: LoopLink;
+    birth: LoopBirth;
+    wheel: TimerWheel;
+    panic: PanicLog;
+    resolver: Resolver;
+    spool: Spool;
+    lease: InstanceLease;
+  }) {
+    const { link, birth, wheel, panic, resolver, spool, lease } = o;
+    this.#link = link;
+    this.#birth = birth;
+    this.#wheel = wheel;
+    this.#panic = panic;
+    this.#resolver = resolver;
+    this.#spool = spool;
+    this.#lease = lease;
+    const clock = systemClock;
+    panic.flags = debugFlagsOf(resolver);
+    this.#counters = Counters.attach(birth.counters, link.self + 1);
+    this.#records = new RecordBatcher({ post: (batch) => link.send('writer', writerRoom, batch), timers: wheel, panic });
+    const limits = LimitTable.attach(birth.limits, { loop: link.self, clock });
+    const stores = this.#stores;
+    stores.push(...makeStores(resolver.snapshot, { host: birth.hostname, clock }));
+    const phases = new PhaseRunner({ modules: [], wheel, panic });
+    const intakeOf: { intake?: Intake } = {};
+    this.#queues = new Queues({
+      resolver: optionsPort(resolver),
+      spool,
+      notices: noticePort({ intake: () => intakeOf.intake!, clock, random: systemRandom, hostname: birth.hostname }),
+      clock,
+      wheel,
+      random: systemRandom,
+      records: this.#records,
+      counters: this.#counters,
+      panic,
+    });
+    this.#shard = new Shard({
+      link,
+      spool,
+      queues: this.#queues,
+      panic,
+      loadEnvelope: (batchId, done) => spool.loadEnvelope(batchId, (_error, envelope) => done(envelope)),
+    });
+    const intake = new Intake({
+      ids: new MessageIdSource({ instance: lease.instance, clock, lastSlot: lease.lastSlot, persistSlot: (upTo) => lease.persistSlot(upTo) }),
+      clock,
+      spool,
+      stores,
+      accepted: this.#shard,
+      phases,
+      bindings: bindingPort(resolver),
+      resident: new ResidentBudget(),
+      panic,
+      received: (envelope) => this.#received(envelope),
+    });
+    intakeOf.intake = intake;
+    this.#outgoing = birth.without.includes('queue')
+      ? undefined
+      : new Outgoing({ queues: this.#queues, resolver, clock, wheel, random: systemRandom, records: this.#records, counters: this.#counters, panic, limits, hostname: birth.hostname });
+    this.#service = new EsmtpService({
+      ports: {
+        intake,
+        phases,
+        stores,
+        records: this.#records,
+        counters: this.#counters,
+        panic,
+        clock,
+        wheel,
+        version: () => resolver.version,
+        pressure: () => (this.#records.isCrowded ? 'refuse' : 'ok'),
+        isBlackholed: (domain) => isInline(resolver.sending('default', 'default', domain).blackhole),
+        hostname: birth.hostname,
+        product: birth.product,
+      },
+      optionsFor: (listen, ip) => resolver.listening({ listener: 'esmtp_listener', listen, ip }),
+      serviceCell: unlimitedAtZero(limits.concurrency('service esmtp').cell),
+      listenerCell: (address) => unlimitedAtZero(limits.concurrency(`listener ${address}`).cell),
+      reusePort: true,
+      ownsUnixSockets: link.self === 0,
+      descriptorsMax: birth.descriptorsMax,
+      tag: `${process.pid}-${link.self}`,
+    });
+  }
+
+  async obey(order: LoopOrder): Promise<LoopAnswer> {
+    switch (order.kind) {
+      case 'listen':
+        return this.#listen();
+      case 'prepare':
+        return this.#prepare(order.configuration);
+      case 'commit':
+        return this.#commit();
+      case 'abort':
+        this.#prepared = undefined;
+        return { kind: 'done' };
+      case 'queues':
+        return { kind: 'queues', lines: this.#lines() };
+    }
+  }
+
+  /** Refuses new mail, lets sessions and deliveries finish within the grace, then closes the spool. */
+  async stop(graceMs: number): Promise<void> {
+    const stopInbound = new Promise<void>((done) => this.#service.stop(graceMs, done));
+    await Promise.all([stopInbound, this.#outgoing?.stop(graceMs)]);
+    await this.#spool.close();
+    await this.#lease.release();
+    this.#records.close();
+    this.#panic.close();
+    this.#wheel.stop();
+  }
+
+  #received(envelope: Envelope): void {
+    const sender = splitAddress(envelope.sender);
+    this.#counters.add('receptions', envelope.recipients.length);
+    this.#counters.add('receivedBytes', envelope.size);
+    for (const recipient of envelope.recipients) {
+      this.#records.record({
+        kind: 'R',
+        at: envelope.receivedAt,
+        messageId: recipient.id,
+        batchId: envelope.batchId,
+        connectionId: envelope.connectionId,
+        recipientLocal: recipient.local,
+        recipientDomain: recipient.domain,
+        senderLocal: sender.local,
+        senderDomain: sender.domain,
+        remoteIp: envelope.remoteIp,
+        size: envelope.size,
+        protocol: envelope.protocol,
+        bindingGroup: recipient.bindingGroup,
+        binding: recipient.binding,
+      });
+    }
+  }
+
+  async #listen(): Promise<LoopAnswer> {
+    if (!this.#birth.without.includes('esmtp')) {
+      const refused = await this.#apply(this.#resolver);
+      if (refused !== undefined) return { kind: 'refused', reason: refused };
+    }
+    if (!this.#isRecovering) void this.#recover();
+    const bound = [...this.#service.bound()].map(([address, at]) => (at === undefined ? address : at.ip.includes(':') ? `[${at.ip}]:${at.port}` : `${at.ip}:${at.port}`));
+    return { kind: 'done', bound };
+  }
+
+  #apply(resolver: Resolver): Promise<string | undefined> {
+    return new Promise((done) => this.#service.apply(esmtpStanzas(resolver), (error) => done(error?.message)));
+  }
+
+  /** Brings back what the spool holds, beside reception: mail is taken while this runs. */
+  async #recover(): Promise<void> {
+    this.#isRecovering = true;
+    let count = 0;
+    for await (const batch of this.#spool.recover()) {
+      this.#shard.recovered(batch);
+      // A turn for everybody else now and then.
+      if (++count % 256 === 0) await new Promise((done) => setImmediate(done));
+    }
+    if (count > 0) this.#panic.log('INFO', 'START', `${count} messages were found in the spool`);
+  }
+
+  /** New sockets are opened and stores are looked at before anything is in force; what is refused has changed nothing. */
+  async #prepare(configuration: Parameters<typeof applyChanges>[1]): Promise<LoopAnswer> {
+    const next = applyChanges(this.#resolver.snapshot, configuration);
+    try {
+      this.#prepared = { snapshot: next, stores: makeStores(next, { host: this.#birth.hostname, clock: systemClock }) };
+    } catch (error) {
+      return { kind: 'refused', reason: (error as Error).message };
+    }
+    return { kind: 'done' };
+  }
+
+  async #commit(): Promise<LoopAnswer> {
+    if (this.#prepared) {
+      this.#resolver.swap(this.#prepared.snapshot);
+      this.#stores.splice(0, this.#stores.length, ...this.#prepared.stores);
+    }
+    this.#prepared = undefined;
+    this.#panic.flags = debugFlagsOf(this.#resolver);
+    if (!this.#birth.without.includes('esmtp')) {
+      const refused = await this.#apply(this.#resolver);
+      if (refused !== undefined) this.#panic.announce('ERROR', 'NET', refused);
+    }
+    this.#queues.reconfigured();
+    this.#outgoing?.reconfigured();
+    return { kind: 'done' };
+  }
+
+  #lines() {
+    return [...this.#queues.queues()].map((queue) => ({
+      binding: queue.binding,
+      domain: queue.domain,
+      connections: queue.connections,
+      active: queue.active,
+      delayed: queue.delayed,
+      sent: queue.statistics.deliveries,
+    }));
+  }
+}
+
+function isInline(blackhole: string): boolean {
+  return blackhole === 'true' || blackhole === 'inline';
+}
+
+/** The options say 0 for "no limit"; the cells count up to a number. */
+function unlimitedAtZero(cell: { acquire(limit: number): boolean; release(): void }): SessionCell {
+  return { acquire: (limit) => cell.acquire(limit > 0 ? limit : Number.MAX_SAFE_INTEGER), release: () => cell.release() };
+}

@@ -1,0 +1,56 @@
+/*
+ * What main, the loops and the writer say to each other about running the server: births, orders, answers.
+ *
+ * The one rule: plain data that can be copied between threads. Mail between loops is in shard-messages.ts.
+ * Not here: what rooms say to their own kind (their messages.ts).
+ */
+import type { SnapshotChanges } from '#config';
+import type { SharedLimits } from '#limits';
+import type { DomainLine } from '#control';
+import type { PanicLine } from '#observe';
+import type { LoggerStanza } from './catalog.ts';
+
+/** Main to the writer: reopen, replace, look. */
+export const writerControlRoom = 'main.writer';
+/** Main to a loop: prepare, commit, abort a configuration; look; begin. */
+export const loopControlRoom = 'main.loop';
+
+export interface WriterBirth {
+  readonly stanzas: readonly LoggerStanza[];
+  readonly timestampFormat: string;
+  /** Nothing on standard error: the server runs in the background. */
+  readonly isQuiet: boolean;
+}
+
+export type WriterOrder = { readonly kind: 'reopen' } | { readonly kind: 'loggers'; readonly stanzas: readonly LoggerStanza[] } | { readonly kind: 'last-panics' };
+
+export interface WriterAnswer {
+  readonly problems: readonly string[];
+  readonly lines: readonly PanicLine[];
+}
+
+/** What a loop is born with; asked anew for a successor, so that it gets the configuration in force. */
+export interface LoopBirth {
+  readonly configuration: SnapshotChanges;
+  readonly counters: SharedArrayBuffer;
+  readonly limits: SharedLimits;
+  readonly hostname: string;
+  readonly product: string;
+  readonly spoolDirectory: string;
+  /** Services that are left out (LSN-20): esmtp, ecstream, queue. */
+  readonly without: readonly string[];
+  /** Highest number of descriptors this process may have open. */
+  readonly descriptorsMax: number;
+}
+
+export type LoopOrder =
+  | { readonly kind: 'listen' }
+  | { readonly kind: 'prepare'; readonly configuration: SnapshotChanges }
+  | { readonly kind: 'commit' }
+  | { readonly kind: 'abort' }
+  | { readonly kind: 'queues' };
+
+export type LoopAnswer =
+  | { readonly kind: 'done'; readonly bound?: readonly string[] }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'queues'; readonly lines: readonly DomainLine[] };

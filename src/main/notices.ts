@@ -1,0 +1,56 @@
+/*
+ * Notices of failure as the queue asks for them: built by mail (RFC 3464), brought through the door by the intake.
+ *
+ * The one rule: a notice enters as any message does, durable before the failure it tells of is believed; its sender is null, so
+ * nothing ever answers it (BNC-02, BNC-03).
+ */
+import { messageIdHeader, toAsciiDomain, type Clock, type Random } from '#base';
+import type { Intake } from '#intake';
+import { buildDsn, splitAddress } from '#mail';
+import type { NoticePort } from '#queue';
+
+export interface NoticeOptions {
+  readonly intake: () => Intake;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hostname: string;
+}
+
+export function noticePort(o: NoticeOptions): NoticePort {
+  return {
+    send(facts, done) {
+      const to = splitAddress(facts.sender);
+      const now = o.clock.now();
+      const message = buildDsn({
+        random: o.random,
+        now,
+        to: facts.sender,
+        from: facts.mailerDaemon,
+        messageId: messageIdHeader(o.intake().nextId(), o.hostname),
+        reportingMta: o.hostname,
+        arrivedAt: facts.receivedAt,
+        envid: facts.envid,
+        recipients: facts.failed.map((recipient) => ({
+          address: recipient.address,
+          orcpt: recipient.orcpt,
+          action: 'failed',
+          diagnostic: recipient.reply,
+          remoteMta: recipient.remoteIp === '' ? undefined : recipient.remoteIp,
+          lastAttemptAt: now,
+        })),
+        original: facts.original,
+        inline: facts.quote,
+        smtpUtf8: facts.smtpUtf8,
+      });
+      const domain = toAsciiDomain(to.domain) ?? to.domain.toLowerCase();
+      const recipient = { address: facts.sender, local: to.local, domain };
+      const head = { sender: '', senderDomain: '', recipients: [recipient], ...(facts.smtpUtf8 ? { smtpUtf8: true } : {}), ...(isAscii(message) ? {} : { body: '8BITMIME' as const }) };
+      o.intake().submit(head, message, (error) => done(error));
+    },
+  };
+}
+
+function isAscii(bytes: Buffer): boolean {
+  // The decoder marks every byte above 127, so an equal length in UTF-8 means that there is none.
+  return Buffer.byteLength(bytes.toString('latin1'), 'utf8') === bytes.length;
+}

@@ -1,0 +1,42 @@
+/*
+ * The running server as the console's commands see it.
+ *
+ * The one rule: figures come from shared memory, queues by asking every loop with a deadline; nothing here waits for mail.
+ */
+import type { Clock } from '#base';
+import type { DomainLine, ServerPort } from '#control';
+import { formatPanic, type CounterName, type Counters, type PanicLine } from '#observe';
+
+export interface ServerPortOptions {
+  readonly counters: Counters;
+  readonly clock: Clock;
+  /** Monotonic milliseconds. */
+  readonly startedAt: number;
+  readonly resetAt: () => number;
+  readonly reset: () => void;
+  readonly identity: ServerPort['identity'];
+  readonly warnings: () => readonly string[];
+  readonly reload: ServerPort['reload'];
+  readonly shutdown: () => void;
+  readonly reopenLogs: () => void;
+  readonly lastPanics: () => Promise<readonly PanicLine[]>;
+  readonly queues: () => Promise<{ lines: readonly DomainLine[]; silent: readonly string[] }>;
+  readonly timestampFormat: () => string;
+}
+
+export function serverPort(o: ServerPortOptions): ServerPort {
+  return {
+    identity: o.identity,
+    pid: process.pid,
+    total: (name) => o.counters.total(name as CounterName),
+    uptimeSeconds: () => (o.clock.mono() - o.startedAt) / 1000,
+    secondsSinceReset: () => (o.clock.mono() - o.resetAt()) / 1000,
+    resetStatistics: o.reset,
+    reload: o.reload,
+    shutdown: o.shutdown,
+    reopenLogs: o.reopenLogs,
+    panicLines: async () => (await o.lastPanics()).map((line) => formatPanic(line, o.timestampFormat())),
+    queues: o.queues,
+    warnings: o.warnings,
+  };
+}

@@ -1,0 +1,101 @@
+/*
+ * One site's configuration: found, read, checked, and told to a person when it is bad.
+ *
+ * The one rule: with any problem there is no snapshot, and nothing that runs is touched (CFG-12). Everything that start, --check,
+ * ec_ctl and reload know of the files comes from here; the environment is handed in by the command.
+ * Relative paths of options start at the working directory. Truth: CFG-20 to CFG-24, design law 14.
+ */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import {
+  formatConfigProblem,
+  formatPlace,
+  nodeName,
+  readConfiguration,
+  Resolver,
+  searchPath,
+  systemFiles,
+  type GlobalRecord,
+  type ReadConfiguration,
+  type Snapshot,
+} from '#config';
+import { parseDebugFlags, type DebugFlags } from '#observe';
+import { compilePcre } from '#system';
+
+export interface SiteOptions {
+  /** As given with -c: a path, or a name for the search path. */
+  readonly file: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly isForeground: boolean;
+}
+
+export interface Site {
+  readonly read: ReadConfiguration;
+  readonly snapshot: Snapshot | undefined;
+  /** The problems as a person reads them, the manual's lines first. */
+  readonly problems: readonly string[];
+  /** One line each, with the place: what is accepted without effect. */
+  readonly notices: readonly string[];
+  readonly nodeName: string;
+}
+
+const bootFile = '/opt/msys/ecelerity/etc/cluster.boot';
+
+function bootName(): string | undefined {
+  try {
+    return /^\s*node_name\s*=\s*(\S+)/m.exec(readFileSync(bootFile, 'utf8'))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+export function readSite(o: SiteOptions, previous?: Snapshot): Site {
+  const node = nodeName({ environment: o.environment['EC_NODE_NAME'], bootFile: bootName(), hostName: hostname() });
+  const directories = searchPath({ environment: o.environment['EC_CONF_SEARCH_PATH'], nodeName: node, isForeground: o.isForeground });
+  const read = readConfiguration({ main: o.file, files: systemFiles, searchPath: directories, compileRegex: compilePcre, previous });
+  return {
+    read,
+    snapshot: read.snapshot,
+    problems: read.problems.map((problem) => formatConfigProblem(problem, read.fileAt(problem.at))),
+    notices: read.notices.map((notice) => `${formatPlace(notice.at)}: ${notice.message}`),
+    nodeName: node,
+  };
+}
+
+/** `--check`: every problem, or "Configuration valid" (ECC-09). */
+export function checkSite(o: SiteOptions, say: (line: string) => void): boolean {
+  const site = readSite(o);
+  for (const line of site.problems) say(line);
+  say(site.snapshot ? 'Configuration valid' : 'Global configuration error.');
+  return site.snapshot !== undefined;
+}
+
+export function resolverOf(snapshot: Snapshot): Resolver {
+  return new Resolver(snapshot, { compileRegex: compilePcre });
+}
+
+/** What Debug_Flags says (RT-06). */
+export function debugFlagsOf(resolver: Resolver): DebugFlags {
+  const o = resolver.debugFlags();
+  return parseDebugFlags({
+    ...(o.debug && { DEBUG: o.debug }),
+    ...(o.info && { INFO: o.info }),
+    ...(o.notice && { NOTICE: o.notice }),
+    ...(o.warning && { WARNING: o.warning }),
+    ERROR: o.error,
+    CRITICAL: o.critical,
+  }).flags;
+}
+
+/** Our own name (Hostname, else the system's). */
+export function hostNameOf(global: GlobalRecord): string {
+  return global.hostname ?? hostname();
+}
+
+/** The PidFile of a configuration, for commands that only want to find the server. */
+export function pidFileOf(o: SiteOptions): { pidFile?: string; problems: readonly string[] } {
+  const site = readSite(o);
+  if (!site.snapshot) return { problems: site.problems };
+  return { pidFile: resolve(resolverOf(site.snapshot).global().pidFile), problems: [] };
+}

@@ -1,0 +1,31 @@
+/*
+ * The listeners of a configuration as their rooms want them: ESMTP and control sockets with the options of each Listen.
+ *
+ * The one rule: values come from the resolver, so that Listen, listener and pathway fall back as documented (FB-07).
+ * Not here: opening sockets (inbound, control-listener.ts).
+ */
+import { childrenNamed, type ListeningRecord, type Resolver } from '#config';
+import type { ListenStanza } from '#inbound';
+
+function listensOf(resolver: Resolver, listener: string): string[] {
+  return childrenNamed(resolver.snapshot.root, listener).flatMap((node) => childrenNamed(node, 'Listen').map((listen) => listen.instance ?? ''));
+}
+
+export function recordOf(resolver: Resolver, listener: string, listen: string): ListeningRecord {
+  return resolver.listening({ listener, listen });
+}
+
+function stanzaOf(resolver: Resolver, listener: string, address: string): ListenStanza {
+  const o = recordOf(resolver, listener, address);
+  return { address, enable: o.enable, backlog: o.listenBacklog, fileMode: o.fileMode };
+}
+
+/** The ESMTP sockets, in the order of the text. */
+export function esmtpStanzas(resolver: Resolver): ListenStanza[] {
+  return listensOf(resolver, 'ESMTP_Listener').map((address) => stanzaOf(resolver, 'esmtp_listener', address));
+}
+
+/** The control sockets. Only Unix sockets work yet: see docs/quirks.md. */
+export function controlStanzas(resolver: Resolver): ListenStanza[] {
+  return listensOf(resolver, 'Control_Listener').map((address) => stanzaOf(resolver, 'control_listener', address));
+}

@@ -1,0 +1,51 @@
+/*
+ * The log writer's thread: hears record batches and panic lines of all threads, hands them to the loggers of the configuration.
+ *
+ * The one rule: it is told what to do by main (reopen, new loggers, last lines) and never reads the configuration's files itself.
+ * Not here: formats (logger modules), files (observe).
+ */
+import { systemClock, TimerWheel } from '#base';
+import { LoopLink } from '#loops';
+import { systemLogFs, Writer, writerRoom, type Level } from '#observe';
+import { makeLoggers, type LoggerStanza } from './catalog.ts';
+import { writerControlRoom, type WriterAnswer, type WriterBirth, type WriterOrder } from './messages.ts';
+
+const link = LoopLink.here();
+const birth = link.data as WriterBirth;
+const wheel = new TimerWheel({ clock: systemClock });
+wheel.start();
+
+const loggers = (stanzas: readonly LoggerStanza[]) => (ports: Parameters<typeof makeLoggers>[1]) => makeLoggers(stanzas, ports);
+
+const writer = new Writer({
+  clock: systemClock,
+  timers: wheel,
+  fs: systemLogFs,
+  loggers: loggers(birth.stanzas),
+  stderr: {
+    write: (text) => birth.isQuiet || process.stderr.write(text),
+    timestampFormat: birth.timestampFormat,
+    lowest: 'ERROR' satisfies Level,
+  },
+});
+
+link.onMessage(writerRoom, (message) => writer.handle(message));
+link.onRequest(writerControlRoom, (message, _from, answer) => {
+  const order = message as WriterOrder;
+  const done: WriterAnswer = { problems: [], lines: [] };
+  switch (order.kind) {
+    case 'reopen':
+      return answer.answer({ ...done, problems: writer.reopen() });
+    case 'loggers':
+      writer.replaceLoggers(loggers(order.stanzas));
+      return answer.answer(done);
+    case 'last-panics':
+      return answer.answer({ ...done, lines: writer.lastPanics() });
+  }
+});
+link.onStop((_graceMs, done) => {
+  writer.close();
+  wheel.stop();
+  done();
+});
+link.ready();
