@@ -151,11 +151,12 @@ export class LoopLink {
       case 'stop':
         if (this.#isStopping) return;
         this.#isStopping = true;
+        this.#drainAll();
         return this.#run(this.#stopHandlers, 0, message.graceMs, { kind: 'stopped' });
       case 'close':
         if (this.#isClosing) return;
         this.#isStopping = this.#isClosing = true;
-        for (const [peer, port] of this.#ports) this.#drain(peer, port);
+        this.#drainAll();
         return this.#run(this.#closeHandlers, 0, message.graceMs, { kind: 'closed' });
       case 'ready':
       case 'stopped':
@@ -179,6 +180,11 @@ export class LoopLink {
     const channel = this.#board.channel(peer);
     for (let got = receiveMessageOnPort(port); got !== undefined; got = receiveMessageOnPort(port))
       channel.receive(got.message as unknown[]);
+  }
+
+  /** What others sent before they were through is heard first, whichever port Node would have served first. */
+  #drainAll(): void {
+    for (const [peer, port] of this.#ports) this.#drain(peer, port);
   }
 
   /** One handler after the other, then our last words to all, then `end` to main. */

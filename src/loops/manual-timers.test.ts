@@ -27,7 +27,7 @@ export class ManualTimers implements Timers {
 
   advance(ms: number): void {
     this.#now += ms;
-    for (const [id, t] of [...this.#waiting]) {
+    for (const [id, t] of Array.from(this.#waiting)) {
       if (t.at > this.#now || !this.#waiting.delete(id)) continue;
       t.fn();
     }

@@ -8,8 +8,21 @@ import { counterNames, Counters } from './counters.ts';
 
 test('the numbers of the summary and of SNMP-04 and SNMP-05 exist under stable names', () => {
   const needed = [
-    ...['receptions', 'rejections', 'deliveries', 'failures', 'transientFailures', 'inboundConnections', 'outboundConnections'],
-    ...['activeQueue', 'delayedQueue', 'destagedQueue', 'totalQueue', 'activeDomains', 'dnsAQueries', 'dnsMxQueries', 'pendingDnsQueries'],
+    'receptions',
+    'rejections',
+    'deliveries',
+    'failures',
+    'transientFailures',
+    'inboundConnections',
+    'outboundConnections',
+    'activeQueue',
+    'delayedQueue',
+    'destagedQueue',
+    'totalQueue',
+    'activeDomains',
+    'dnsAQueries',
+    'dnsMxQueries',
+    'pendingDnsQueries',
   ];
   for (const name of needed) assert.ok((counterNames as readonly string[]).includes(name), name);
 });

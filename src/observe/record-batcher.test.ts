@@ -9,7 +9,16 @@ import { unflatten, type DeliveryRecord, type FlatRecords } from './records.ts';
 
 const record = (size: number): DeliveryRecord => ({
   kind: 'D',
-  ...{ at: 0, messageId: 'm', batchId: 'b', connectionId: 'c', domain: 'd', size, bindingGroup: '', binding: '', retries: 0, elapsedMs: 0 },
+  at: 0,
+  messageId: 'm',
+  batchId: 'b',
+  connectionId: 'c',
+  domain: 'd',
+  size,
+  bindingGroup: '',
+  binding: '',
+  retries: 0,
+  elapsedMs: 0,
   remoteIp: '',
 });
 

@@ -11,18 +11,17 @@ import { Writer, type LoggerPorts, type LogTaker } from './writer.ts';
 
 const delivery: DeliveryRecord = {
   kind: 'D',
-  ...{
-    at: 1,
-    messageId: 'm',
-    batchId: 'b',
-    connectionId: 'c',
-    domain: 'd',
-    size: 1,
-    bindingGroup: 'g',
-    binding: 'b',
-    retries: 0,
-    elapsedMs: 1,
-  },
+
+  at: 1,
+  messageId: 'm',
+  batchId: 'b',
+  connectionId: 'c',
+  domain: 'd',
+  size: 1,
+  bindingGroup: 'g',
+  binding: 'b',
+  retries: 0,
+  elapsedMs: 1,
   remoteIp: 'i',
 };
 const line: PanicLine = { at: 5, level: 'ERROR', source: 'NET', isModule: false, text: 'text' };

@@ -21,17 +21,21 @@ const records: MailRecord[] = [
   { kind: 'P', ...ids, ...path, stage: 5, reply: '550 no' },
   {
     kind: 'J',
-    ...{
-      at,
-      remoteIp: '10.0.0.9',
-      remotePort: 1,
-      localIp: '10.0.0.1',
-      localPort: 25,
-      connectionId: 'C',
-      pathway: 'default',
-      pathwayGroup: 'default',
-    },
-    ...{ phase: 'awaiting rcpt', code: 550, module: '', contextConnection: [], contextMessage: [], text: 'relaying denied' },
+
+    at,
+    remoteIp: '10.0.0.9',
+    remotePort: 1,
+    localIp: '10.0.0.1',
+    localPort: 25,
+    connectionId: 'C',
+    pathway: 'default',
+    pathwayGroup: 'default',
+    phase: 'awaiting rcpt',
+    code: 550,
+    module: '',
+    contextConnection: [],
+    contextMessage: [],
+    text: 'relaying denied',
   },
 ];
 

@@ -6,7 +6,7 @@
  */
 import { parseLevel, type Level } from '#observe';
 
-export interface LogSettings {
+interface LogSettings {
   /** As written: a path or a URI. */
   readonly target: string;
   readonly mode: number;
