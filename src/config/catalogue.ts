@@ -72,7 +72,7 @@ const moduleOptions = new Map<string, OptionDeclaration>(
     } as const,
   ].map((option) => [
     fold(option.name),
-    { ...option, scopes: ['(any module)'], effect: 'now', since: '3.0', status: 'works', implemented: true, category: 'module' },
+    { ...option, scopes: ['*'], effect: 'now', since: '3.0', status: 'works', implemented: true, category: 'module' },
   ]),
 );
 
@@ -199,6 +199,10 @@ function moduleOption(module: ModuleDeclaration, kind: ScopeKind, folded: string
   // A scope inside a module that lists no options of its own takes those of the module, e.g. dkim_domain.
   const found = named.find(isOwn) ?? (hasOwn ? undefined : named[0]) ?? (fold(kind.name) === fold(module.name) ? named[0] : undefined);
   if (found !== undefined) return found;
+  // Sieve scripts hang on hooks by name: `hook:name [ script = "..." ]`.
+  if (folded.startsWith('hook:') && module.scopes?.some((scope) => scope.name === 'hook') === true) {
+    return { ...openOption(module, written), type: { kind: 'dictionary' } };
+  }
   const common = moduleOptions.get(folded);
   if (common !== undefined) return common;
   return kind.isOpen ? openOption(module, written) : undefined;

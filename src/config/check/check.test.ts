@@ -233,7 +233,7 @@ test('FB-21 options of an ESMTP_Listener that a Pathway_Group does not know are 
 test('FB-22 LSN-17 Peer stands only where its listener has it, and in an ECStream_Listener takes two options', () => {
   assert.equal(only('MSGCServer_Listener { Peer 10.0.0.1 { } }').code, 'wrong-scope');
   assert.equal(only('MSGCServer_Listener { Listen ":1" { Peer 10.0.0.1 { } } }').code, 'wrong-scope');
-  assert.equal(only('ECCluster_Listener { Listen ":4802" { } }').code, 'wrong-scope');
+  assert.equal(only('ECCluster_Listener { Listen ":4802" { Peer 10.0.0.1 { } } }').code, 'wrong-scope');
   valid('ECStream_Listener { Peer 10.0.0.1 { ECStream_Idle_Time = 5 ECStream_Max_Batch_Size = 1 } }');
   assert.equal(only('ECStream_Listener { Listen ":1" { Peer 10.0.0.1 { Idle_Time = 5 } } }').code, 'wrong-scope');
 });
@@ -248,6 +248,18 @@ test('scopes that need a name, take none, or have a wrong one are told what to w
   assert.equal(only('Security "x" { }').hint, 'write Security { ... }');
   assert.match(only('ESMTP_Listener { Listen "2001:db8::1:25" { } }').hint ?? '', /\[2001:db8::1\]:25/);
   assert.match(only('ESMTP_Listener { Peer "mail.example" { } }').hint ?? '', /without brackets/);
+});
+
+test('whole files of the manual hold these: Listen in ECCluster_Listener, Datasource at the top, hooks of sieve, scanners in antivirus', () => {
+  valid('ECCluster_Listener { Listen "*:4802" { Listen_Backlog = 5 } }');
+  valid('Datasource "users" { uri = ( "sqlite:/x" ) cache_life = 3600 }');
+  valid(
+    'sieve "s" { hook:delay_dsn_send_notification [ script = "/x.siv" ] hook name { script = "/x" pool = IO } }\nAccept_Unimplemented = ( sieve )',
+  );
+  valid(
+    'clamav { } antivirus { clamav { daemon = "127.0.0.1:3310" paranoid = 1 enabled = true } }\nAccept_Unimplemented = ( antivirus clamav )',
+  );
+  valid('opendkim "opendkim1" { key = "/k" dkim_domain "example.com" { selector = s } }\nAccept_Unimplemented = ( opendkim )');
 });
 
 test('Debug_Flags is read as a scope and as a dictionary', () => {

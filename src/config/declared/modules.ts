@@ -709,7 +709,7 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
     scopes: [
       {
         name: 'Datasource',
-        parents: ['ds_core'],
+        parents: ['Global', 'ds_core'],
         instance: 'optional',
         status: 'inert',
         implemented: false,
@@ -1428,6 +1428,10 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
       moduleOption('senderid', 'context_pra_variable'),
       moduleOption('senderid', 'context_variable'),
       moduleOption('senderid', 'default_pra_rule'),
+      moduleOption('senderid', 'nxdomain_override_string'),
+      moduleOption('senderid', 'softfail_fallback_string'),
+      moduleOption('senderid', 'fail_fallback_string'),
+      moduleOption('senderid', 'add_authentication_results'),
       moduleOption('senderid', 'default_rule'),
       moduleOption('senderid', 'fail_code'),
       moduleOption('senderid', 'nxdomain_code'),
@@ -1457,6 +1461,7 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
     about: 'Sieve policy host',
     options: [
       moduleOption('sieve', 'source', { scope: 'script' }),
+      moduleOption('sieve', 'pool', { scope: 'hook' }),
       moduleOption('sieve', 'script', { scope: 'hook' }),
       moduleOption('sieve', 'async', { scope: 'hook' }),
       moduleOption('sieve', 'return', { scope: 'hook' }),

@@ -159,7 +159,15 @@ export const scopeDeclarations = [
   },
   {
     name: 'Listen',
-    parents: ['Control_Listener', 'ECStream_Listener', 'ESMTP_Listener', 'HTTP_Listener', 'MSGCServer_Listener', 'XMPP_Listener'],
+    parents: [
+      'Control_Listener',
+      'ECCluster_Listener',
+      'ECStream_Listener',
+      'ESMTP_Listener',
+      'HTTP_Listener',
+      'MSGCServer_Listener',
+      'XMPP_Listener',
+    ],
     instance: 'required',
     status: 'works',
     implemented: true,
