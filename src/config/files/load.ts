@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { parseConf, type ConfFile, type IncludeStatement, type Place, type Statement } from '#syntax';
 import { problemOfSyntax, type ConfigProblem } from '../errors.ts';
 import { isFault, type FileFault, type FileSource } from './file-source.ts';
-import { findFile } from './search-path.ts';
+import { findFile, MAIN_FILE_NAME } from './search-path.ts';
 
 /** One file is at most so long. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
@@ -74,7 +74,8 @@ class Loader {
   }
 
   load(target: string): FileTree | undefined {
-    const fromDirectory = this.#searchPath.length === 0 || target.includes('/') ? '.' : undefined;
+    // A name that somebody typed is a path first; the well-known name is found by the search path alone (CFG-20, CFG-23).
+    const fromDirectory = target === MAIN_FILE_NAME && this.#searchPath.length > 0 ? undefined : '.';
     const found = findFile(target, fromDirectory, this.#searchPath, this.#files);
     if (!found.ok) {
       this.#missing(found.path, found.fault, found.tried, []);
