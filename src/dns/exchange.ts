@@ -43,7 +43,7 @@ interface OpenChannel {
   waiting: Map<number, Pending>;
 }
 
-export interface ExchangeOptions {
+interface ExchangeOptions {
   transport: DnsTransport;
   wheel: TimerWheel;
   random: Random;

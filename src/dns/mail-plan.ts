@@ -40,14 +40,14 @@ export type MailPlan =
   /** Ask again later. `stage` says what failed: the MX records or the addresses (mx_failures_fallback_to_a looks at this). */
   | { readonly kind: 'temporary'; readonly reason: string; readonly stage: 'mx' | 'address' };
 
-export interface MailPlanOptions {
+interface MailPlanOptions {
   useIpv6: boolean;
   minTtl: number;
   maxTtl: number;
 }
 
 /** What a plan needs from the resolver. */
-export interface Asking {
+interface Asking {
   readonly random: Random;
   query(name: string, type: RecordType, done: (answer: DnsAnswer) => void): void;
   isInHosts(name: string): boolean;

@@ -15,7 +15,7 @@ const interestWord = 1;
 /** Words before the counts of the loops. */
 export const cellHeaderWords = 2;
 
-export interface ConcurrencyPlace {
+interface ConcurrencyPlace {
   /** Shared words. */
   words: Int32Array;
   /** The first of `cellHeaderWords + loops` words. */

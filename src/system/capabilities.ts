@@ -25,12 +25,6 @@ export interface CapabilitySets {
   readonly ambient: readonly string[];
 }
 
-/** The number of a capability, undefined for an unknown name. */
-export function capabilityNumber(name: string): number | undefined {
-  const number = names.indexOf(name.toLowerCase());
-  return number < 0 ? undefined : number;
-}
-
 /**
  * Reads the text form: clauses such as `cap_net_bind_service,cap_net_raw+ep` or `=ep cap_chown-e`, separated by blanks.
  * Returns the names that are permitted at the end, or the clause that could not be read.

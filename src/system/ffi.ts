@@ -13,7 +13,7 @@ export type Pointer = bigint;
 type Bytes = Uint8Array;
 type Words = Int32Array | Uint32Array;
 
-export interface LibC {
+interface LibC {
   errno(): number;
   flock: Native<[fd: number, operation: number], number>;
   prctl: Native<[option: number, a: number, b: number, c: number, d: number], number>;
