@@ -18,4 +18,5 @@ link.onRequest(loopControlRoom, (message, _from, answer) => {
   );
 });
 link.onStop((graceMs, done) => void runtime.stop(graceMs).then(done));
+link.onClose((_graceMs, done) => void runtime.close().then(done));
 link.ready();

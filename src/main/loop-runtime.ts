@@ -14,7 +14,7 @@ import { LimitTable } from '#limits';
 import type { LoopLink } from '#loops';
 import type { Envelope } from '#mail';
 import { splitAddress } from '#mail';
-import { Counters, PanicLog, RecordBatcher, writerRoom } from '#observe';
+import { Counters, PanicLog, RecordBatcher, WriterOutlet } from '#observe';
 import { Queues } from '#queue';
 import { InstanceLease, Spool } from '#spool';
 import { compilePcre } from '#system';
@@ -54,7 +54,8 @@ export class LoopRuntime {
       onError: (error) => panicOf.log?.announce('CRITICAL', 'ERROR', `a timer failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
     });
     wheel.start();
-    const panic = new PanicLog({ clock, timers: wheel, write: (line) => void link.send('writer', writerRoom, line) });
+    const outlet = new WriterOutlet(link);
+    const panic = new PanicLog({ clock, timers: wheel, write: outlet.writePanic });
     panicOf.log = panic;
     link.onFault((fault) => panic.announce('CRITICAL', 'ERROR', `${fault.what} (${fault.room}): ${fault.error?.stack ?? ''}`));
     const resolver = new Resolver(applyChanges(undefined, birth.configuration), { compileRegex: compilePcre, clock });
@@ -72,7 +73,7 @@ export class LoopRuntime {
       later: (ms, work) => void wheel.schedule(ms, work),
     });
     const lease = await InstanceLease.acquire({ dir: birth.spoolDirectory, loop: link.self, random: systemRandom, fileMode: global.spoolMode, panic: tell });
-    return new LoopRuntime({ link, birth, wheel, panic, resolver, spool, lease });
+    return new LoopRuntime({ link, birth, wheel, panic, outlet, resolver, spool, lease });
   }
 
   private constructor(o: {
@@ -80,11 +81,12 @@ export class LoopRuntime {
     birth: LoopBirth;
     wheel: TimerWheel;
     panic: PanicLog;
+    outlet: WriterOutlet;
     resolver: Resolver;
     spool: Spool;
     lease: InstanceLease;
   }) {
-    const { link, birth, wheel, panic, resolver, spool, lease } = o;
+    const { link, birth, wheel, panic, outlet, resolver, spool, lease } = o;
     this.#link = link;
     this.#birth = birth;
     this.#wheel = wheel;
@@ -95,7 +97,7 @@ export class LoopRuntime {
     const clock = systemClock;
     panic.flags = debugFlagsOf(resolver);
     this.#counters = Counters.attach(birth.counters, link.self + 1);
-    this.#records = new RecordBatcher({ post: (batch) => link.send('writer', writerRoom, batch), timers: wheel, panic });
+    this.#records = new RecordBatcher({ post: outlet.postRecords, timers: wheel, panic });
     const limits = LimitTable.attach(birth.limits, { loop: link.self, clock });
     const stores = this.#stores;
     stores.push(...makeStores(resolver.snapshot, { host: birth.hostname, clock }));
@@ -134,7 +136,7 @@ export class LoopRuntime {
     intakeOf.intake = intake;
     this.#outgoing = birth.without.includes('queue')
       ? undefined
-      : new Outgoing({ queues: this.#queues, resolver, clock, wheel, random: systemRandom, records: this.#records, counters: this.#counters, panic, limits, hostname: birth.hostname });
+      : new Outgoing({ queues: this.#queues, resolver, clock, wheel, random: systemRandom, counters: this.#counters, panic, limits, hostname: birth.hostname });
     this.#service = new EsmtpService({
       ports: {
         intake,
@@ -177,10 +179,14 @@ export class LoopRuntime {
     }
   }
 
-  /** Refuses new mail, lets sessions and deliveries finish within the grace, then closes the spool. */
+  /** Refuses new mail, lets sessions and deliveries finish within the grace. What other loops still tell of our mail is heard after. */
   async stop(graceMs: number): Promise<void> {
     const stopInbound = new Promise<void>((done) => this.#service.stop(graceMs, done));
     await Promise.all([stopInbound, this.#outgoing?.stop(graceMs)]);
+  }
+
+  /** Every loop has stopped: nothing more will be said about mail, the spool may be closed. */
+  async close(): Promise<void> {
     await this.#spool.close();
     await this.#lease.release();
     this.#records.close();

@@ -1,9 +1,102 @@
 /*
- * placeholder while outbound is being built: holds mail.
+ * The sending half of a loop: the resolver of names, the network and TLS, given to outbound as ports.
  *
+ * The one rule: files (resolv.conf, hosts, certificates) are read here; outbound and dns see their content only. The places for
+ * connections are shared by all loops, so that Server_Max_Outbound_Connections is exact for the process.
+ * Not here: routes, sessions, limits (outbound), names (dns).
  */
+import { readFileSync } from 'node:fs';
+import type { Clock, Random, TimerWheel } from '#base';
+import type { Resolver as ConfigResolver } from '#config';
+import { HostTable, parseResolvConf, Resolver as DnsResolver, type ResolvConf } from '#dns';
+import type { LimitTable } from '#limits';
+import type { Counters, PanicLog } from '#observe';
+import { Deliverer, OutboundTls, tcpConnect, type ConnectionLine } from '#outbound';
+import type { Queues } from '#queue';
+
+export interface OutgoingOptions {
+  readonly queues: Queues;
+  readonly resolver: ConfigResolver;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly random: Random;
+  readonly counters: Counters;
+  readonly panic: PanicLog;
+  readonly limits: LimitTable;
+  readonly hostname: string;
+}
+
+const systemResolvConf = '/etc/resolv.conf';
+
 export class Outgoing {
-  constructor(_o: object) {}
-  async stop(_graceMs: number): Promise<void> {}
-  reconfigured(): void {}
+  readonly #o: OutgoingOptions;
+  readonly #dns: DnsResolver;
+  readonly #deliverer: Deliverer;
+
+  constructor(o: OutgoingOptions) {
+    this.#o = o;
+    const { queues, clock, wheel, random, counters, panic, limits, hostname, resolver } = o;
+    this.#dns = new DnsResolver({ clock, wheel, random, ...this.#dnsSettings() });
+    this.#deliverer = new Deliverer({
+      queues,
+      dns: {
+        mailHosts: (domain, done) => this.#dns.mailHosts(domain, done),
+        hostAddresses: (name, done) => this.#dns.addressHosts(name, done),
+      },
+      global: () => resolver.global(),
+      clock,
+      wheel,
+      random,
+      connect: tcpConnect,
+      tls: new OutboundTls({ readFile: (path) => readFileSync(path), clock, panic }),
+      counters,
+      hostName: hostname,
+      places: limits.concurrency('server outbound').cell,
+    });
+  }
+
+  /** The configuration changed: names are asked where it says now, connections follow new limits. Call it after the queues know. */
+  reconfigured(): void {
+    this.#dns.reconfigure(this.#dnsSettings());
+    this.#deliverer.reconfigured();
+  }
+
+  lines(): IterableIterator<ConnectionLine> {
+    return this.#deliverer.lines();
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    await this.#deliverer.stop(graceMs);
+    this.#dns.close();
+  }
+
+  #dnsSettings() {
+    const global = this.#o.resolver.global();
+    const { servers, timeout, attempts, lookup } = this.#resolvConf(global.resolvConf ?? systemResolvConf);
+    return {
+      servers,
+      timeoutMs: timeout * 1000,
+      attempts,
+      lookup,
+      hosts: new HostTable(this.#read('/etc/hosts')),
+      minTtl: global.minDnsTtl,
+      maxTtl: global.maxDnsTtl,
+      useIpv6: global.useIpv6,
+    };
+  }
+
+  #resolvConf(path: string): ResolvConf {
+    const conf = parseResolvConf(this.#read(path));
+    for (const problem of conf.problems) this.#o.panic.log('WARNING', 'DNS', `${path}:${problem.line}: ${problem.message}`);
+    return conf;
+  }
+
+  #read(path: string): string {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch (error) {
+      this.#o.panic.log('ERROR', 'DNS', `cannot read ${path}: ${(error as Error).message}`);
+      return '';
+    }
+  }
 }
