@@ -46,7 +46,7 @@ test('A49 patterns that explode give up at the limit, are counted, and go on wor
     ['(?:(?R)|a)*b', 'a'.repeat(20_000)],
   ];
   for (const [pattern, subject] of bombs) {
-    const result = compilePcre(pattern);
+    const result = compilePcre(pattern, { longestSubject: 65_536 });
     if (!result.ok) continue;
     assert.equal(result.regex.test(subject), false, pattern);
     result.regex.close();
@@ -72,7 +72,20 @@ test('subjects and patterns are binary safe: NUL, broken UTF-8 and latin1', () =
   assert.equal(regex('é$', { encoding: 'latin1' }).test(Buffer.from([0xe9])), true);
   assert.equal(regex('é$').test(Buffer.from([0xe9])), false);
   assert.deepEqual(regex('(é.)$', { encoding: 'latin1' }).exec('xéÿ'), ['éÿ', 'éÿ']);
-  assert.equal(regex('end$').test(`${'\u{1F600}'.repeat(40_000)}end`), true);
+  assert.equal(regex('end$', { longestSubject: 1_000_000 }).test(`${'\u{1F600}'.repeat(40_000)}end`), true);
+});
+
+test('A49 only the first 4096 bytes of a subject are looked at, unless more is asked for, with the library and without', () => {
+  for (const ffi of [true, false]) {
+    configureSystem({ ffi });
+    const subject = `${'a'.repeat(4_095)}bc`;
+    assert.equal(regex('b').test(subject), true);
+    assert.equal(regex('c').test(subject), false);
+    assert.equal(regex('c').test(Buffer.from(subject)), false);
+    assert.equal(regex('c', { longestSubject: 4_097 }).test(subject), true);
+    assert.deepEqual(regex('a*.$').exec(subject), [subject.slice(0, 4_096)]);
+  }
+  configureSystem({ ffi: true });
 });
 
 test('a closed regex matches nothing and may be closed again', () => {

@@ -1,7 +1,7 @@
 // Patterns in the language the manual promises: PCRE, by the real library, in bounded time and memory.
 //
 // The rule to know: a match that passes the limit counts as "no match" and is counted in `exhausted`; a pattern such as (a+)+$
-// stops in well under a millisecond. Strings are bytes in the encoding of the pattern (UTF-8 unless told latin1), buffers are
+// stops in about a millisecond. Only the first 4096 bytes of a subject are looked at unless the owner asks for more. Strings are bytes in the encoding of the pattern (UTF-8 unless told latin1), buffers are
 // taken as they are, NUL included. Native memory goes with `close`, or with the collector when somebody forgot.
 // Without the library a substitute of V8 serves what it can serve in linear time and refuses the rest. Truth: pcre2api(3).
 
@@ -14,6 +14,8 @@ export interface PcreFlags {
   caseless?: boolean;
   /** How strings become bytes, in patterns and subjects: utf8 (default; bytes, not characters, are matched) or latin1. */
   encoding?: 'utf8' | 'latin1';
+  /** How many bytes of a subject are looked at; default 4096. More is more time: at 64 KiB an ordinary `.*a.*c.*d` can take a second. */
+  longestSubject?: number;
 }
 
 export interface PcreRegex {
@@ -29,8 +31,11 @@ export interface PcreRegex {
 
 export type PcreResult = { ok: true; regex: PcreRegex } | { ok: false; message: string; /** Bytes into the pattern. */ offset: number };
 
-/** Steps, nesting and memory of one match. Ten milliseconds at the very most. */
-export const pcreLimits = { match: 200_000, depth: 20_000, heapKibibytes: 8_192, patternBytes: 65_535 } as const;
+/**
+ * Steps, nesting and memory of one match. A step may run over the whole subject, which no limit of the library counts:
+ * together with the length of the subject they keep a match within about ten milliseconds.
+ */
+export const pcreLimits = { match: 200_000, depth: 20_000, heapKibibytes: 8_192, patternBytes: 65_535, subjectBytes: 4_096 } as const;
 
 const caselessOption = 0x8;
 const neverBackslashC = 0x0010_0000;
@@ -73,12 +78,14 @@ class NativeRegex implements PcreRegex {
   exhausted = 0;
   readonly #encoding: 'utf8' | 'latin1';
   readonly #context: Pointer;
+  readonly #longest: number;
   #handles: Handles | undefined;
 
-  constructor(handles: Handles, context: Pointer, encoding: 'utf8' | 'latin1') {
+  constructor(handles: Handles, context: Pointer, o: { encoding: 'utf8' | 'latin1'; longestSubject: number }) {
     this.#handles = handles;
     this.#context = context;
-    this.#encoding = encoding;
+    this.#encoding = o.encoding;
+    this.#longest = o.longestSubject;
     forgotten.register(this, handles, this);
   }
 
@@ -123,6 +130,7 @@ class NativeRegex implements PcreRegex {
       ({ length } = bytes);
     }
     if (length === 0) bytes = oneByte;
+    else if (length > this.#longest) length = this.#longest;
     let result = handles.lib.match(handles.code, bytes, length, 0, 0, handles.data, this.#context);
     if (result === errorJitStack) result = handles.lib.match(handles.code, bytes, length, 0, noJit, handles.data, this.#context);
     if (result < errorNoMatch) this.exhausted += 1;
@@ -132,14 +140,14 @@ class NativeRegex implements PcreRegex {
 
 /** Compiles; a wrong pattern gives the library's words and the place. The owner closes the regex when it is done with it. */
 export function compilePcre(pattern: string | Buffer, flags: PcreFlags = {}): PcreResult {
-  const encoding = flags.encoding ?? 'utf8';
+  const { encoding = 'utf8', longestSubject = pcreLimits.subjectBytes } = flags;
   const bytes = typeof pattern === 'string' ? Buffer.from(pattern, encoding) : pattern;
   if (bytes.length > pcreLimits.patternBytes) {
     return { ok: false, message: `the pattern is longer than ${pcreLimits.patternBytes} bytes`, offset: pcreLimits.patternBytes };
   }
   const lib = libPcre();
   if (lib === undefined) {
-    const result = compileSubstitute(bytes.toString('latin1'), { caseless: flags.caseless === true, encoding });
+    const result = compileSubstitute(bytes.toString('latin1'), { caseless: flags.caseless === true, encoding, longestSubject });
     return result.ok ? result : { ...result, message: `${result.message} (${systemAvailable().reason ?? 'no PCRE library'})` };
   }
   const error = new Int32Array(1);
@@ -155,7 +163,7 @@ export function compilePcre(pattern: string | Buffer, flags: PcreFlags = {}): Pc
     return { ok: false, message: 'no memory for a compiled pattern', offset: 0 };
   }
   lib.jitCompile(code, jitComplete); // Where it fails, matching is slower and nothing else.
-  return { ok: true, regex: new NativeRegex({ lib, code, data }, context, encoding) };
+  return { ok: true, regex: new NativeRegex({ lib, code, data }, context, { encoding, longestSubject }) };
 }
 
 function messageOf(lib: LibPcre, code: number): string {

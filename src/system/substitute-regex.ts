@@ -2,12 +2,10 @@
 //
 // The rule to know: only what can be matched in bounded time is taken. Lookaround, backreferences, atomic groups, possessive
 // quantifiers, recursion and verbs are refused with a plain word, as are PCRE escapes that V8 would read differently; a
-// guard must not match something else than the operator wrote. Subjects are cut at 16 KiB. Bytes are matched as latin1 characters.
+// guard must not match something else than the operator wrote. Bytes are matched as latin1 characters.
 // The launcher runs V8 with its linear engine for patterns that backtrack too much, which is what bounds the time.
 
 import type { PcreRegex, PcreResult } from './pcre.ts';
-
-const longestSubject = 16_384;
 
 const posixClasses: Readonly<Record<string, string>> = {
   alpha: 'A-Za-z',
@@ -115,7 +113,10 @@ function classOf(pattern: string, from: number): [string, number] {
 }
 
 /** @param pattern bytes as latin1 characters. */
-export function compileSubstitute(pattern: string, o: { caseless: boolean; encoding: 'utf8' | 'latin1' }): PcreResult {
+export function compileSubstitute(
+  pattern: string,
+  o: { caseless: boolean; encoding: 'utf8' | 'latin1'; longestSubject: number },
+): PcreResult {
   let regex: RegExp;
   try {
     const { source, flags } = translate(pattern, o.caseless);
@@ -124,17 +125,19 @@ export function compileSubstitute(pattern: string, o: { caseless: boolean; encod
     const offset = error instanceof Refusal ? error.offset : 0;
     return { ok: false, message: error instanceof Error ? error.message : String(error), offset };
   }
-  return { ok: true, regex: new SubstituteRegex(regex, o.encoding) };
+  return { ok: true, regex: new SubstituteRegex(regex, o) };
 }
 
 class SubstituteRegex implements PcreRegex {
   readonly exhausted = 0;
   readonly #encoding: 'utf8' | 'latin1';
+  readonly #longest: number;
   #regex: RegExp | undefined;
 
-  constructor(regex: RegExp, encoding: 'utf8' | 'latin1') {
+  constructor(regex: RegExp, o: { encoding: 'utf8' | 'latin1'; longestSubject: number }) {
     this.#regex = regex;
-    this.#encoding = encoding;
+    this.#encoding = o.encoding;
+    this.#longest = o.longestSubject;
   }
 
   test(subject: string | Buffer): boolean {
@@ -153,6 +156,6 @@ class SubstituteRegex implements PcreRegex {
 
   #bytes(subject: string | Buffer): string {
     const bytes = typeof subject === 'string' ? Buffer.from(subject, this.#encoding) : subject;
-    return bytes.toString('latin1', 0, longestSubject);
+    return bytes.toString('latin1', 0, this.#longest);
   }
 }
