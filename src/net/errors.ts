@@ -13,6 +13,7 @@ export const NET_ERRORS = {
   'permission-denied': 'the operating system does not allow it',
   'socket-in-use': 'another live program listens on that Unix socket',
   'not-a-socket': 'something that is not a socket stands at that path',
+  'path-too-long': 'the path of a Unix socket may have 107 bytes at most',
   'bind-failed': 'the socket could not be opened',
 } as const;
 

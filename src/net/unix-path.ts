@@ -14,6 +14,9 @@ import { NetError, netErrorFrom } from './errors.ts';
 /** The file mode of a Unix socket where none is given. */
 export const FILE_MODE_DEFAULT = 0o660;
 
+/** Bytes of a Unix socket's path that a client can still connect to. */
+const PATH_BYTES_MAX = 107;
+
 /** The name under which the socket for `path` is made first; short, since such names have a limit of about 100 bytes. */
 export function neighbourOf(path: string, tag: string): string {
   return join(dirname(path), `.${basename(path).slice(0, 8)}.${tag}`);
@@ -21,6 +24,10 @@ export function neighbourOf(path: string, tag: string): string {
 
 /** Answers no error when `path` is free: nothing there, or a socket nobody listens on, which is then removed. */
 export function claimPath(path: string, done: (error?: NetError) => void): void {
+  if (Buffer.byteLength(path) > PATH_BYTES_MAX) {
+    done(new NetError('path-too-long', path));
+    return;
+  }
   const seen = look(path);
   if (seen === undefined) {
     done();

@@ -1,0 +1,267 @@
+/**
+ * One message through the door.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  ValidationContext,
+  type BodySink,
+  type HookView,
+  type MailboxStore,
+  type StoreRecipient,
+  type ValidationModule,
+  type Verdict,
+} from '#hooks';
+import type { Envelope } from '#mail';
+import { NO_BINDINGS, World } from '../../test/kit/inbound.ts';
+import type { IntakeError } from './errors.ts';
+import type { MessageDraft } from './message-draft.ts';
+import type { BindingPort, EnvelopeHead } from './ports.ts';
+import { ResidentBudget } from './resident-budget.ts';
+
+function head(...addresses: readonly string[]): EnvelopeHead {
+  return {
+    connection: { id: 'conn', remoteIp: '192.0.2.7', remotePort: 1, localIp: '', localPort: 25, protocol: 'esmtp', helo: 'c.test' },
+    protocol: 'esmtp',
+    context: new ValidationContext(),
+    sender: 'a@a.test',
+    senderDomain: 'a.test',
+    recipients: addresses.map((address) => ({ address, local: address.split('@')[0] ?? '', domain: address.split('@')[1] ?? '' })),
+  };
+}
+
+function finish(draft: MessageDraft): { error?: IntakeError | undefined; batchId?: string | undefined; answers: number } {
+  const outcome = { answers: 0 } as { error?: IntakeError | undefined; batchId?: string | undefined; answers: number };
+  draft.finish((error, batchId) => {
+    outcome.answers++;
+    outcome.error = error;
+    outcome.batchId = batchId;
+  });
+  return outcome;
+}
+
+class FakeStore implements MailboxStore {
+  readonly name = 'fake';
+  readonly committed: { envelope: Envelope; text: string }[] = [];
+  aborted = 0;
+  failWith: Error | undefined;
+  readonly #domain: string;
+
+  constructor(domain: string) {
+    this.#domain = domain;
+  }
+
+  claims(domain: string): boolean {
+    return domain === this.#domain;
+  }
+
+  check(_local: string, _domain: string, answer: (verdict: Verdict) => void): void {
+    answer({ kind: 'continue' });
+  }
+
+  open(_recipients: readonly StoreRecipient[]): BodySink {
+    const chunks: Buffer[] = [];
+    return {
+      onDrain: undefined,
+      append: (chunk) => chunks.push(chunk) > 0,
+      commit: (envelope, done) => {
+        if (this.failWith === undefined) this.committed.push({ envelope, text: Buffer.concat(chunks).toString() });
+        done(this.failWith);
+      },
+      abort: () => void this.aborted++,
+    };
+  }
+}
+
+test('Each recipient has a message id of its own within one batch, and the queue gets the body that was kept (SMTP-03, SMTP-17)', () => {
+  const world = new World();
+  const draft = world.intake.open(head('b@x.test', 'c@x.test'));
+  draft.append(Buffer.from('one '));
+  draft.append(Buffer.from('two'));
+  const outcome = finish(draft);
+  assert.equal(outcome.batchId, draft.batchId);
+  const [taken] = world.accepted;
+  assert.equal(taken?.body?.toString(), 'one two');
+  assert.deepEqual(new Set([draft.batchId, ...(taken?.envelope.recipients.map(({ id }) => id) ?? [])]).size, 3);
+  assert.match(draft.batchId, /^[0-9A-F]{2}\/[0-9A-F]{2}-\d{5}-[0-9A-F]{8}$/);
+  assert.equal(taken?.envelope.size, 7);
+  assert.deepEqual(
+    taken?.envelope.recipients.map(({ binding, bindingGroup }) => [binding, bindingGroup]),
+    [
+      ['default', 'default'],
+      ['default', 'default'],
+    ],
+  );
+});
+
+test('A body over the threshold, or when all drafts together hold too much, is not handed on but read back from the spool (SPL-08)', () => {
+  const resident = new ResidentBudget({ perMessage: 100, total: 150 });
+  const world = new World({ resident });
+  const large = world.intake.open(head('b@x.test'));
+  large.append(Buffer.alloc(60));
+  large.append(Buffer.alloc(60));
+  assert.equal(resident.used, 0);
+  const first = world.intake.open(head('b@x.test'));
+  const second = world.intake.open(head('b@x.test'));
+  first.append(Buffer.alloc(90));
+  second.append(Buffer.alloc(90));
+  for (const draft of [large, first, second]) finish(draft);
+  assert.deepEqual(
+    world.accepted.map(({ body }) => body?.length),
+    [undefined, 90, undefined],
+  );
+  assert.equal(resident.used, 0, 'all room is given back');
+});
+
+test('Recipients of a store go to the store, others to the spool; one answer when both are durable (OUT-48, SPL-04)', () => {
+  const store = new FakeStore('here.test');
+  const world = new World({ stores: [store] });
+  world.spool.isSlow = true;
+  const draft = world.intake.open(head('b@here.test', 'c@far.test', 'd@here.test'));
+  draft.append(Buffer.from('body'));
+  const outcome = finish(draft);
+  assert.equal(outcome.answers, 0);
+  world.spool.answerAll();
+  assert.deepEqual([outcome.answers, outcome.error], [1, undefined]);
+  assert.deepEqual(
+    store.committed[0]?.envelope.recipients.map(({ local }) => local),
+    ['b', 'd'],
+  );
+  assert.deepEqual(
+    world.accepted.map(({ envelope }) => envelope.recipients.map(({ local }) => local)),
+    [['c']],
+  );
+  assert.deepEqual(
+    world.records.map((record) => record.kind),
+    ['R', 'R', 'R'],
+  );
+});
+
+test('When a store fails nothing is spooled; when only a store takes the message the spool sees nothing (OUT-48, A62)', () => {
+  const store = new FakeStore('here.test');
+  const world = new World({ stores: [store] });
+  store.failWith = new Error('ENOSPC');
+  const failed = finish(world.intake.open(head('b@here.test', 'c@far.test')));
+  assert.equal(failed.error?.code, 'storage');
+  assert.equal(failed.error?.reply.code, 452);
+  assert.deepEqual([world.spool.stored.length, world.spool.aborted, world.accepted.length], [0, 1, 0]);
+  assert.match(world.panics[0] ?? '', /not stored: ENOSPC/);
+  store.failWith = undefined;
+  finish(world.intake.open(head('b@here.test')));
+  assert.equal(world.spool.drafts.length, 1, 'the one of before');
+});
+
+test('set_binding assigns bindings and groups that exist; others change nothing and leave a panic line (POL-05, POL-27)', () => {
+  const bindings: BindingPort = {
+    hasBinding: (name) => name === 'b1',
+    chooseFromGroup: (group, domain) => (group === 'g' ? `g-of-${domain}` : undefined),
+    isDefaultForbidden: false,
+  };
+  const wanted = ['b1', 'nowhere', 'group:g', 'group:none', 'default'];
+  const results: boolean[] = [];
+  const assign: ValidationModule = {
+    name: 'policy',
+    hooks: {
+      set_binding: ({ recipient }: HookView) => {
+        const name = wanted[Number(recipient?.local)] ?? '';
+        results.push(
+          recipient !== undefined && (name.startsWith('group:') ? recipient.setBindingGroup(name.slice(6)) : recipient.setBinding(name)),
+        );
+        recipient?.setPriority(name === 'b1' ? 1 : 0);
+        return { kind: 'continue' };
+      },
+    },
+  };
+  const world = new World({ modules: [assign], bindings });
+  finish(world.intake.open(head(...wanted.map((_, i) => `${i}@x.test`))));
+  assert.deepEqual(results, [true, false, true, false, true]);
+  assert.deepEqual(
+    world.accepted[0]?.envelope.recipients.map(({ binding, bindingGroup, priority }) => [binding, bindingGroup, priority ?? 0]),
+    [
+      ['b1', 'default', 1],
+      ['default', 'default', 0],
+      ['g-of-x.test', 'g', 0],
+      ['default', 'default', 0],
+      ['default', 'default', 0],
+    ],
+  );
+  assert.equal(world.panics.length, 2);
+  assert.match(world.panics[0] ?? '', /there is no binding "nowhere"; assignment unchanged/);
+});
+
+test('Default_Binding=none refuses mail that policy did not assign, and takes what it did (OUT-03)', () => {
+  const bindings: BindingPort = { ...NO_BINDINGS, hasBinding: () => true, isDefaultForbidden: true };
+  const plain = new World({ bindings });
+  assert.equal(finish(plain.intake.open(head('b@x.test'))).error?.code, 'no-binding');
+  assert.equal(plain.spool.aborted, 1);
+  const assign: ValidationModule = {
+    name: 'p',
+    hooks: { set_binding: ({ recipient }) => (recipient?.setBinding('b1') === true ? { kind: 'continue' } : { kind: 'done' }) },
+  };
+  const assigned = new World({ bindings, modules: [assign] });
+  assert.equal(finish(assigned.intake.open(head('b@x.test'))).error, undefined);
+});
+
+test('Ten thousand recipients decided at once need no stack, and each later answer goes on where it stopped (POL-01)', () => {
+  const waiting: (() => void)[] = [];
+  const module: ValidationModule = {
+    name: 'p',
+    hooks: {
+      data_spool_each_rcpt: ({ recipient }, later) => {
+        if (Number(recipient?.local) % 5000 !== 0) return { kind: 'continue' };
+        waiting.push(() => later({ kind: 'discard' }));
+        return 'later';
+      },
+    },
+  };
+  const world = new World({ modules: [module] });
+  const outcome = finish(world.intake.open(head(...Array.from({ length: 10_000 }, (_, i) => `${i}@x.test`))));
+  while (waiting.length > 0) waiting.shift()?.();
+  assert.deepEqual([outcome.answers, outcome.error], [1, undefined]);
+  assert.equal(world.accepted[0]?.envelope.recipients.length, 9_998);
+});
+
+test('A draft that is aborted answers once, gives its room back and stores nothing; a second finish is an error (A68)', () => {
+  const resident = new ResidentBudget();
+  const world = new World({ resident });
+  const draft = world.intake.open(head('b@x.test'));
+  draft.append(Buffer.alloc(50));
+  assert.equal(draft.abandonedSize, 50);
+  draft.abort();
+  draft.abort();
+  assert.deepEqual([resident.used, world.spool.aborted, draft.append(Buffer.alloc(1))], [0, 1, true]);
+  assert.equal(finish(draft).error?.code, 'aborted');
+  const done = world.intake.open(head('b@x.test'));
+  finish(done);
+  done.abort();
+  assert.equal(world.spool.stored.length, 1);
+  assert.equal(finish(done).error?.code, 'aborted');
+});
+
+test('A draft asks to wait until every place it writes to has room again', () => {
+  const world = new World();
+  world.spool.highBytes = 10;
+  const draft = world.intake.open(head('b@x.test'));
+  let drains = 0;
+  draft.onDrain = () => void drains++;
+  assert.equal(draft.append(Buffer.alloc(8)), true);
+  assert.equal(draft.append(Buffer.alloc(8)), false);
+  assert.equal(draft.append(Buffer.alloc(8)), false);
+  world.spool.drafts[0]?.drain();
+  assert.equal(drains, 1);
+});
+
+test('A notice of our own enters by the same door, as protocol internal and without address (LOG-10)', () => {
+  const world = new World();
+  let id = '';
+  const recipients = [{ address: 'a@a.test', local: 'a', domain: 'a.test' }];
+  world.intake.submit({ sender: '', senderDomain: '', recipients }, Buffer.from('notice'), (_error, batchId) => {
+    id = batchId ?? '';
+  });
+  const [taken] = world.accepted;
+  assert.equal(taken?.envelope.batchId, id);
+  assert.deepEqual([taken?.envelope.protocol, taken?.envelope.sender, taken?.envelope.remoteIp], ['internal', '', '']);
+  const [record] = world.records;
+  assert.ok(record?.kind === 'R' && record.protocol === 'internal' && record.senderDomain === '');
+  assert.equal(world.intake.submitting, 0);
+});
