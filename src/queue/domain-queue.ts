@@ -75,6 +75,11 @@ export class DomainQueue {
     return this.active === 0 && this.#delayed.length === 0 && this.#sweep === undefined;
   }
 
+  /** The sender of what would be taken next. */
+  get nextSender(): string | undefined {
+    return (this.#urgent.oldest ?? this.#normal.oldest)?.batch.sender;
+  }
+
   /** Adds mail that is to be tried now. */
   add(batch: Batch, recipients: Recipient[], priority: 0 | 1): void {
     this.statistics.receptions += recipients.length;

@@ -1,0 +1,151 @@
+/**
+ * The sending side of a loop: one pool of connections for each queue that has mail.
+ *
+ * The one rule: the queue announces work in the middle of other work; here it is only noted, and all noted pools go to work in one turn
+ * of their own. stop() lets what is on the wire come to its end within the grace, then gives back the rest.
+ * Bound: a pool per queue; queues that are forgotten take their pool with them.
+ * Not here: anything about one connection. Truth: ARCHITECTURE.md, one message, steps 10 and 11.
+ */
+import type { Clock, Random, TimerWheel } from '#base';
+import type { Counters } from '#observe';
+import type { DomainQueue, Queues } from '#queue';
+import { BodyGate } from './body-gate.ts';
+import { DomainPool, type PoolPorts } from './pool/domain-pool.ts';
+import { ownPlaces, Places } from './pool/places.ts';
+import type { ConnectPort, DnsPort, GlobalSendingOptions, PlacesPort } from './ports.ts';
+import { HostMemory } from './route/host-memory.ts';
+import { Planner } from './route/planner.ts';
+import type { TlsPort } from './session/tls.ts';
+import { stageName } from './stages.ts';
+
+/** Milliseconds between two looks for places that other loops gave back. */
+const PLACES_CHECK_MS = 1_000;
+
+export interface DelivererOptions {
+  readonly queues: Queues;
+  readonly dns: DnsPort;
+  readonly global: () => GlobalSendingOptions;
+  readonly clock: Clock;
+  readonly wheel: Pick<TimerWheel, 'schedule' | 'cancel'>;
+  readonly random: Random;
+  readonly connect: ConnectPort;
+  readonly tls: TlsPort;
+  readonly counters: Pick<Counters, 'add'>;
+  /** Our own name, as EHLO says it by default. */
+  readonly hostName: string;
+  /** Places for connections shared with other loops; left out, this loop counts for itself. */
+  readonly places?: PlacesPort;
+}
+
+/** One connection, for the console. */
+export interface ConnectionLine {
+  readonly binding: string;
+  readonly domain: string;
+  readonly remoteIp: string;
+  readonly state: string;
+}
+
+export class Deliverer {
+  readonly #o: DelivererOptions;
+  readonly #pools = new Map<DomainQueue, DomainPool>();
+  readonly #ports: PoolPorts;
+  readonly #places: Places;
+  #noted = new Set<DomainPool>();
+  #isScheduled = false;
+  #placesTimer = 0;
+  #isStopping = false;
+  #stopped: (() => void) | undefined;
+
+  constructor(o: DelivererOptions) {
+    this.#o = o;
+    const { clock, wheel, connect, tls, hostName, counters, queues } = o;
+    const gate = new BodyGate((batch, done) => queues.residency.load(batch, done));
+    this.#places = new Places({ server: o.places ?? ownPlaces(), serverMax: () => o.global().serverMaxOutboundConnections });
+    const isOwnName = (name: string): boolean => name.toLowerCase() === hostName.toLowerCase();
+    this.#ports = {
+      clock,
+      wheel,
+      connect,
+      tls,
+      hostName,
+      counters,
+      hosts: new HostMemory(clock),
+      planner: new Planner({ dns: o.dns, random: o.random, global: o.global, isOwnName }),
+      places: this.#places,
+      loadBody: gate.load,
+      later: (pool) => this.#note(pool),
+    };
+    queues.onWork((queue) => this.#note(this.#poolOf(queue)));
+    queues.onForget((queue) => this.#pools.delete(queue));
+    this.#placesTimer = wheel.schedule(PLACES_CHECK_MS, this.#checkPlaces);
+  }
+
+  /** Connections open or being opened. */
+  get connections(): number {
+    let sum = 0;
+    for (const pool of this.#pools.values()) sum += pool.connections;
+    return sum;
+  }
+
+  *lines(): IterableIterator<ConnectionLine> {
+    for (const pool of this.#pools.values()) {
+      const { binding, domain } = pool.queue;
+      for (const session of pool.sessions) yield { binding, domain, remoteIp: session.remoteIp, state: stageName(session.stage) };
+    }
+  }
+
+  /** The configuration changed; call it after Queues.reconfigured(). */
+  reconfigured(): void {
+    for (const pool of this.#pools.values()) pool.refresh();
+    this.#places.wakeAll();
+  }
+
+  /** Lets what is under way come to its end within `graceMs`, then ends everything; what was not delivered stays queued. */
+  stop(graceMs: number): Promise<void> {
+    this.#isStopping = true;
+    this.#o.wheel.cancel(this.#placesTimer);
+    for (const pool of this.#pools.values()) pool.stop();
+    if (this.connections === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.#o.wheel.schedule(graceMs, () => {
+        for (const pool of this.#pools.values()) pool.abort();
+      });
+      this.#stopped = () => {
+        this.#o.wheel.cancel(timer);
+        resolve();
+      };
+    });
+  }
+
+  #poolOf(queue: DomainQueue): DomainPool {
+    let pool = this.#pools.get(queue);
+    if (pool === undefined) {
+      pool = new DomainPool(queue, this.#ports);
+      this.#pools.set(queue, pool);
+    }
+    return pool;
+  }
+
+  #note(pool: DomainPool): void {
+    if (this.#isStopping) {
+      if (this.connections === 0) this.#stopped?.();
+      return;
+    }
+    this.#noted.add(pool);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(this.#run);
+  }
+
+  readonly #run = (): void => {
+    this.#isScheduled = false;
+    const noted = this.#noted;
+    this.#noted = new Set();
+    for (const pool of noted) pool.poke();
+  };
+
+  readonly #checkPlaces = (): void => {
+    this.#placesTimer = this.#o.wheel.schedule(PLACES_CHECK_MS, this.#checkPlaces);
+    this.#places.wakeAll();
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * One place in a pool on its way to a connection: host after host until one takes us.
+ *
+ * The one rule: hosts that failed lately are skipped, each other one is tried once in the plan's order, and a failure is remembered for
+ * all queues. The end is one call: a wire with what its server can do, or the last failure. Where TLS was only wished for and broke,
+ * the same host is tried once more in clear text (OUT-60).
+ * Not here: what a failure means for mail (domain-pool.ts). Truth: rules Q-07, OUT-02, OUT-42, OUT-60.
+ */
+import { parseIp } from '#base';
+import type { SendingOptions } from '#queue';
+import type { ConnectPort, Dial } from '../ports.ts';
+import { replies } from '../replies.ts';
+import type { HostMemory } from '../route/host-memory.ts';
+import type { Target } from '../route/targets.ts';
+import { Opening, type Opened, type OpeningFailure } from '../session/opening.ts';
+import type { TlsPort } from '../session/tls.ts';
+import { Wire, type WirePorts } from '../session/wire.ts';
+import { stage } from '../stages.ts';
+
+export interface AttemptPorts extends WirePorts {
+  readonly connect: ConnectPort;
+  readonly hosts: HostMemory;
+  readonly tls: TlsPort;
+}
+
+export interface AttemptFailure {
+  readonly kind: 'failed';
+  readonly reply: string;
+  readonly stage: number;
+  /** The host that was tried last, '' when none was. */
+  readonly remoteIp: string;
+}
+
+export type AttemptOutcome =
+  { readonly kind: 'opened'; readonly wire: Wire; readonly target: Target; readonly opened: Opened } | AttemptFailure;
+
+export interface AttemptOptions {
+  readonly targets: readonly Target[];
+  readonly options: SendingOptions;
+  readonly ehloName: string;
+  readonly domain: string;
+}
+
+export class Attempt {
+  readonly #ports: AttemptPorts;
+  readonly #o: AttemptOptions;
+  readonly #done: (outcome: AttemptOutcome) => void;
+  #place = 0;
+  #wire: Wire | undefined;
+  #isOver = false;
+  #last: AttemptFailure = { kind: 'failed', reply: replies.noMxReachable, stage: stage.notConnected, remoteIp: '' };
+
+  constructor(ports: AttemptPorts, o: AttemptOptions, done: (outcome: AttemptOutcome) => void) {
+    this.#ports = ports;
+    this.#o = o;
+    this.#done = done;
+  }
+
+  start(): void {
+    while (!this.#isOver && this.#place < this.#o.targets.length) {
+      const target = this.#o.targets[this.#place] as Target;
+      this.#place += 1;
+      if (this.#ports.hosts.wait(target) > 0) continue;
+      const to = dial(target, this.#o.options.bindAddress);
+      if (to === undefined) continue;
+      this.#open(target, to, true);
+      return;
+    }
+    this.#end(this.#last);
+  }
+
+  cancel(): void {
+    this.#isOver = true;
+    this.#wire?.destroy();
+  }
+
+  #open(target: Target, to: Dial, useTls: boolean): void {
+    const { options, ehloName, domain } = this.#o;
+    const { tls } = this.#ports;
+    const opening = new Opening({ options, ehloName, names: [target.name, domain], tls, useTls }, (outcome) => {
+      if (this.#isOver) return;
+      if (outcome.kind === 'opened') this.#opened(target, outcome);
+      else this.#failed(target, to, outcome);
+    });
+    this.#wire = new Wire(this.#ports.connect(to), opening, this.#ports);
+    opening.start(this.#wire);
+  }
+
+  #opened(target: Target, opened: Opened): void {
+    this.#ports.hosts.succeed(target);
+    const wire = this.#wire as Wire;
+    this.#end({ kind: 'opened', wire, target, opened });
+  }
+
+  #failed(target: Target, to: Dial, failure: OpeningFailure): void {
+    this.#last = { kind: 'failed', reply: failure.reply, stage: failure.stage, remoteIp: target.ip };
+    if (failure.isClearWorthTrying) {
+      this.#open(target, to, false);
+      return;
+    }
+    this.#ports.hosts.fail(target, this.#o.options.hostFailureRetry);
+    this.start();
+  }
+
+  #end(outcome: AttemptOutcome): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#done(outcome);
+  }
+}
+
+/** OUT-02. Undefined when our address is of the other family, or is none: that target cannot be reached as configured. */
+function dial(target: Target, bindAddress: string | undefined): Dial | undefined {
+  const to = { ip: target.ip, port: target.port };
+  if (bindAddress === undefined || bindAddress === '' || bindAddress === '*') return to;
+  const own = parseIp(bindAddress.replace(/^\[(.*)\]$/, '$1'));
+  return own !== undefined && (own.family === 6) === target.ip.includes(':') ? { ...to, localAddress: own.text } : undefined;
+}

@@ -1,0 +1,178 @@
+/**
+ * Where the mail of a queue is to be sent: gateway, else routes, else what DNS says of the domain.
+ *
+ * The one rule: a plan is targets in order, or the reply with which mail of the domain fails for now or for good; it says nothing about
+ * which host is up. Our own name among the mail hosts cuts off itself and everything less preferred (RFC 5321 section 5.1), so that
+ * mail never loops through us. Gateway hosts are resolved MX first, then by address (OUT-21).
+ * Not here: keeping a plan, choosing a target (pool). Truth: rules OUT-20 to OUT-29, V6-01; attack A52.
+ */
+import { parseHostPort, parseIp, type Random } from '#base';
+import type { DomainQueue } from '#queue';
+import type { DnsPort, GlobalSendingOptions, MailPlan } from '../ports.ts';
+import { lookupReply, replies } from '../replies.ts';
+import { Prohibited } from './prohibited.ts';
+import { parseRoute, type RouteEntry } from './route-option.ts';
+import { hostTargets, orderTargets, type Target } from './targets.ts';
+
+export type Plan =
+  | { readonly kind: 'targets'; readonly targets: readonly Target[]; /** ms */ readonly lifeMs: number }
+  | {
+      readonly kind: 'failed';
+      readonly reply: string;
+      readonly isPermanent: boolean;
+      /** DNS gave nothing: counts for DNS_Failures_To_Purge. */ readonly isLookup: boolean;
+    };
+
+/** Milliseconds for which a plan without a TTL of its own is believed. */
+const STATIC_LIFE_MS = 60_000;
+/** Shortest life of a plan: a TTL of 0 must not mean a query for every connection. */
+const LEAST_LIFE_MS = 1_000;
+
+export interface PlannerOptions {
+  readonly dns: DnsPort;
+  readonly random: Random;
+  readonly global: () => GlobalSendingOptions;
+  /** Whether a host name is this server. */
+  readonly isOwnName: (name: string) => boolean;
+}
+
+export class Planner {
+  readonly #o: PlannerOptions;
+  readonly #prohibited = new Prohibited();
+
+  constructor(o: PlannerOptions) {
+    this.#o = o;
+  }
+
+  /** @param isAddressOnly after repeated failures of MX look-ups: only the addresses of the domain itself (OUT-25) */
+  plan(queue: DomainQueue, isAddressOnly: boolean, done: (plan: Plan) => void): void {
+    const { options } = queue;
+    const gateway = queue.gateway ?? options.gateway;
+    if (gateway !== undefined && gateway !== '') this.#gateway(gateway, options.remoteSmtpPort, done);
+    else if (options.routes !== undefined && options.routes.length > 0) this.#routes(queue, options.routes, done);
+    else this.#domain(queue.domain, options.remoteSmtpPort, isAddressOnly, done);
+  }
+
+  #gateway(text: string, defaultPort: number, done: (plan: Plan) => void): void {
+    const to = parseHostPort(text);
+    if (to === undefined) {
+      done(failed(lookupReply(`"${text}" is no gateway`)));
+      return;
+    }
+    const port = to.port ?? defaultPort;
+    if (to.kind === 'ip') {
+      done(this.#judge([fixed(to.host, port, 0)], STATIC_LIFE_MS));
+      return;
+    }
+    this.#o.dns.mailHosts(to.host, (plan) => done(this.#fromDns(plan, { port, isForeign: false })));
+  }
+
+  #domain(domain: string, port: number, isAddressOnly: boolean, done: (plan: Plan) => void): void {
+    const literal = /^\[(?:ipv6:)?(.+)\]$/i.exec(domain)?.[1] ?? domain;
+    const ip = parseIp(literal);
+    if (ip !== undefined) {
+      done(this.#judge([{ ip: ip.text, port, name: ip.text, preference: 0, isForeign: true }], STATIC_LIFE_MS));
+      return;
+    }
+    const hear = (plan: MailPlan): void => done(this.#fromDns(plan, { port, isForeign: true }));
+    if (isAddressOnly) this.#o.dns.hostAddresses(domain, hear);
+    else this.#o.dns.mailHosts(domain, hear);
+  }
+
+  #fromDns(plan: MailPlan, o: { port: number; isForeign: boolean }): Plan {
+    switch (plan.kind) {
+      case 'null-mx':
+        return { kind: 'failed', reply: replies.nullMx, isPermanent: true, isLookup: false };
+      case 'none':
+        return failed(replies.noMxOrA);
+      case 'temporary':
+        return failed(lookupReply(plan.reason));
+      case 'hosts': {
+        const own = o.isForeign ? plan.hosts.filter((host) => this.#o.isOwnName(host.name)) : [];
+        const worst = Math.min(Infinity, ...own.map((host) => host.preference));
+        const hosts = plan.hosts.filter((host) => host.preference < worst);
+        if (hosts.length === 0 && own.length > 0) return permanent(replies.mailLoop);
+        return this.#judge(hostTargets(hosts, o), Math.max(LEAST_LIFE_MS, plan.ttl * 1000));
+      }
+    }
+  }
+
+  /** All entries are resolved side by side; what DNS does not know now is left out while another entry gives an address. */
+  #routes(queue: DomainQueue, texts: readonly string[], done: (plan: Plan) => void): void {
+    const entries = texts.map((text, place) => parseRoute(text, place));
+    const wrong = entries.indexOf(undefined);
+    if (wrong >= 0) {
+      done(failed(lookupReply(`"${texts[wrong] ?? ''}" is no route`)));
+      return;
+    }
+    const targets: Target[] = [];
+    let lifeMs = Infinity;
+    let failure: Plan | undefined;
+    let waiting = entries.length;
+    const hear = (plan: Plan): void => {
+      waiting -= 1;
+      if (plan.kind === 'targets') {
+        targets.push(...plan.targets);
+        lifeMs = Math.min(lifeMs, plan.lifeMs);
+      } else failure ??= plan;
+      if (waiting > 0) return;
+      if (targets.length > 0) done({ kind: 'targets', targets: orderTargets(targets, this.#o.random), lifeMs });
+      else done(failure ?? failed(replies.noMxOrA));
+    };
+    for (const entry of entries) if (entry !== undefined) this.#route(entry, queue, hear);
+  }
+
+  #route(entry: RouteEntry, queue: DomainQueue, done: (plan: Plan) => void): void {
+    const { preference } = entry;
+    const port = queue.options.remoteSmtpPort;
+    if (entry.kind === 'mx-of-domain') {
+      this.#domain(queue.domain, port, false, (plan) => done(withPreference(plan, preference)));
+      return;
+    }
+    const { to, ttl, lookup } = entry;
+    if (to.kind === 'ip') {
+      done(this.#judge([fixed(to.host, to.port ?? port, preference)], lifeOf(ttl)));
+      return;
+    }
+    const hear = (found: MailPlan): void => {
+      const plan = withPreference(this.#fromDns(found, { port: to.port ?? port, isForeign: false }), preference);
+      done(ttl !== undefined && plan.kind === 'targets' ? { ...plan, lifeMs: lifeOf(ttl) } : plan);
+    };
+    if (lookup === 'a') this.#o.dns.hostAddresses(to.host, hear);
+    else this.#o.dns.mailHosts(to.host, hear);
+  }
+
+  /** What is forbidden goes, and IPv6 where it is not to be used; nothing left is a permanent failure or an unknown domain. */
+  #judge(targets: readonly Target[], lifeMs: number): Plan {
+    const { prohibitedHosts, useIpv6 } = this.#o.global();
+    const usable = useIpv6 ? targets : targets.filter(({ ip }) => !ip.includes(':'));
+    const allowed = usable.filter((target) => !this.#prohibited.forbids(target, prohibitedHosts));
+    if (allowed.length > 0) return { kind: 'targets', targets: orderTargets(allowed, this.#o.random), lifeMs };
+    return usable.length > 0 ? permanent(replies.prohibited) : failed(replies.noMxOrA);
+  }
+}
+
+function fixed(ip: string, port: number, preference: number): Target {
+  return { ip, port, name: ip, preference, isForeign: false };
+}
+
+function lifeOf(ttl: number | undefined): number {
+  return ttl === undefined ? STATIC_LIFE_MS : Math.max(LEAST_LIFE_MS, ttl * 1000);
+}
+
+function failed(reply: string): Plan {
+  return { kind: 'failed', reply, isPermanent: false, isLookup: true };
+}
+
+function permanent(reply: string): Plan {
+  return { kind: 'failed', reply, isPermanent: true, isLookup: false };
+}
+
+/** All its targets at one preference, their own order kept by halves within it. */
+function withPreference(plan: Plan, preference: number): Plan {
+  if (plan.kind === 'failed') return plan;
+  return {
+    ...plan,
+    targets: plan.targets.map((target, place) => ({ ...target, preference: preference + place / (plan.targets.length + 1) })),
+  };
+}

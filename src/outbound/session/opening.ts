@@ -1,0 +1,189 @@
+/**
+ * From a socket that begins to connect to a server that can take mail: greeting, EHLO or HELO, TLS, EHLO again.
+ *
+ * The one rule: nothing about a message happens here, so a failure belongs to the host and never to a message; even a 5yz greeting is no
+ * verdict about mail (SD-1087). After STARTTLS everything said before is forgotten, and bytes that came behind its 220 end the
+ * connection (A36). Where TLS is only wished for, the failure says whether clear text may be tried instead (OUT-60).
+ * Not here: which host (pool/attempt.ts), contexts (tls.ts). Truth: RFC 5321 sections 3.1, 4.1.1.1; RFC 3207; OUT-42, OUT-60, OUT-61.
+ */
+import type { SendingOptions } from '#queue';
+import { formatHello, NO_CAPABILITIES, parseEhlo, serverReplyText, type Capabilities, type ReplyFault, type ServerReply } from '#smtp';
+import { malformedReply, replies, silentReply } from '../replies.ts';
+import { stage } from '../stages.ts';
+import type { TlsPort } from './tls.ts';
+import type { LossReason, Wire, WireOwner } from './wire.ts';
+
+export interface Opened {
+  readonly kind: 'opened';
+  readonly capabilities: Capabilities;
+  readonly isTls: boolean;
+}
+
+export interface OpeningFailure {
+  readonly kind: 'failed';
+  readonly reply: string;
+  readonly stage: number;
+  /** The same host may be tried once more in clear text. */
+  readonly isClearWorthTrying: boolean;
+}
+
+export interface OpeningOptions {
+  readonly options: SendingOptions;
+  /** What we call ourselves. */
+  readonly ehloName: string;
+  /** The domain of the mail and the name of the host: whom a certificate may name. */
+  readonly names: readonly string[];
+  readonly tls: TlsPort;
+  /** False: in clear text, because TLS has just failed with this host. */
+  readonly useTls: boolean;
+}
+
+type Step = 'connecting' | 'banner' | 'ehlo' | 'helo' | 'starttls' | 'handshake' | 'over';
+
+const stageOf: Readonly<Record<Step, number>> = {
+  connecting: stage.notConnected,
+  banner: stage.banner,
+  ehlo: stage.afterEhlo,
+  helo: stage.afterEhlo,
+  starttls: stage.afterStartTls,
+  handshake: stage.handshake,
+  over: stage.idle,
+};
+
+export class Opening implements WireOwner {
+  readonly #o: OpeningOptions;
+  readonly #done: (outcome: Opened | OpeningFailure) => void;
+  #wire: Wire | undefined;
+  #step: Step = 'connecting';
+  #isTls = false;
+  #capabilities: Capabilities = NO_CAPABILITIES;
+
+  constructor(o: OpeningOptions, done: (outcome: Opened | OpeningFailure) => void) {
+    this.#o = o;
+    this.#done = done;
+  }
+
+  /** Begins with a wire whose owner this is. */
+  start(wire: Wire): void {
+    this.#wire = wire;
+    wire.setDeadline(this.#o.options.connectTimeout);
+  }
+
+  connected(): void {
+    this.#step = 'banner';
+    this.#wire?.setDeadline(this.#o.options.ehloTimeout);
+  }
+
+  drained(): void {
+    // Nothing here is long enough to wait for.
+  }
+
+  late(): void {
+    this.#fail(silentReply(stageOf[this.#step]), this.#step === 'handshake');
+  }
+
+  lost(reason: LossReason): void {
+    if (this.#step === 'over') return;
+    if (reason === 'refused') this.#fail(replies.noValidHosts);
+    else this.#fail(this.#step === 'handshake' ? replies.tlsFailed : replies.closed, this.#step === 'handshake');
+  }
+
+  reply(reply: ServerReply | ReplyFault): void {
+    if (reply.kind === 'fault') {
+      this.#fail(malformedReply(serverReplyText(reply)));
+      return;
+    }
+    switch (this.#step) {
+      case 'banner':
+        if (reply.code === 220) this.#hello();
+        else this.#fail(serverReplyText(reply));
+        return;
+      case 'ehlo':
+        this.#ehloAnswered(reply);
+        return;
+      case 'helo':
+        if (reply.class === 'positive') this.#answered(NO_CAPABILITIES);
+        else this.#fail(serverReplyText(reply));
+        return;
+      case 'starttls':
+        this.#startTlsAnswered(reply);
+        return;
+      case 'connecting':
+      case 'handshake':
+      case 'over':
+        this.#fail(malformedReply(serverReplyText(reply)));
+    }
+  }
+
+  #hello(): void {
+    if (this.#o.options.deliveryMethod === 'SMTP' && !this.#isTls) this.#say('helo', formatHello('HELO', this.#o.ehloName));
+    else this.#say('ehlo', formatHello('EHLO', this.#o.ehloName));
+  }
+
+  #ehloAnswered(reply: ServerReply): void {
+    if (reply.class === 'positive') this.#answered(parseEhlo(reply.lines));
+    else if (reply.class === 'permanent' && !this.#isTls) this.#say('helo', formatHello('HELO', this.#o.ehloName));
+    else this.#fail(serverReplyText(reply));
+  }
+
+  /** The capabilities are known: go on to TLS, or be done. */
+  #answered(capabilities: Capabilities): void {
+    this.#capabilities = capabilities;
+    const { tls } = this.#o.options;
+    if (this.#isTls || tls === 'no' || !this.#o.useTls) this.#open();
+    else if (capabilities.startTls) this.#say('starttls', 'STARTTLS\r\n');
+    else if (tls === 'required') this.#fail(replies.tlsNotOffered);
+    else this.#open();
+  }
+
+  #startTlsAnswered(reply: ServerReply): void {
+    if (reply.code === 220) {
+      // Whoever put bytes behind the go-ahead wants them read as if they had come over TLS.
+      if (this.#wire?.hasUnread === true) this.#fail(replies.tlsFailed);
+      else this.#handshake();
+    } else if (this.#o.options.tls === 'required' || !this.#o.options.tlsIfavailableFallback) {
+      this.#fail(replies.tlsNoGoAhead);
+    } else {
+      this.#open();
+    }
+  }
+
+  #handshake(): void {
+    this.#step = 'handshake';
+    this.#wire?.setDeadline(this.#o.options.ehloTimeout);
+    const problem = this.#o.tls.begin(this.#wire as Wire, { options: this.#o.options, names: this.#o.names }, (refusal) => {
+      if (this.#step !== 'handshake') return;
+      if (refusal !== undefined) {
+        this.#fail(refusal, true);
+        return;
+      }
+      this.#isTls = true;
+      this.#hello();
+      this.#wire?.flush();
+    });
+    if (problem !== undefined) this.#fail(problem, true);
+  }
+
+  #say(step: Step, text: string): void {
+    this.#step = step;
+    this.#wire?.setDeadline(this.#o.options.ehloTimeout);
+    this.#wire?.say(text);
+  }
+
+  #open(): void {
+    this.#step = 'over';
+    this.#done({ kind: 'opened', capabilities: this.#capabilities, isTls: this.#isTls });
+  }
+
+  #fail(reply: string, isTlsFault = false): void {
+    if (this.#step === 'over') return;
+    const at = stageOf[this.#step];
+    this.#step = 'over';
+    const { tls, tlsIfavailableFallback } = this.#o.options;
+    const isClearWorthTrying = isTlsFault && tls === 'ifavailable' && tlsIfavailableFallback;
+    // A server that can still hear is told goodbye; one that broke the protocol is not.
+    if (at === stage.banner || at === stage.afterEhlo) this.#wire?.finish('QUIT\r\n');
+    else this.#wire?.destroy();
+    this.#done({ kind: 'failed', reply, stage: at, isClearWorthTrying });
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * TLS towards the next hop: contexts from the options, the handshake, and whether the certificate will do.
+ *
+ * The one rule: TLS_Verify no takes any certificate (opportunistic), `ca` one that an authority of TLS_CA signed, `host` also one that
+ * names the domain or the mail host; what does not do is a failed handshake with the documented text. Contexts are cached by their
+ * options, CONTEXTS_MAX of them, each for CONTEXT_LIFE_MS, so that a renewed file is noticed; a file that cannot be read is
+ * a failure of that connection and never means "without".
+ * Not here: what follows from a failure (opening.ts). Truth: rules OUT-60 to OUT-63.
+ */
+import type { Socket } from 'node:net';
+import { checkServerIdentity, connect, createSecureContext, type SecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls';
+import { isIP } from 'node:net';
+import { Lru, type Clock } from '#base';
+import type { PanicLog } from '#observe';
+import type { SendingOptions } from '#queue';
+import { replies } from '../replies.ts';
+import type { Wire } from './wire.ts';
+
+export const CONTEXTS_MAX = 256;
+export const CONTEXT_LIFE_MS = 300_000;
+
+export interface TlsPort {
+  /**
+   * Begins the handshake on a wire. `done` hears nothing when it worked, or the reply that says why the connection is not good enough;
+   * a connection that breaks is the wire's to tell. Answers a reply at once when it cannot even begin.
+   */
+  begin(
+    wire: Wire,
+    o: { readonly options: SendingOptions; readonly names: readonly string[] },
+    done: (refusal: string | undefined) => void,
+  ): string | undefined;
+}
+
+export interface OutboundTlsOptions {
+  readonly readFile: (path: string) => Buffer;
+  readonly clock: Clock;
+  readonly panic: Pick<PanicLog, 'log'>;
+}
+
+const versions: readonly [string, 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'][] = [
+  ['TLSv1', 'TLSv1'],
+  ['TLSv1.1', 'TLSv1.1'],
+  ['TLSv1.2', 'TLSv1.2'],
+  ['TLSv1.3', 'TLSv1.3'],
+];
+
+export class OutboundTls implements TlsPort {
+  readonly #o: OutboundTlsOptions;
+  readonly #contexts: Lru<string, SecureContext>;
+
+  constructor(o: OutboundTlsOptions) {
+    this.#o = o;
+    this.#contexts = new Lru({ max: CONTEXTS_MAX, ttlMs: CONTEXT_LIFE_MS, clock: o.clock });
+  }
+
+  begin(
+    wire: Wire,
+    o: { options: SendingOptions; names: readonly string[] },
+    done: (refusal: string | undefined) => void,
+  ): string | undefined {
+    const secureContext = this.#context(o.options);
+    if (secureContext === undefined) return replies.tlsFailed;
+    const name = o.names.find((candidate) => isIP(candidate) === 0 && !candidate.startsWith('['));
+    wire.upgrade((raw: Socket) => {
+      const socket = connect({
+        socket: raw,
+        secureContext,
+        rejectUnauthorized: false,
+        // Whom the certificate may name is judged below, after the handshake.
+        checkServerIdentity: () => undefined,
+        ...(name === undefined ? {} : { servername: name }),
+      });
+      socket.once('secureConnect', () => done(judge(socket, o.options.tlsVerify, o.names)));
+      return socket;
+    });
+    return undefined;
+  }
+
+  /** Forgets all contexts: files or options may have changed. */
+  flush(): void {
+    this.#contexts.clear();
+  }
+
+  #context(options: SendingOptions): SecureContext | undefined {
+    const { tlsCa, tlsCertificate, tlsKey, tlsCiphers, tlsProtocols } = options;
+    const key = JSON.stringify([tlsCa, tlsCertificate, tlsKey, tlsCiphers, tlsProtocols]);
+    const known = this.#contexts.get(key);
+    if (known !== undefined) return known;
+    try {
+      const made: SecureContextOptions = { ...protocolRange(tlsProtocols) };
+      if (isGiven(tlsCa)) made.ca = this.#o.readFile(tlsCa);
+      if (isGiven(tlsCertificate)) {
+        made.cert = this.#o.readFile(tlsCertificate);
+        made.key = this.#o.readFile(isGiven(tlsKey) ? tlsKey : tlsCertificate);
+      }
+      if (isGiven(tlsCiphers)) made.ciphers = tlsCiphers;
+      const context = createSecureContext(made);
+      this.#contexts.set(key, context);
+      return context;
+    } catch (error) {
+      this.#o.panic.log('ERROR', 'SSL', `outbound TLS cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+      return undefined;
+    }
+  }
+}
+
+function isGiven(value: string | undefined): value is string {
+  return value !== undefined && value !== '' && value.toLowerCase() !== 'none';
+}
+
+/** `+ALL:-TLSv1` and the like: the lowest and highest version that is left. Unset: what Node thinks safe. */
+export function protocolRange(text: string | undefined): Pick<SecureContextOptions, 'minVersion' | 'maxVersion'> {
+  if (!isGiven(text)) return {};
+  let allowed = new Set<string>();
+  for (const word of text.split(/[\s:,]+/).filter((part) => part !== '')) {
+    const name = word.replace(/^[+\-!]/, '').toUpperCase();
+    const meant =
+      name === 'ALL' ? versions.map(([version]) => version) : versions.map(([version]) => version).filter((v) => v.toUpperCase() === name);
+    if (word.startsWith('-') || word.startsWith('!')) for (const version of meant) allowed.delete(version);
+    else allowed = new Set([...allowed, ...meant]);
+  }
+  const left = versions.filter(([version]) => allowed.has(version));
+  const [lowest] = left[0] ?? [];
+  const [highest] = left.at(-1) ?? [];
+  if (lowest === undefined || highest === undefined) return {};
+  return { minVersion: lowest as 'TLSv1', maxVersion: highest as 'TLSv1' };
+}
+
+function judge(socket: TLSSocket, verify: SendingOptions['tlsVerify'], names: readonly string[]): string | undefined {
+  if (verify === 'no') return undefined;
+  if (!socket.authorized) return replies.tlsAuthority;
+  if (verify === 'ca') return undefined;
+  const certificate = socket.getPeerCertificate();
+  return names.some((name) => checkServerIdentity(name, certificate) === undefined) ? undefined : replies.tlsName;
+}

@@ -1,0 +1,225 @@
+/**
+ * One delivery on one connection: MAIL, its RCPTs, DATA or BDAT, and a result for every recipient.
+ *
+ * The one rule: replies belong to commands in the order in which these were sent, whatever they say, so a rejection in the middle of a
+ * pipelined group changes what the later replies mean but never how many are awaited (#2809, A14). A recipient has its verdict by its own
+ * RCPT, or by the reply to the whole. A connection that ends behind the final dot leaves the message to be sent again: a
+ * duplicate is possible there and only there.
+ * Not here: several transactions on a connection, 421 and lost connections (session.ts). Truth: RFC 2920, RFC 3030, RFC 5321; Q-12.
+ */
+import type { Delivery, RecipientResult, SendingOptions } from '#queue';
+import { serverReplyText, type Capabilities, type ServerReply } from '#smtp';
+import { malformedReply } from '../replies.ts';
+import { stage } from '../stages.ts';
+import { BodySender } from './body-sender.ts';
+import { mailCommand, rcptCommand } from './envelope.ts';
+import type { Wire } from './wire.ts';
+
+type Awaiting = 'mail' | 'rcpt' | 'data' | 'chunk' | 'confirmation' | 'over';
+
+const stageOf: Readonly<Record<Awaiting, number>> = {
+  mail: stage.afterMail,
+  rcpt: stage.afterRcpt,
+  data: stage.afterData,
+  chunk: stage.body,
+  confirmation: stage.confirmation,
+  over: stage.idle,
+};
+
+export interface TransactionPlace {
+  readonly wire: Wire;
+  readonly capabilities: Capabilities;
+  readonly options: SendingOptions;
+  readonly remoteIp: string;
+}
+
+export class Transaction {
+  readonly delivery: Delivery;
+  readonly results: (RecipientResult | undefined)[];
+  /** The server still has a MAIL of this: RSET before the next one. */
+  needsReset = false;
+  /** The connection cannot be used again: what was sent and what was answered do not fit. */
+  isBroken = false;
+  readonly #place: TransactionPlace;
+  readonly #body: BodySender;
+  readonly #isChunked: boolean;
+  readonly #isPipelined: boolean;
+  #awaiting: Awaiting = 'mail';
+  #isMailTaken = false;
+  #rcptsAnswered = 0;
+  #accepted = 0;
+
+  constructor(delivery: Delivery, body: Buffer, place: TransactionPlace) {
+    this.delivery = delivery;
+    this.results = new Array<RecipientResult | undefined>(delivery.recipients.length).fill(undefined);
+    this.#place = place;
+    this.#isChunked = place.capabilities.chunking;
+    this.#isPipelined = place.capabilities.pipelining;
+    this.#body = new BodySender(place.wire, body, delivery.batch.bodyType === 'BINARYMIME');
+  }
+
+  get isOver(): boolean {
+    return this.#awaiting === 'over';
+  }
+
+  /** No reply has come yet. */
+  get isUntouched(): boolean {
+    return this.#awaiting === 'mail';
+  }
+
+  /** All is said and only the last reply is awaited, which ends the transaction at the server whatever it is. */
+  get isFollowable(): boolean {
+    return this.#awaiting === 'confirmation' && !this.#isChunked && this.#body.isAway && this.#accepted > 0;
+  }
+
+  get stage(): number {
+    return this.#awaiting === 'confirmation' && !this.#body.isAway ? stage.body : stageOf[this.#awaiting];
+  }
+
+  /** Seconds in which the next reply, or progress of the body, must come (SHP-10). */
+  get patience(): number {
+    const { options } = this.#place;
+    if (this.#awaiting === 'mail') return options.mailfromTimeout;
+    return this.#awaiting === 'rcpt' ? options.rcpttoTimeout : options.bodyTimeout;
+  }
+
+  get delivered(): boolean {
+    return this.results.some((result) => result?.kind === 'delivered');
+  }
+
+  begin(): void {
+    const { wire, capabilities, options } = this.#place;
+    wire.say(mailCommand(this.delivery, capabilities, options));
+    if (!this.#isPipelined) return;
+    for (let i = 0; i < this.delivery.recipients.length; i += 1) wire.say(rcptCommand(this.delivery, i, capabilities));
+    if (!this.#isChunked) wire.say('DATA\r\n');
+    else if (this.#isWhole) this.#body.sendChunk();
+  }
+
+  reply(reply: ServerReply): void {
+    switch (this.#awaiting) {
+      case 'mail':
+        this.#mailAnswered(reply);
+        return;
+      case 'rcpt':
+        this.#rcptAnswered(reply);
+        return;
+      case 'data':
+        this.#dataAnswered(reply);
+        return;
+      case 'chunk':
+        if (reply.class === 'positive') this.#sendChunk();
+        else this.#conclude(reply);
+        return;
+      case 'confirmation':
+        // An answer before the end was sent leaves the rest of the body to be taken for commands.
+        if (!this.#body.isAway && this.#accepted > 0) this.isBroken = true;
+        this.#conclude(reply);
+        return;
+      case 'over':
+        this.isBroken = true;
+    }
+  }
+
+  drained(): void {
+    if (this.#awaiting === 'confirmation' && this.#accepted > 0 && !this.#isChunked && !this.#body.isAway) this.#body.pumpData();
+  }
+
+  /** The connection is no good any more: who has no verdict yet is to be tried again. */
+  abandon(reply: string): void {
+    const result = this.#result('transient', reply);
+    for (let i = 0; i < this.results.length; i += 1) this.results[i] ??= result;
+    this.#awaiting = 'over';
+  }
+
+  /** In pipelining a small message leaves with its envelope. */
+  get #isWhole(): boolean {
+    return this.#isPipelined && this.#body.isSmall;
+  }
+
+  #mailAnswered(reply: ServerReply): void {
+    this.#isMailTaken = reply.class === 'positive';
+    this.needsReset = this.#isMailTaken;
+    if (!this.#isMailTaken) this.#settle(reply);
+    this.#awaiting = 'rcpt';
+    if (this.#isPipelined) return;
+    if (this.#isMailTaken) this.#sayRcpt();
+    else this.#awaiting = 'over';
+  }
+
+  #rcptAnswered(reply: ServerReply): void {
+    const index = this.#rcptsAnswered;
+    this.#rcptsAnswered += 1;
+    if (this.#isMailTaken) {
+      if (reply.class === 'positive') this.#accepted += 1;
+      else this.results[index] = this.#verdict(reply);
+    }
+    if (this.#rcptsAnswered < this.delivery.recipients.length) {
+      if (!this.#isPipelined) this.#sayRcpt();
+      return;
+    }
+    this.#rcptsOver();
+  }
+
+  #rcptsOver(): void {
+    if (this.#isPipelined && !this.#isChunked) this.#awaiting = 'data';
+    else if (this.#isWhole) this.#awaiting = 'confirmation';
+    else if (this.#accepted === 0) this.#awaiting = 'over';
+    else if (this.#isChunked) this.#sendChunk();
+    else {
+      this.#awaiting = 'data';
+      this.#place.wire.say('DATA\r\n');
+    }
+  }
+
+  #dataAnswered(reply: ServerReply): void {
+    if (reply.code !== 354) {
+      if (this.#accepted > 0) this.#settle(reply);
+      this.#awaiting = 'over';
+      return;
+    }
+    this.#awaiting = 'confirmation';
+    this.needsReset = false;
+    // A server that wants a message although it took no recipient gets an empty one, and its answer means nothing.
+    if (this.#accepted === 0) this.#place.wire.say('.\r\n');
+    else this.#body.pumpData();
+  }
+
+  #sendChunk(): void {
+    this.#awaiting = this.#body.sendChunk() ? 'confirmation' : 'chunk';
+  }
+
+  #conclude(reply: ServerReply): void {
+    if (this.#accepted > 0) this.#settle(reply);
+    // After a chunk was refused the state of the server is indeterminate (RFC 3030 section 3).
+    this.needsReset = this.#isChunked && !(reply.class === 'positive' && this.#accepted > 0);
+    this.#awaiting = 'over';
+  }
+
+  #sayRcpt(): void {
+    this.#place.wire.say(rcptCommand(this.delivery, this.#rcptsAnswered, this.#place.capabilities));
+  }
+
+  /** The reply is the verdict for all who have none. */
+  #settle(reply: ServerReply): void {
+    const isDelivered = reply.class === 'positive' && this.#awaiting === 'confirmation';
+    const result = isDelivered ? this.#result('delivered', serverReplyText(reply)) : this.#verdict(reply);
+    for (let i = 0; i < this.results.length; i += 1) this.results[i] ??= result;
+  }
+
+  #verdict(reply: ServerReply): RecipientResult {
+    const text = serverReplyText(reply);
+    if (reply.class === 'permanent' && !isTooManyRecipients(reply)) return this.#result('permanent', text);
+    // A yes or a "go on" where it makes no sense is no verdict at all.
+    return this.#result('transient', reply.class === 'positive' || reply.class === 'intermediate' ? malformedReply(text) : text);
+  }
+
+  #result(kind: RecipientResult['kind'], reply: string): RecipientResult {
+    return { kind, reply, stage: this.stage, remoteIp: this.#place.remoteIp, bytes: this.#body.sent };
+  }
+}
+
+/** RFC 5321 section 4.5.3.1.10: 552 to RCPT with "too many recipients" is to be taken as 452. */
+function isTooManyRecipients(reply: ServerReply): boolean {
+  return reply.code === 552 && reply.enhanced === '5.5.3';
+}
