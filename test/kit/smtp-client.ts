@@ -26,9 +26,9 @@ export class SmtpClient {
     socket.on('error', over);
   }
 
-  static async open(at: number | string, localAddress?: string): Promise<SmtpClient> {
-    const socket =
-      typeof at === 'string' ? connect(at) : connect({ port: at, host: '127.0.0.1', ...(localAddress ? { localAddress } : {}) });
+  /** @param at a port of 127.0.0.1 (or of `host`), or the path of a Unix socket */
+  static async open(at: number | string, localAddress?: string, host = '127.0.0.1'): Promise<SmtpClient> {
+    const socket = typeof at === 'string' ? connect(at) : connect({ port: at, host, ...(localAddress ? { localAddress } : {}) });
     socket.setNoDelay(true);
     await new Promise<void>((done, fail) => socket.once('connect', done).once('error', fail));
     return new SmtpClient(socket);
@@ -50,6 +50,21 @@ export class SmtpClient {
 
   write(bytes: string | Buffer): void {
     this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
+  }
+
+  /** Each piece in a segment of its own, as far as loopback allows. */
+  async writePieces(pieces: Iterable<string>, pauseMs = 0): Promise<void> {
+    for (const piece of pieces) {
+      this.write(piece);
+      await new Promise<void>((done) => (pauseMs > 0 ? setTimeout(done, pauseMs) : setImmediate(done)));
+    }
+  }
+
+  /** Everything said until the server closes, the codes of the replies, e.g. '250 221'. */
+  async codesToEnd(): Promise<string> {
+    const codes: string[] = [];
+    for (let reply = await this.reply(); reply !== ''; reply = await this.reply()) codes.push(reply.slice(0, 3));
+    return codes.join(' ');
   }
 
   /** The next whole reply, lines joined by \n; '' when the server closed instead. */
@@ -80,6 +95,13 @@ export class SmtpClient {
     if (!go.startsWith('354')) return go;
     this.write(`${body}\r\n.\r\n`);
     return this.reply();
+  }
+
+  /** Several commands, one after the other; the codes of the replies. */
+  async codes(...lines: readonly string[]): Promise<string> {
+    const codes: string[] = [];
+    for (const line of lines) codes.push((await this.say(line)).slice(0, 3));
+    return codes.join(' ');
   }
 
   async quit(): Promise<void> {
