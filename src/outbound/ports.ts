@@ -31,7 +31,8 @@ export type MailPlan =
   | { readonly kind: 'hosts'; readonly hosts: readonly MailHost[]; /** seconds */ readonly ttl: number }
   | { readonly kind: 'null-mx' }
   | { readonly kind: 'none' }
-  | { readonly kind: 'temporary'; readonly reason: string };
+  /** `stage` says whose records could not be had. */
+  | { readonly kind: 'temporary'; readonly reason: string; readonly stage: 'mx' | 'address' };
 
 export interface DnsPort {
   /** MX, then A and AAAA of the name itself. */
@@ -49,7 +50,7 @@ export interface PlacesPort {
 /** Options of the global scope that outbound reads. */
 export interface GlobalSendingOptions {
   readonly serverMaxOutboundConnections: number;
-  /** Undefined when nobody set it: then our own default list holds for what DNS says (A52). */
+  /** Undefined when nobody set it: then the default list of the room dns holds (A52). */
   readonly prohibitedHosts: readonly string[] | undefined;
   readonly useIpv6: boolean;
 }

@@ -37,12 +37,13 @@ export class DomainPool implements SessionOwner {
   #plan: Plan | undefined;
   #planUntil = 0;
   #isPlanning = false;
-  /** Places taken and waiting for the plan. */
+  /** No connection is opened until it fires. */
   #restTimer = 0;
   /** Since the last connection that worked. */
   #failures = 0;
   #firstFailureMono = 0;
   #lookupFailures = 0;
+  #mxFailures = 0;
   #isStopping = false;
 
   constructor(queue: DomainQueue, ports: PoolPorts) {
@@ -167,12 +168,12 @@ export class DomainPool implements SessionOwner {
     this.#isPlanning = true;
     let isAtOnce = true;
     const { mxFailuresFallbackToA } = this.options;
-    const isAddressOnly = mxFailuresFallbackToA > 0 && this.#lookupFailures >= mxFailuresFallbackToA;
+    const isAddressOnly = mxFailuresFallbackToA > 0 && this.#mxFailures >= mxFailuresFallbackToA;
     this.#ports.planner.plan(this.queue, isAddressOnly, (plan) => {
       this.#isPlanning = false;
       this.#plan = plan;
       this.#planUntil = this.#ports.clock.mono() + (plan.kind === 'targets' ? plan.lifeMs : 0);
-      if (plan.kind === 'targets') this.#lookupFailures = 0;
+      if (plan.kind === 'targets') this.#lookupFailures = this.#mxFailures = 0;
       if (isAtOnce) return;
       if (plan.kind === 'targets') this.#grow();
       else this.#unplanned(plan);
@@ -186,10 +187,11 @@ export class DomainPool implements SessionOwner {
     this.#plan = undefined;
     if (this.#isStopping) return;
     if (plan.isLookup) this.#lookupFailures += 1;
+    if (plan.isMx) this.#mxFailures += 1;
     const { dnsFailuresToPurge } = this.options;
     if (plan.isPermanent) this.queue.failAll(plan.reply);
     else if (plan.isLookup && dnsFailuresToPurge > 0 && this.#lookupFailures >= dnsFailuresToPurge) {
-      this.#lookupFailures = 0;
+      this.#lookupFailures = this.#mxFailures = 0;
       this.queue.failAll(replies.lookupFailed);
     } else {
       this.queue.deferAll(internalResult('transient', plan.reply));

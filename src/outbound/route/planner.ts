@@ -7,10 +7,10 @@
  * Not here: keeping a plan, choosing a target (pool). Truth: rules OUT-20 to OUT-29, V6-01; attack A52.
  */
 import { parseHostPort, parseIp, type Random } from '#base';
+import { isProhibited } from '#dns';
 import type { DomainQueue } from '#queue';
 import type { DnsPort, GlobalSendingOptions, MailPlan } from '../ports.ts';
 import { lookupReply, replies } from '../replies.ts';
-import { Prohibited } from './prohibited.ts';
 import { parseRoute, type RouteEntry } from './route-option.ts';
 import { hostTargets, orderTargets, type Target } from './targets.ts';
 
@@ -20,7 +20,10 @@ export type Plan =
       readonly kind: 'failed';
       readonly reply: string;
       readonly isPermanent: boolean;
-      /** DNS gave nothing: counts for DNS_Failures_To_Purge. */ readonly isLookup: boolean;
+      /** DNS gave nothing: counts for DNS_Failures_To_Purge. */
+      readonly isLookup: boolean;
+      /** It was the MX records that could not be had: counts for MX_Failures_Fallback_To_A. */
+      readonly isMx: boolean;
     };
 
 /** Milliseconds for which a plan without a TTL of its own is believed. */
@@ -38,7 +41,6 @@ export interface PlannerOptions {
 
 export class Planner {
   readonly #o: PlannerOptions;
-  readonly #prohibited = new Prohibited();
 
   constructor(o: PlannerOptions) {
     this.#o = o;
@@ -82,11 +84,11 @@ export class Planner {
   #fromDns(plan: MailPlan, o: { port: number; isForeign: boolean }): Plan {
     switch (plan.kind) {
       case 'null-mx':
-        return { kind: 'failed', reply: replies.nullMx, isPermanent: true, isLookup: false };
+        return permanent(replies.nullMx);
       case 'none':
         return failed(replies.noMxOrA);
       case 'temporary':
-        return failed(lookupReply(plan.reason));
+        return failed(lookupReply(plan.reason), plan.stage === 'mx');
       case 'hosts': {
         const own = o.isForeign ? plan.hosts.filter((host) => this.#o.isOwnName(host.name)) : [];
         const worst = Math.min(Infinity, ...own.map((host) => host.preference));
@@ -146,7 +148,7 @@ export class Planner {
   #judge(targets: readonly Target[], lifeMs: number): Plan {
     const { prohibitedHosts, useIpv6 } = this.#o.global();
     const usable = useIpv6 ? targets : targets.filter(({ ip }) => !ip.includes(':'));
-    const allowed = usable.filter((target) => !this.#prohibited.forbids(target, prohibitedHosts));
+    const allowed = usable.filter(({ ip, isForeign }) => !isProhibited(ip, prohibitedHosts, isForeign ? 'learnt' : 'operator'));
     if (allowed.length > 0) return { kind: 'targets', targets: orderTargets(allowed, this.#o.random), lifeMs };
     return usable.length > 0 ? permanent(replies.prohibited) : failed(replies.noMxOrA);
   }
@@ -160,12 +162,12 @@ function lifeOf(ttl: number | undefined): number {
   return ttl === undefined ? STATIC_LIFE_MS : Math.max(LEAST_LIFE_MS, ttl * 1000);
 }
 
-function failed(reply: string): Plan {
-  return { kind: 'failed', reply, isPermanent: false, isLookup: true };
+function failed(reply: string, isMx = false): Plan {
+  return { kind: 'failed', reply, isPermanent: false, isLookup: true, isMx };
 }
 
 function permanent(reply: string): Plan {
-  return { kind: 'failed', reply, isPermanent: true, isLookup: false };
+  return { kind: 'failed', reply, isPermanent: true, isLookup: false, isMx: false };
 }
 
 /** All its targets at one preference, their own order kept by halves within it. */

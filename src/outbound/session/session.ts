@@ -91,7 +91,8 @@ export class ClientSession implements WireOwner {
 
   /** Ends at once; what is under way is tried again as after a lost connection. */
   abort(): void {
-    this.#break(replies.shuttingDown);
+    if (this.#isClosed) this.#place.wire.destroy();
+    else this.#break(replies.shuttingDown);
   }
 
   connected(): void {
@@ -251,8 +252,8 @@ export class ClientSession implements WireOwner {
   #quit(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#place.wire.finish('QUIT\r\n');
-    this.#place.owner.closed(this);
+    // The place is free when the peer has closed too: until then it counts us among its connections.
+    this.#place.wire.finish('QUIT\r\n', () => this.#place.owner.closed(this));
   }
 
   /** The connection is of no use any more. */

@@ -111,9 +111,10 @@ export class Wire {
     this.#listen(this.#socket);
   }
 
-  /** Says the last word and closes our side; the owner hears nothing more. */
-  finish(lastWord: string): void {
+  /** Says the last word and closes our side; the owner hears nothing more but `gone`, when the peer has closed too or was cut off. */
+  finish(lastWord: string, gone?: () => void): void {
     if (this.#isOver) return;
+    if (gone !== undefined) this.#socket.once('close', gone);
     this.say(lastWord);
     this.flush();
     this.#over();
