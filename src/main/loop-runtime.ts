@@ -11,7 +11,7 @@ import { PhaseRunner, type MailboxStore } from '#hooks';
 import { EsmtpService, type SessionCell } from '#inbound';
 import { Intake, ResidentBudget } from '#intake';
 import { LimitTable } from '#limits';
-import type { LoopLink } from '#loops';
+import { LoopLink } from '#loops';
 import type { Envelope } from '#mail';
 import { splitAddress } from '#mail';
 import { Counters, PanicLog, RecordBatcher, WriterOutlet } from '#observe';
@@ -54,6 +54,8 @@ export class LoopRuntime {
       onError: (error) => panicOf.log?.announce('CRITICAL', 'ERROR', `a timer failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
     });
     wheel.start();
+    // Requests to other threads have deadlines.
+    LoopLink.here({ timers: wheel });
     const outlet = new WriterOutlet(link);
     const panic = new PanicLog({ clock, timers: wheel, write: outlet.writePanic });
     panicOf.log = panic;

@@ -182,8 +182,13 @@ export class Shard implements AcceptedPort {
       loadBody: (batchId, done) =>
         this.#o.link.ask(loop, shardRoom, { batchId } satisfies BodyRequest, bodyDeadlineMs, (error, reply) => {
           const { body, problem } = (reply ?? {}) as BodyReply;
-          if (body) done(undefined, Buffer.from(body.buffer, body.byteOffset, body.byteLength));
-          else done(error ?? new Error(`loop ${loop} cannot read ${batchId}: ${problem ?? 'no answer'}`));
+          if (body) {
+            done(undefined, Buffer.from(body.buffer, body.byteOffset, body.byteLength));
+            return;
+          }
+          const reason = `loop ${loop} cannot read ${batchId}: ${problem ?? error?.message ?? 'no answer'}`;
+          this.#o.panic.log('ERROR', 'FD', reason);
+          done(new Error(reason));
         }),
     };
   }

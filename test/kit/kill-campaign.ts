@@ -65,7 +65,11 @@ async function client(server: Server, name: string, sent: Map<string, Sent>, isO
         const id = `${name}-${n++}`;
         const filler = 'x'.repeat(Math.floor(chance() * 70));
         const body = Array.from({ length: 1 + Math.floor(chance() * 60) }, (_, i) => `${i} ${filler}`).join('\r\n');
-        const entry: Sent = { text: `Subject: ${id}\r\nX-Campaign: ${id}\r\n\r\n${body}\r\n`, isDotWritten: false, isAnswered: false };
+        const entry: Sent = {
+          text: `Date: Sun, 22 Nov 2026 00:00:00 +0000\r\nMessage-ID: <${id}@client.test>\r\nSubject: ${id}\r\nX-Campaign: ${id}\r\n\r\n${body}\r\n`,
+          isDotWritten: false,
+          isAnswered: false,
+        };
         sent.set(id, entry);
         if (!(await smtp.say('MAIL FROM:<a@client.test>')).startsWith('250')) break;
         if (!(await smtp.say('RCPT TO:<b@sink.test>')).startsWith('250')) break;

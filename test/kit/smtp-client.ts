@@ -60,6 +60,18 @@ export class SmtpClient {
     }
   }
 
+  /** Writes and waits until the operating system took it; at once when the connection is over. */
+  async writeDrained(bytes: Buffer): Promise<void> {
+    if (this.isClosed || this.socket.write(bytes)) return;
+    await new Promise<void>((done) => {
+      const over = () => {
+        this.socket.off('drain', over).off('close', over);
+        done();
+      };
+      this.socket.on('drain', over).on('close', over);
+    });
+  }
+
   /** Everything said until the server closes, the codes of the replies, e.g. '250 221'. */
   async codesToEnd(): Promise<string> {
     const codes: string[] = [];
