@@ -18,7 +18,9 @@ import { Counters, PanicLog, RecordBatcher, WriterOutlet } from '#observe';
 import { Queues } from '#queue';
 import { InstanceLease, Spool } from '#spool';
 import { compilePcre } from '#system';
+import { availableMemory } from './available-memory.ts';
 import { makeStores } from './catalog.ts';
+import { LoopHealth } from './loop-health.ts';
 import type { LoopAnswer, LoopBirth, LoopOrder } from './messages.ts';
 import { noticePort } from './notices.ts';
 import { bindingPort, optionsPort } from './options-port.ts';
@@ -41,6 +43,7 @@ export class LoopRuntime {
   readonly #shard: Shard;
   readonly #service: EsmtpService;
   readonly #outgoing: Outgoing | undefined;
+  readonly #health: LoopHealth;
   /** Shared with intake and sessions; a commit replaces what is in it. */
   readonly #stores: MailboxStore[] = [];
   #prepared: { snapshot: Snapshot; stores: MailboxStore[] } | undefined;
@@ -51,7 +54,12 @@ export class LoopRuntime {
     const panicOf: { log?: PanicLog } = {};
     const wheel = new TimerWheel({
       clock,
-      onError: (error) => panicOf.log?.announce('CRITICAL', 'ERROR', `a timer failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+      onError: (error) =>
+        panicOf.log?.announce(
+          'CRITICAL',
+          'ERROR',
+          `a timer failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+        ),
     });
     wheel.start();
     // Requests to other threads have deadlines.
@@ -74,7 +82,13 @@ export class LoopRuntime {
       largeMessageBytes: global.largeMessageThreshold,
       later: (ms, work) => void wheel.schedule(ms, work),
     });
-    const lease = await InstanceLease.acquire({ dir: birth.spoolDirectory, loop: link.self, random: systemRandom, fileMode: global.spoolMode, panic: tell });
+    const lease = await InstanceLease.acquire({
+      dir: birth.spoolDirectory,
+      loop: link.self,
+      random: systemRandom,
+      fileMode: global.spoolMode,
+      panic: tell,
+    });
     return new LoopRuntime({ link, birth, wheel, panic, outlet, resolver, spool, lease });
   }
 
@@ -124,7 +138,12 @@ export class LoopRuntime {
       loadEnvelope: (batchId, done) => spool.loadEnvelope(batchId, (_error, envelope) => done(envelope)),
     });
     const intake = new Intake({
-      ids: new MessageIdSource({ instance: lease.instance, clock, lastSlot: lease.lastSlot, persistSlot: (upTo) => lease.persistSlot(upTo) }),
+      ids: new MessageIdSource({
+        instance: lease.instance,
+        clock,
+        lastSlot: lease.lastSlot,
+        persistSlot: (upTo) => lease.persistSlot(upTo),
+      }),
       clock,
       spool,
       stores,
@@ -138,7 +157,28 @@ export class LoopRuntime {
     intakeOf.intake = intake;
     this.#outgoing = birth.without.includes('queue')
       ? undefined
-      : new Outgoing({ queues: this.#queues, resolver, clock, wheel, random: systemRandom, counters: this.#counters, panic, limits, hostname: birth.hostname });
+      : new Outgoing({
+          queues: this.#queues,
+          resolver,
+          clock,
+          wheel,
+          random: systemRandom,
+          counters: this.#counters,
+          panic,
+          limits,
+          hostname: birth.hostname,
+        });
+    this.#health = new LoopHealth({
+      clock,
+      wheel,
+      panic,
+      goals: () => resolver.global(),
+      used: () => process.memoryUsage.rss(),
+      available: availableMemory(),
+      onPressure: () => this.#bodiesKept(),
+      name: `loop ${link.self}`,
+    });
+    this.#bodiesKept();
     this.#service = new EsmtpService({
       ports: {
         intake,
@@ -150,7 +190,7 @@ export class LoopRuntime {
         clock,
         wheel,
         version: () => resolver.version,
-        pressure: () => (this.#records.isCrowded ? 'refuse' : 'ok'),
+        pressure: () => (this.#records.isCrowded ? 'refuse' : this.#health.pressure),
         isBlackholed: (domain) => isInline(resolver.sending('default', 'default', domain).blackhole),
         hostname: birth.hostname,
         product: birth.product,
@@ -196,6 +236,11 @@ export class LoopRuntime {
     this.#wheel.stop();
   }
 
+  /** Bodies are kept up to Max_Resident_Messages, and none while memory is short. */
+  #bodiesKept(): void {
+    this.#queues.residency.messagesMax = this.#health.pressure === 'ok' ? this.#resolver.global().maxResidentMessages : 0;
+  }
+
   #received(envelope: Envelope): void {
     const sender = splitAddress(envelope.sender);
     this.#counters.add('receptions', envelope.recipients.length);
@@ -226,7 +271,9 @@ export class LoopRuntime {
       if (refused !== undefined) return { kind: 'refused', reason: refused };
     }
     if (!this.#isRecovering) void this.#recover();
-    const bound = [...this.#service.bound()].map(([address, at]) => (at === undefined ? address : at.ip.includes(':') ? `[${at.ip}]:${at.port}` : `${at.ip}:${at.port}`));
+    const bound = [...this.#service.bound()].map(([address, at]) =>
+      at === undefined ? address : at.ip.includes(':') ? `[${at.ip}]:${at.port}` : `${at.ip}:${at.port}`,
+    );
     return { kind: 'done', bound };
   }
 
@@ -268,6 +315,7 @@ export class LoopRuntime {
       const refused = await this.#apply(this.#resolver);
       if (refused !== undefined) this.#panic.announce('ERROR', 'NET', refused);
     }
+    this.#bodiesKept();
     this.#queues.reconfigured();
     this.#outgoing?.reconfigured();
     return { kind: 'done' };

@@ -44,7 +44,13 @@ export function noticePort(o: NoticeOptions): NoticePort {
       });
       const domain = toAsciiDomain(to.domain) ?? to.domain.toLowerCase();
       const recipient = { address: facts.sender, local: to.local, domain };
-      const head = { sender: '', senderDomain: '', recipients: [recipient], ...(facts.smtpUtf8 ? { smtpUtf8: true } : {}), ...(isAscii(message) ? {} : { body: '8BITMIME' as const }) };
+      const head = {
+        sender: '',
+        senderDomain: '',
+        recipients: [recipient],
+        ...(facts.smtpUtf8 ? { smtpUtf8: true } : {}),
+        ...(isAscii(message) ? {} : { body: '8BITMIME' as const }),
+      };
       o.intake().submit(head, message, (error) => done(error));
     },
   };

@@ -31,7 +31,12 @@ export function bindingPort(resolver: Resolver): BindingPort {
     if (version === resolver.version) return;
     version = resolver.version;
     const { root } = resolver.snapshot;
-    groups = new Map(childrenNamed(root, 'Binding_Group').map((group) => [group.instance ?? '', childrenNamed(group, 'Binding').map((b) => b.instance ?? '')]));
+    groups = new Map(
+      childrenNamed(root, 'Binding_Group').map((group) => [
+        group.instance ?? '',
+        childrenNamed(group, 'Binding').map((b) => b.instance ?? ''),
+      ]),
+    );
     bindings = new Set([...childrenNamed(root, 'Binding').map((b) => b.instance ?? ''), ...[...groups.values()].flat()]);
   };
   return {

@@ -106,7 +106,13 @@ export class Shard implements AcceptedPort {
       return;
     }
     this.#dealt.set(envelope.batchId, { owners: new Set(distinct), states: [...states] });
-    for (const owner of distinct) this.#offer(owner, envelope, states.map((state, i) => (owners[i] === owner ? state : elsewhere)), body);
+    for (const owner of distinct)
+      this.#offer(
+        owner,
+        envelope,
+        states.map((state, i) => (owners[i] === owner ? state : elsewhere)),
+        body,
+      );
   }
 
   #offer(owner: number, envelope: Envelope, states: readonly RecipientProgress[], body: Buffer | undefined): void {
