@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { ManualClock, TimerWheel } from '#base';
+import { fdOf, socketBuffers, systemAvailable } from '#system';
 import type { NetError } from './errors.ts';
 import { ACCEPT_REST_MS, DESCRIPTORS_RESERVE, Listener, type ListenerOptions } from './listener.ts';
 
@@ -142,6 +143,21 @@ test('Close to the limit of descriptors accepting rests, says so, and goes on (A
   made.wheel.advance();
   assert.equal(await hear('127.0.0.1', port), 'hello');
   await close(made);
+});
+
+test('TCP buffers are set on each connection where the options ask for it (LSN-06)', { skip: !systemAvailable().ffi }, async () => {
+  const sizes = async (o: Partial<ListenerOptions>): Promise<number> => {
+    const made = make('127.0.0.1:0', o);
+    await open(made.listener);
+    const client = connect({ port: portOf(made), host: '127.0.0.1' });
+    await new Promise((resolve) => client.once('data', resolve));
+    const { recv } = socketBuffers(fdOf(made.sockets[0] ?? assert.fail('not accepted')) ?? -1) ?? assert.fail('no buffers');
+    client.destroy();
+    await close(made);
+    return recv;
+  };
+  assert.equal(await sizes({ recvBuffer: 16_384, sendBuffer: 16_384 }), 32_768, 'the kernel doubles what it is asked for');
+  assert.ok((await sizes({ recvBuffer: 0 })) > 32_768, 'and 0 leaves them to it');
 });
 
 const STARVED = `

@@ -11,12 +11,12 @@ import type { Session } from '../session-types.ts';
 
 export function bdat(s: Session, command: BdatCommand): void {
   const { transaction, body } = s;
-  s.state = 'data phase';
   const wrong = refusalOf(s);
   if (wrong !== undefined) {
     body.skip(command.size, () => s.say(wrong));
     return;
   }
+  s.state = 'data phase';
   if (!transaction.isChunking) {
     transaction.isChunking = true;
     openBody(s);

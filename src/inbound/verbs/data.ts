@@ -11,7 +11,6 @@ import type { Session } from '../session-types.ts';
 
 export function data(s: Session): void {
   const { transaction } = s;
-  s.state = 'data phase';
   const wrong = !transaction.isOpen
     ? replies.dataWithoutMail
     : transaction.isChunking
@@ -24,6 +23,7 @@ export function data(s: Session): void {
     else s.say(wrong);
     return;
   }
+  s.state = 'data phase';
   openBody(s);
   s.body.beginData(() => endOfMessage(s));
   s.say(replies.startData);
