@@ -143,7 +143,7 @@ export async function mainMatching(
 export async function rejectMatching(server: Server, match: (record: RejectRecord) => boolean): Promise<RejectRecord> {
   await until(
     () => rejectRecords(server).some(match),
-    () => `a reject record; there is:\n${linesOf(server, 'rejectlog.ec').join('\n')}`,
+    () => `a reject record; there is:\n${linesOf(server, 'rejectlog.ec').slice(-5).join('\n')}`,
     15,
   );
   return rejectRecords(server).find(match)!;

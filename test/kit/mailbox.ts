@@ -31,6 +31,14 @@ export function mailOf(server: Server, user: string): string[] {
     .map((name) => readFileSync(join(folder, name), 'latin1'));
 }
 
+/** Files that are being written, or were left half written, in all mailboxes. */
+export function drafts(server: Server): string[] {
+  return mailboxes(server).flatMap((user) => {
+    const folder = join(server.path('mail'), user, 'tmp');
+    return existsSync(folder) ? readdirSync(folder).map((name) => `${user}/${name}`) : [];
+  });
+}
+
 const trace = /^Return-Path: <[^\r\n]*>\r\nReceived: from [^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*/;
 
 /** The message as the client sent it: without Return-Path and the one Received header that were put in front. */
