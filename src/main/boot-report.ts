@@ -18,7 +18,9 @@ export interface BootFacts {
 }
 
 export function bootReport(o: BootFacts): string[] {
-  const logs = o.loggers.flatMap((stanza) => [stanza.options['mainlog'], stanza.options['paniclog']].filter((path) => typeof path === 'string'));
+  const logs = o.loggers.flatMap((stanza) =>
+    [stanza.options['mainlog'], stanza.options['paniclog']].filter((path) => typeof path === 'string'),
+  );
   const lines = [
     `impetus: mail     ${o.bound.length > 0 ? o.bound.join(' ') : 'no ESMTP_Listener is open'}`,
     `impetus: console  ${o.console.length > 0 ? o.console.map((path) => `bin/ec_console ${path === '/tmp/2025' ? 'summary' : `${path} summary`}`).join(' ') : 'no Control_Listener is open'}`,

@@ -46,7 +46,9 @@ export class ControlListener {
     for (const [address, stanza] of wanted) {
       if (this.#open.has(address)) continue;
       if (!address.startsWith('/')) {
-        problems.push(`Control_Listener "${address}" is not opened: console connections over TCP need authentication, which is not there yet; use a Unix socket`);
+        problems.push(
+          `Control_Listener "${address}" is not opened: console connections over TCP need authentication, which is not there yet; use a Unix socket`,
+        );
         continue;
       }
       const problem = await this.#openOne(address, stanza);

@@ -22,7 +22,8 @@ export interface WriterBirth {
   readonly isQuiet: boolean;
 }
 
-export type WriterOrder = { readonly kind: 'reopen' } | { readonly kind: 'loggers'; readonly stanzas: readonly LoggerStanza[] } | { readonly kind: 'last-panics' };
+export type WriterOrder =
+  { readonly kind: 'reopen' } | { readonly kind: 'loggers'; readonly stanzas: readonly LoggerStanza[] } | { readonly kind: 'last-panics' };
 
 export interface WriterAnswer {
   readonly problems: readonly string[];

@@ -35,7 +35,8 @@ export function readPidFile(path: string): number | undefined {
   const text = readFileSync(path, 'latin1');
   if (text.trim() === '') return undefined;
   const pid = /^\s*(\d{1,10})\s*$/.exec(text)?.[1];
-  if (pid === undefined) throw new PidFileError(`Cannot use "${path}" as PidFile: it holds something else than a process id; it is left as it is`);
+  if (pid === undefined)
+    throw new PidFileError(`Cannot use "${path}" as PidFile: it holds something else than a process id; it is left as it is`);
   return Number(pid);
 }
 
@@ -56,7 +57,9 @@ export class PidFile {
   static write(path: string): PidFile {
     const other = runningPid(path);
     if (other !== undefined && other !== process.pid)
-      throw new PidFileError(`Cannot start: "${path}" names process ${other}, which is running; stop it first (ec_ctl stop), or give this server its own PidFile`);
+      throw new PidFileError(
+        `Cannot start: "${path}" names process ${other}, which is running; stop it first (ec_ctl stop), or give this server its own PidFile`,
+      );
     try {
       mkdirSync(dirname(path), { recursive: true });
       removeQuietly(path);

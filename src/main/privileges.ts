@@ -46,9 +46,11 @@ interface Ids {
 
 function lookUp(user: string, group: string): Ids | string {
   const uid = idIn('/etc/passwd', user);
-  if (uid === undefined) return `Cannot become user "${user}" of the Security scope: there is no such user; make one with: useradd --system ${user}`;
+  if (uid === undefined)
+    return `Cannot become user "${user}" of the Security scope: there is no such user; make one with: useradd --system ${user}`;
   const gid = idIn('/etc/group', group);
-  if (gid === undefined) return `Cannot take group "${group}" of the Security scope: there is no such group; make one with: groupadd --system ${group}`;
+  if (gid === undefined)
+    return `Cannot take group "${group}" of the Security scope: there is no such group; make one with: groupadd --system ${group}`;
   return { uid, gid };
 }
 

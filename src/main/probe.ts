@@ -21,7 +21,8 @@ export function probe(address: string): Promise<string | undefined> {
 }
 
 function explain(error: NodeJS.ErrnoException, port: number): string {
-  if (error.code === 'EADDRINUSE') return `another program listens there; stop it or choose another port (ss -ltnp "sport = :${port}" names it)`;
+  if (error.code === 'EADDRINUSE')
+    return `another program listens there; stop it or choose another port (ss -ltnp "sport = :${port}" names it)`;
   if (error.code === 'EACCES') return `ports below 1024 need root or the capability cap_net_bind_service`;
   if (error.code === 'EADDRNOTAVAIL') return 'this machine does not have that address';
   return error.message;

@@ -17,7 +17,15 @@ import { bootReport } from './boot-report.ts';
 import { loggerStanzas } from './catalog.ts';
 import { ControlListener } from './control-listener.ts';
 import { nodeWarning, product, revision, version } from './identity.ts';
-import { loopControlRoom, writerControlRoom, type LoopAnswer, type LoopBirth, type LoopOrder, type WriterAnswer, type WriterOrder } from './messages.ts';
+import {
+  loopControlRoom,
+  writerControlRoom,
+  type LoopAnswer,
+  type LoopBirth,
+  type LoopOrder,
+  type WriterAnswer,
+  type WriterOrder,
+} from './messages.ts';
 import { PidFile } from './pid-file.ts';
 import { becomeUser } from './privileges.ts';
 import { probe } from './probe.ts';
@@ -172,14 +180,20 @@ export class Server {
   async #startThreads(spoolDirectory: string): Promise<void> {
     const pool = new LoopPool({ timers: this.#wheel, clock: systemClock });
     this.#pool = pool;
-    pool.onFault((fault) => this.#panic.log('CRITICAL', 'ERROR', `${fault.what} (${fault.room} to ${String(fault.peer)}): ${fault.error?.message ?? ''}`));
+    pool.onFault((fault) =>
+      this.#panic.log('CRITICAL', 'ERROR', `${fault.what} (${fault.room} to ${String(fault.peer)}): ${fault.error?.message ?? ''}`),
+    );
     pool.onDeath((death) => {
       if (typeof death.address === 'number') {
         this.#counters.clearGauges(death.address + 1);
         LimitTable.attach(this.#limits, { loop: 0, clock: systemClock }).releaseAllOf(death.address);
       }
       const again = death.restartInMs === undefined ? '' : `; a new one starts in ${death.restartInMs} ms`;
-      this.#panic.announce('CRITICAL', 'ERROR', `thread ${String(death.address)} died (${death.error?.message ?? `exit ${death.exitCode}`})${again}`);
+      this.#panic.announce(
+        'CRITICAL',
+        'ERROR',
+        `thread ${String(death.address)} died (${death.error?.message ?? `exit ${death.exitCode}`})${again}`,
+      );
     });
     pool.onReady((address, generation) => {
       if (generation > 0 && typeof address === 'number') void this.#revive(address);
@@ -262,13 +276,16 @@ export class Server {
     const say = (text: string) => this.#panic.announce('WARNING', 'START', text);
     for (const notice of site.notices) say(notice);
     for (const warning of this.#warnings()) say(warning);
-    if (o.global.forceFsync === false) say('Force_Fsync is false: a message may be answered 250 before it is on disk, and is lost if the machine stops then');
+    if (o.global.forceFsync === false)
+      say('Force_Fsync is false: a message may be answered 250 before it is on disk, and is lost if the machine stops then');
     if (o.raised !== undefined && o.raised < 1024) say(`only ${o.raised} file descriptors are allowed: sessions and deliveries share them`);
   }
 
   async #queues() {
     const { replies, silent } = await this.#pool!.requestAll(loopControlRoom, { kind: 'queues' } satisfies LoopOrder, answerMs);
-    const lines = [...replies.values()].flatMap((reply) => ((reply as LoopAnswer).kind === 'queues' ? (reply as Extract<LoopAnswer, { kind: 'queues' }>).lines : []));
+    const lines = [...replies.values()].flatMap((reply) =>
+      (reply as LoopAnswer).kind === 'queues' ? (reply as Extract<LoopAnswer, { kind: 'queues' }>).lines : [],
+    );
     return { lines, silent: [...silent].map(([loop, error]) => `loop ${loop} did not answer: ${error.message}`) };
   }
 
@@ -336,7 +353,13 @@ function availableCores(): number {
 /** CFG-50: what a reload accepts and a restart puts into force. */
 function restartOnly(before: Resolver, after: Resolver): string[] {
   const [a, b] = [before.global(), after.global()];
-  const names = { spoolBase: 'SpoolBase', spoolMode: 'Spool_Mode', pidFile: 'PidFile', forceFsync: 'Force_Fsync', hostname: 'Hostname' } as const;
+  const names = {
+    spoolBase: 'SpoolBase',
+    spoolMode: 'Spool_Mode',
+    pidFile: 'PidFile',
+    forceFsync: 'Force_Fsync',
+    hostname: 'Hostname',
+  } as const;
   const lines = Object.entries(names)
     .filter(([key]) => a[key as keyof typeof names] !== b[key as keyof typeof names])
     .map(([, name]) => `${name} has a new value; it takes effect at the next restart`);

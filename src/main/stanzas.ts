@@ -8,7 +8,9 @@ import { childrenNamed, type ListeningRecord, type Resolver } from '#config';
 import type { ListenStanza } from '#inbound';
 
 function listensOf(resolver: Resolver, listener: string): string[] {
-  return childrenNamed(resolver.snapshot.root, listener).flatMap((node) => childrenNamed(node, 'Listen').map((listen) => listen.instance ?? ''));
+  return childrenNamed(resolver.snapshot.root, listener).flatMap((node) =>
+    childrenNamed(node, 'Listen').map((listen) => listen.instance ?? ''),
+  );
 }
 
 export function recordOf(resolver: Resolver, listener: string, listen: string): ListeningRecord {
