@@ -8,10 +8,10 @@
  * Not here: replies, headers to add (trace.ts). Truth: SMTP-14; attacks A01 to A23.
  */
 import type { MessageDraft } from '#intake';
-import { BdatReader, BodyPolicy, DataReader, replies, type BodyFacts, type BodyRules, type MissingHeaders, type Reply } from '#smtp';
+import { BdatReader, BodyPolicy, DataReader, type BodyFacts, type BodyRules, type MissingHeaders, type Reply } from '#smtp';
 
 /** Octets of a refused body that are read for the sake of a well-behaved reply at its end. */
-export const DROPPED_BYTES_MAX = 64 * 1024 * 1024;
+const DROPPED_BYTES_MAX = 64 * 1024 * 1024;
 
 type Mode = 'none' | 'data' | 'chunk' | 'skip';
 

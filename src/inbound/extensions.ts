@@ -8,7 +8,7 @@
  */
 import type { CommandRules } from '#smtp';
 
-export interface ExtensionOptions {
+interface ExtensionOptions {
   readonly extensions: readonly string[];
   readonly allowTrailingWhitespace: boolean;
   readonly allowWhitespaceInEnvelope: boolean;

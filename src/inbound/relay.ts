@@ -15,7 +15,7 @@ export function peerMayRelay(rules: SessionRules, ip: IpAddress): boolean {
   return rules.isOpenRelay || rules.relayHosts.match(ip) === true;
 }
 
-export interface RelayQuestion {
+interface RelayQuestion {
   readonly rules: SessionRules;
   /** The context key can_relay is true. */
   readonly canRelay: boolean;

@@ -95,9 +95,9 @@ export class EsmtpService {
     this.#listeners.clear();
     closeEach(listeners, () => {
       this.#stopped = done;
-      for (const session of [...this.#sessions]) session.drain();
+      for (const session of this.#sessions) session.drain();
       this.#stopTimer = this.#o.ports.wheel.schedule(graceMs, () => {
-        for (const session of [...this.#sessions]) session.cut();
+        for (const session of this.#sessions) session.cut();
       });
       this.#checkStopped();
     });

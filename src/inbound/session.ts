@@ -24,10 +24,10 @@ import type { ConnectionFacts, RefuseOptions, Session, Settle } from './session-
 import { Transaction } from './transaction.ts';
 
 /** Octets of bodies that a client may begin and give up (BDAT and RSET) on one connection before it is shown out (A22). */
-export const WASTED_BYTES_MAX = 256 * 1024 * 1024;
+const WASTED_BYTES_MAX = 256 * 1024 * 1024;
 
 /** Octets of a body that count as progress: a client must send as many within each idle time (A58). */
-export const BODY_PROGRESS_BYTES = 1024;
+const BODY_PROGRESS_BYTES = 1024;
 
 export interface SessionOptions {
   readonly ports: SessionPorts;

@@ -60,16 +60,16 @@ function hear(host: string, port: number): Promise<string> {
 
 const portOf = ({ listener }: Made): number => listener.bound?.port ?? assert.fail('not bound');
 
-test('The forms of a Listen address: IPv4, any IPv4, IPv6, any IPv6, side by side on one port (LSN-02, V6-01)', async () => {
-  const any = make(':0', { reusePort: true });
-  assert.equal(await open(any.listener), undefined);
-  assert.deepEqual(any.listener.bound?.ip, '0.0.0.0');
-  const port = portOf(any);
+test('The forms of a Listen address: IPv4, all of IPv4, IPv6, all of IPv6, side by side on one port (LSN-02, V6-01)', async () => {
+  const wild = make(':0', { reusePort: true });
+  assert.equal(await open(wild.listener), undefined);
+  assert.deepEqual(wild.listener.bound?.ip, '0.0.0.0');
+  const port = portOf(wild);
   const others = [`*:${port}`, `127.0.0.1:${port}`, `[*]:${port}`, `[::1]:${port}`].map((address) => make(address, { reusePort: true }));
   for (const other of others) assert.equal(await open(other.listener), undefined, other.listener.address);
   assert.equal(await hear('127.0.0.1', port), 'hello');
   assert.equal(await hear('::1', port), 'hello');
-  for (const made of [any, ...others]) await close(made);
+  for (const made of [wild, ...others]) await close(made);
 });
 
 test('Several loops may have the same TCP address, each with its own socket (LSN-02)', async () => {

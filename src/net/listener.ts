@@ -21,7 +21,7 @@ export const BACKLOG_DEFAULT = 500;
 export const DRAIN_TURNS_MAX = 256;
 
 /** Turns without a new connection after which a socket counts as empty. */
-export const DRAIN_TURNS_QUIET = 4;
+const DRAIN_TURNS_QUIET = 4;
 
 /** Milliseconds for which accepting rests after the process ran out of descriptors. */
 export const ACCEPT_REST_MS = 500;
@@ -30,7 +30,7 @@ export const ACCEPT_REST_MS = 500;
 export const DESCRIPTORS_RESERVE = 32;
 
 /** Milliseconds between two panic lines about the same trouble of one listener. */
-export const COMPLAIN_EVERY_MS = 60_000;
+const COMPLAIN_EVERY_MS = 60_000;
 
 export interface ListenAddress {
   readonly ip: string;

@@ -14,7 +14,7 @@ import { mayRelayTo } from '../relay.ts';
 import type { Session } from '../session-types.ts';
 
 /** Recipients of one message at most, whatever the configuration. */
-export const RECIPIENTS_MAX = 50_000;
+const RECIPIENTS_MAX = 50_000;
 
 export function rcpt(s: Session, command: RcptCommand): void {
   const { transaction, context, rules } = s;

@@ -17,9 +17,9 @@ import type { MaildirSettings } from './settings.ts';
 export const WAITING_BYTES_MAX = 262_144;
 
 /** A message is only begun on the disk when this many bytes have come, or when it is complete. */
-export const BEGIN_BYTES = 65_536;
+const BEGIN_BYTES = 65_536;
 
-export interface DeliveryPorts {
+interface DeliveryPorts {
   readonly settings: MaildirSettings;
   readonly disk: MaildirDisk;
   /** Last part of every file name. */

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { MaildirSettings } from './settings.ts';
 
 /** Longest name of a directory entry on the usual file systems, in bytes. */
-export const NAME_BYTES_MAX = 255;
+const NAME_BYTES_MAX = 255;
 
 // oxlint-disable-next-line no-control-regex
 const UNSAFE = /[\x00-\x1f\x7f/\\]/;

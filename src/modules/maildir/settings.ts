@@ -17,8 +17,8 @@ export interface MaildirSettings {
   readonly fileMode: number;
 }
 
-export const DIR_MODE_DEFAULT = 0o700;
-export const FILE_MODE_DEFAULT = 0o600;
+const DIR_MODE_DEFAULT = 0o700;
+const FILE_MODE_DEFAULT = 0o600;
 
 /** Reads the values of a stanza, by option key. Throws an Error that names the option to correct. */
 export function maildirSettings(values: Readonly<Record<string, unknown>>): MaildirSettings {
