@@ -20,6 +20,7 @@ export class NoteStage {
   #staged = 0;
   #durable = 0;
   #waiters: Waiter[] = [];
+  #isAbandoned = false;
   /** Notes forgotten at the bounds. */
   forgotten = 0;
 
@@ -87,6 +88,7 @@ export class NoteStage {
 
   /** The disk will not take more: nobody waits any longer. */
   abandon(): void {
+    this.#isAbandoned = true;
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiters) waiter.done();
@@ -94,7 +96,7 @@ export class NoteStage {
 
   /** Calls `done` when all notes staged so far are durable; at once when they are. */
   whenDurable(done: () => void): void {
-    if (this.#staged === this.#durable) done();
+    if (this.#staged === this.#durable || this.#isAbandoned) done();
     else this.#waiters.push({ until: this.#staged, done });
   }
 }

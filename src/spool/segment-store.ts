@@ -6,7 +6,7 @@
 // It never removes or renames what is not named like its own. Truth: layout.ts; design section 6.
 
 import { join } from 'node:path';
-import { diskError, type SpoolError, systemCode } from './errors.ts';
+import { diskError, SpoolError, systemCode } from './errors.ts';
 import { makeDirectories, type SpoolFs, syncAsync, writeAllAsync } from './disk.ts';
 import {
   openSegmentsMax,
@@ -72,6 +72,7 @@ export class SegmentStore {
   #isPreparing = false;
   #hasReserve = false;
   #isClosed = false;
+  #preparation: Promise<void> = Promise.resolve();
   #turn: Promise<void> = Promise.resolve();
   readonly #open: Segment[] = [];
 
@@ -180,13 +181,14 @@ export class SegmentStore {
         this.#next = await this.#finish(spare);
       });
     };
-    made().then(
-      () => {
-        this.#isPreparing = false;
-        if (this.#isClosed) void this.#dropNext();
-      },
-      () => (this.#isPreparing = false),
+    this.#preparation = made().then(
+      () => void (this.#isPreparing = false),
+      () => void (this.#isPreparing = false),
     );
+  }
+
+  get #reserveBytes(): number {
+    return Math.min(reserveBytes, this.o.segmentBytes);
   }
 
   /** One finishing at a time: the order of generations is the order of use. */
@@ -216,6 +218,7 @@ export class SegmentStore {
     const fd = await disk.open(path, { access: 'create', mode: fileMode });
     try {
       for (let at = 0; at < size; at += zeroChunk.length) {
+        if (this.#isClosed) throw new SpoolError('closed', 'the spool is closed');
         await writeAllAsync(disk, fd, zeroChunk.subarray(0, Math.min(zeroChunk.length, size - at)), at);
       }
       await syncAsync(disk, fd);
@@ -251,13 +254,13 @@ export class SegmentStore {
 
   async #fromReserve(): Promise<Segment> {
     this.#hasReserve = false;
-    return this.#finish({ path: join(this.o.directory, reserveName), size: reserveBytes }, true);
+    return this.#finish({ path: join(this.o.directory, reserveName), size: this.#reserveBytes }, true);
   }
 
   async #makeReserve(): Promise<void> {
     if (this.#hasReserve) return;
     const { disk, directory } = this.o;
-    const file = await this.#zeroedFile(reserveBytes);
+    const file = await this.#zeroedFile(this.#reserveBytes);
     await disk.rename(file.path, join(directory, reserveName));
     await disk.syncDirectory(directory);
     this.#hasReserve = true;
@@ -370,6 +373,7 @@ export class SegmentStore {
   /** Closes all files. The segment made ahead goes; it holds nothing. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    await this.#preparation;
     await this.#turn;
     await this.#dropNext();
     for (const segment of this.segments.values()) {

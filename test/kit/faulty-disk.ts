@@ -326,7 +326,13 @@ export class FaultyDisk implements SpoolFs {
 
   /** Puts a file there, durably. */
   place(path: string, bytes: Buffer): void {
-    const inode: Inode = { current: Buffer.from(bytes), length: bytes.length, durable: Buffer.from(bytes), durableLength: bytes.length, dirty: new Map() };
+    const inode: Inode = {
+      current: Buffer.from(bytes),
+      length: bytes.length,
+      durable: Buffer.from(bytes),
+      durableLength: bytes.length,
+      dirty: new Map(),
+    };
     this.#names.set(path, inode);
     this.#durableNames.set(path, inode);
   }
@@ -353,7 +359,13 @@ export class FaultyDisk implements SpoolFs {
       if (how === 'power') gamble(inode);
       const bytes = how === 'kill' ? inode.current : inode.durable;
       const length = how === 'kill' ? inode.length : inode.durableLength;
-      const fresh: Inode = { current: Buffer.alloc(length), length, durable: Buffer.alloc(length), durableLength: length, dirty: new Map() };
+      const fresh: Inode = {
+        current: Buffer.alloc(length),
+        length,
+        durable: Buffer.alloc(length),
+        durableLength: length,
+        dirty: new Map(),
+      };
       bytes.copy(fresh.current, 0, 0, length);
       bytes.copy(fresh.durable, 0, 0, length);
       copy = copies.get(inode) ?? fresh;

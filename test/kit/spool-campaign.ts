@@ -35,7 +35,12 @@ export interface Campaign {
 }
 
 export function emptyLife(disk: FaultyDisk): Life {
-  const sets = { committed: new Set<number>(), acknowledged: new Set<number>(), refused: new Set<number>(), surelyRefused: new Set<number>() };
+  const sets = {
+    committed: new Set<number>(),
+    acknowledged: new Set<number>(),
+    refused: new Set<number>(),
+    surelyRefused: new Set<number>(),
+  };
   return { disk, ...sets, settled: new Set(), surelySettled: new Set(), surelyDelivered: new Map(), errors: [], panics: [] };
 }
 
@@ -67,7 +72,7 @@ async function work(c: Campaign, life: Life, random: Random): Promise<'done'> {
   const pending = new Map<number, number>();
   for await (const batch of spool.recover()) pending.set(Number(batch.envelope.contextMessage['x-n']), 1);
   const first = c.firstMessage ?? 0;
-  for (let n = first; n < first + c.messages; ) {
+  for (let n = first; n < first + c.messages;) {
     const group = Array.from({ length: 1 + random.int(4) }, () => n++);
     await Promise.all(group.map((m) => storeOne(spool, life, m, random)));
     for (const m of group) if (life.acknowledged.has(m)) pending.set(m, 0);
@@ -111,7 +116,14 @@ async function changeSome(spool: Spool, life: Life, pending: Map<number, number>
   for (const [n] of pending) {
     const dice = random.int(10);
     const batchId = testEnvelope(n).batchId;
-    if (dice < 2) spool.note(batchId, { kind: 'deferred', recipients: [0], attempts: random.int(9), nextAt: random.int(1e6), reply: '451 4.3.0 later' });
+    if (dice < 2)
+      spool.note(batchId, {
+        kind: 'deferred',
+        recipients: [0],
+        attempts: random.int(9),
+        nextAt: random.int(1e6),
+        reply: '451 4.3.0 later',
+      });
     if (dice === 2 && recipientsOf(n) > 1) {
       spool.note(batchId, { kind: 'delivered', recipient: 1 });
       delivered.push([n, 1]);
