@@ -7,7 +7,7 @@
  * Not here: anything about one connection. Truth: ARCHITECTURE.md, one message, steps 10 and 11.
  */
 import type { Clock, Random, TimerWheel } from '#base';
-import type { Counters } from '#observe';
+import type { Counters, PanicLog } from '#observe';
 import type { DomainQueue, Queues } from '#queue';
 import { BodyGate } from './body-gate.ts';
 import { DomainPool, type PoolPorts } from './pool/domain-pool.ts';
@@ -31,6 +31,8 @@ export interface DelivererOptions {
   readonly connect: ConnectPort;
   readonly tls: TlsPort;
   readonly counters: Pick<Counters, 'add'>;
+  /** Where a session that met an impossible state says so; left out, it only ends. */
+  readonly panic?: Pick<PanicLog, 'log'>;
   /** Our own name, as EHLO says it by default. */
   readonly hostName: string;
   /** Places for connections shared with other loops; left out, this loop counts for itself. */
@@ -72,7 +74,8 @@ export class Deliverer {
       hosts: new HostMemory(clock),
       planner: new Planner({ dns: o.dns, random: o.random, global: o.global, isOwnName }),
       places: this.#places,
-      loadBody: gate.load,
+      bodies: gate,
+      panic: o.panic ?? { log: () => undefined },
       later: (pool) => this.#note(pool),
     };
     queues.onWork((queue) => this.#note(this.#poolOf(queue)));

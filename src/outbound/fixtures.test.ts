@@ -55,7 +55,7 @@ export class FakeServer {
   }
 
   get port(): number {
-    return (this.#server?.address() as { port: number }).port;
+    return (this.#server!.address() as { port: number }).port;
   }
 
   async listen(): Promise<this> {
@@ -154,7 +154,8 @@ export class FakeServer {
       this.chunks.push(chunk.toString('latin1'));
       bytes = Buffer.concat([bytes, chunk]);
       for (;;) {
-        if (state === 'deaf') return;
+        // Whoever has closed reads nothing more.
+        if (state === 'deaf' || socket.writableEnded) return;
         if (state === 'data') {
           const end = bytes.subarray(0, 3).equals(Buffer.from('.\r\n')) ? 0 : bytes.indexOf('\r\n.\r\n');
           if (end < 0) return;
@@ -260,6 +261,7 @@ export class World {
   readonly notices: NoticeFacts[] = [];
   readonly dials: Dial[] = [];
   readonly lookups: string[] = [];
+  readonly panics: string[] = [];
   readonly bodies = new Map<string, Buffer>();
   options: Partial<SendingOptions>;
   /** What reading a body back from the spool answers. */
@@ -306,6 +308,7 @@ export class World {
       },
       tls: o.tls ?? { begin: () => '451 4.7.5 [internal] TLS negotiation failed' },
       counters: { add: () => undefined },
+      panic: { log: (_level, _subsystem, text) => void this.panics.push(text) },
       hostName: 'mx.impetus.test',
       ...(o.places === undefined ? {} : { places: o.places }),
     });

@@ -55,5 +55,11 @@ export interface GlobalSendingOptions {
   readonly useIpv6: boolean;
 }
 
-export type BodyDone = (error: Error | undefined, body?: Buffer) => void;
-export type LoadBody = (batch: Batch, done: BodyDone) => void;
+/** `held` octets count as read back until they are given back; 0 when the body is in memory anyway. */
+export type BodyDone = (error: Error | undefined, body: Buffer | undefined, held: number) => void;
+
+/** Bodies for sending. */
+export interface BodiesPort {
+  load(batch: Batch, done: BodyDone): void;
+  giveBack(held: number): void;
+}

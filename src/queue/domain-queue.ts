@@ -7,6 +7,7 @@
  * Not here: what follows from a result (verdicts.ts), connections (outbound). Bound: the spool is the bound of the mail.
  * Truth: rules Q-01, Q-09, Q-16, OUT-01, OUT-04, OUT-43, POL-06.
  */
+import { parseHostPort } from '#base';
 import type { Batch, Recipient } from './batch.ts';
 import { Entry, EntryList, type Delivery } from './entry.ts';
 import type { QueueContext } from './queue-context.ts';
@@ -30,6 +31,8 @@ export class DomainQueue {
   readonly group: string;
   readonly binding: string;
   readonly domain: string;
+  /** The name whose options hold: the domain, or the Gateway's host without its port. */
+  readonly optionsName: string;
   /** The Gateway under whose name the mail is queued, when a Domain scope gave one (OUT-21). */
   readonly gateway: string | undefined;
   options: SendingOptions;
@@ -46,13 +49,18 @@ export class DomainQueue {
   #underWay = 0;
   #sweep: Sweep | undefined;
 
-  constructor(context: QueueContext, o: { group: string; binding: string; domain: string; gateway?: string; options: SendingOptions }) {
+  constructor(
+    context: QueueContext,
+    o: { group: string; binding: string; domain: string; gateway?: string },
+    optionsOf: (name: string) => SendingOptions,
+  ) {
     this.#context = context;
     this.group = o.group;
     this.binding = o.binding;
     this.domain = o.domain;
     this.gateway = o.gateway;
-    this.options = o.options;
+    this.optionsName = (o.gateway === undefined ? undefined : parseHostPort(o.gateway)?.host) ?? o.domain;
+    this.options = optionsOf(this.optionsName);
   }
 
   /** Messages ready or under way. */
@@ -224,7 +232,7 @@ export class DomainQueue {
     });
     const after = this.#sweep;
     if (after !== undefined) {
-      after.then(sweep);
+      after.followWith(sweep);
       return;
     }
     this.#sweep = sweep;

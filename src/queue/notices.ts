@@ -14,10 +14,10 @@ import type { NoticeFacts, NoticePort, SendingOptions } from './ports.ts';
 import type { Residency } from './residency.ts';
 import type { Failure } from './verdicts.ts';
 
-export const NOTICES_AT_ONCE = 16;
+const NOTICES_AT_ONCE = 16;
 export const NOTICE_RETRY_MS = 60_000;
 
-export interface NoticePorts {
+interface NoticePorts {
   readonly port: NoticePort;
   readonly residency: Residency;
   readonly wheel: Pick<TimerWheel, 'schedule'>;

@@ -143,7 +143,7 @@ export class Queues implements AcceptedPort {
   /** The configuration changed: every queue gets its options anew, and domains may be queued under other names. */
   reconfigured(): void {
     this.#clearRoutes();
-    for (const queue of this.queues()) queue.reconfigured(this.#o.resolver.sending(queue.group, queue.binding, queue.domain));
+    for (const queue of this.queues()) queue.reconfigured(this.#o.resolver.sending(queue.group, queue.binding, queue.optionsName));
   }
 
   /** The queue of a domain, under the name of its Gateway if a Domain scope gives it one (OUT-21). */
@@ -176,8 +176,8 @@ export class Queues implements AcceptedPort {
     const name = gateway === undefined ? domain : gateway.toLowerCase();
     let queue = queues.byDomain.get(name);
     if (queue === undefined) {
-      const options = this.#o.resolver.sending(group, binding, name);
-      queue = new DomainQueue(this.#context, { group, binding, domain: name, options, ...(gateway === undefined ? {} : { gateway }) });
+      const identity = { group, binding, domain: name, ...(gateway === undefined ? {} : { gateway }) };
+      queue = new DomainQueue(this.#context, identity, (known) => this.#o.resolver.sending(group, binding, known));
       queues.byDomain.set(name, queue);
       this.#o.counters.add('activeDomains');
     }

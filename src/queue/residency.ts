@@ -13,7 +13,7 @@ import type { DomainQueue } from './domain-queue.ts';
 /** Bytes of waiting bodies that one loop keeps in memory. */
 export const RESIDENT_BYTES_MAX = 64 * 1024 * 1024;
 /** Max_Resident_Messages where nobody says otherwise. */
-export const RESIDENT_MESSAGES_DEFAULT = 32_768;
+const RESIDENT_MESSAGES_DEFAULT = 32_768;
 
 export class Residency {
   readonly #bytesMax: number;

@@ -9,7 +9,7 @@
 import { queueReplies } from './replies.ts';
 import type { SendingOptions } from './ports.ts';
 
-export type RetryOptions = Pick<SendingOptions, 'retryInterval' | 'maxRetryInterval' | 'maxRetries' | 'messageExpiration' | 'neverRetry'>;
+type RetryOptions = Pick<SendingOptions, 'retryInterval' | 'maxRetryInterval' | 'maxRetries' | 'messageExpiration' | 'neverRetry'>;
 
 /** Seconds before try `failures` + 1. @param failures transient failures so far, 1 or more */
 export function retryDelay(failures: number, o: Pick<RetryOptions, 'retryInterval' | 'maxRetryInterval'>): number {

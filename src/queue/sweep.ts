@@ -8,7 +8,7 @@
 import type { Entry, EntryList } from './entry.ts';
 
 /** Entries in one pass. */
-export const SWEEP_SLICE = 500;
+const SWEEP_SLICE = 500;
 
 interface Part {
   readonly list: EntryList;
@@ -26,7 +26,7 @@ export class Sweep {
   }
 
   /** Begins when this one is over. */
-  then(next: Sweep): void {
+  followWith(next: Sweep): void {
     this.#next = next;
   }
 

@@ -15,7 +15,7 @@ import type { Residency } from './residency.ts';
 import type { RecipientResult } from './results.ts';
 import { afterFailure, isExpired } from './retry-schedule.ts';
 
-export interface VerdictPorts {
+interface VerdictPorts {
   readonly clock: Clock;
   readonly records: RecordSink;
   readonly counters: Pick<Counters, 'add'>;

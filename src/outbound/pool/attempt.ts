@@ -34,7 +34,7 @@ export interface AttemptFailure {
 export type AttemptOutcome =
   { readonly kind: 'opened'; readonly wire: Wire; readonly target: Target; readonly opened: Opened } | AttemptFailure;
 
-export interface AttemptOptions {
+interface AttemptOptions {
   readonly targets: readonly Target[];
   readonly options: SendingOptions;
   readonly ehloName: string;

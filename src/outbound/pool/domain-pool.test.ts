@@ -252,3 +252,71 @@ test('SD-1426: no message stays in the active queue when hundreds of connections
   assert.equal(world.settled.length, 300);
   assert.equal(world.records.filter((r) => r.kind === 'D').length, 300);
 });
+
+test('OUT-25, #3820: a domain that is not found is deferred and rests; after DNS_Failures_To_Purge look-ups its mail fails', async (t) => {
+  const world = new World(t, {
+    isManual: true,
+    dns: () => ({ kind: 'none' }),
+    options: { dnsFailuresToPurge: 3, retryInterval: 60, maxRetryInterval: 60 },
+  });
+  for (let i = 0; i < 3; i += 1) world.send(`${i}@a.test`);
+  await world.until(() => world.kinds === 'TTT');
+  assert.match(world.failures[0] ?? '', /^T 0 454 4\.4\.4 \[internal\] no MX or A for domain$/);
+  world.send('new@a.test');
+  await world.turns();
+  assert.equal(world.lookups.length, 1, 'the domain rests');
+  for (let i = 0; i < 2; i += 1) {
+    world.pass(121);
+    await world.turns();
+  }
+  await world.until(() => world.settled.length === 4);
+  assert.equal(world.lookups.length, 3);
+  assert.equal(world.failures.at(-1), 'P 0 554 5.4.4 [internal] Domain Lookup Failed');
+});
+
+test('OUT-25: after MX_Failures_Fallback_To_A failures of MX look-ups the addresses of the domain are asked for', async (t) => {
+  const server = await startServer(t);
+  const world = new World(t, {
+    isManual: true,
+    dns: (name) => (name.startsWith('A ') ? plan('127.0.0.1') : { kind: 'temporary', reason: 'timeout', stage: 'mx' }),
+    options: { mxFailuresFallbackToA: 2, retryInterval: 60, remoteSmtpPort: server.port },
+  });
+  world.send('1@a.test');
+  for (let i = 0; i < 8 && !world.kinds.includes('D'); i += 1) {
+    await world.turns();
+    world.pass(121);
+  }
+  await world.until(() => world.kinds === 'TTD');
+  assert.deepEqual(world.lookups, ['a.test', 'a.test', 'A a.test']);
+});
+
+test('OUT-25: a null MX fails the mail at once, and a plan is asked for again when its TTL has passed', async (t) => {
+  const server = await startServer(t);
+  let isNull = true;
+  const world = new World(t, {
+    isManual: true,
+    dns: () => (isNull ? { kind: 'null-mx' } : plan('127.0.0.1')),
+    options: { remoteSmtpPort: server.port, idleTimeout: 0 },
+  });
+  world.send('1@a.test');
+  await world.until(() => world.kinds === 'P');
+  isNull = false;
+  for (let i = 0; i < 2; i += 1) world.send(`${i}@a.test`);
+  await world.until(() => world.kinds === 'PDD');
+  assert.equal(world.lookups.length, 2);
+  world.pass(61);
+  world.send('3@a.test');
+  await world.until(() => world.kinds === 'PDDD');
+  assert.equal(world.lookups.length, 3);
+});
+
+test('OUT-21, OUT-22: gateway and routes of the options are where the mail goes', async (t) => {
+  const server = await startServer(t);
+  const byGateway = new World(t, { options: { gateway: `127.0.0.1:${server.port}` } });
+  byGateway.send('1@a.test');
+  await byGateway.until(() => byGateway.kinds === 'D');
+  const byRoutes = new World(t, { options: { routes: ['127.0.0.1:1', `smtp://127.0.0.1?port=${server.port}`] } });
+  byRoutes.send('1@a.test');
+  await byRoutes.until(() => byRoutes.kinds === 'D');
+  assert.deepEqual([...byGateway.lookups, ...byRoutes.lookups], []);
+});

@@ -8,7 +8,8 @@
  * Not here: order of hosts (route), what is said (session). Truth: rules SHP-01, SHP-02, SHP-06, SHP-07, SHP-08, Q-07, Q-08, OUT-25; SD-1453.
  */
 import { internalResult, type Delivery, type DomainQueue, type RecipientResult, type SendingOptions } from '#queue';
-import type { LoadBody } from '../ports.ts';
+import type { PanicLog } from '#observe';
+import type { BodiesPort } from '../ports.ts';
 import { replies } from '../replies.ts';
 import type { Plan, Planner } from '../route/planner.ts';
 import { ClientSession, type SessionOwner } from '../session/session.ts';
@@ -19,7 +20,8 @@ import type { Places } from './places.ts';
 export interface PoolPorts extends AttemptPorts {
   readonly planner: Planner;
   readonly places: Places;
-  readonly loadBody: LoadBody;
+  readonly bodies: BodiesPort;
+  readonly panic: Pick<PanicLog, 'log'>;
   /** Our own name. */
   readonly hostName: string;
   readonly counters: { add(name: 'outboundConnections' | 'outboundConnectionsTotal' | 'outboundConnectionFailures', n?: number): void };
@@ -79,12 +81,12 @@ export class DomainPool implements SessionOwner {
       attempt.cancel();
       this.#attemptOver(attempt);
     }
-    for (const session of [...this.#sessions]) session.stop();
+    for (const session of this.#sessions) session.stop();
   }
 
   /** Ends everything at once. */
   abort(): void {
-    for (const session of [...this.#sessions]) session.abort();
+    for (const session of this.#sessions) session.abort();
   }
 
   /** The configuration or DNS changed: routes are looked up anew and resting ends. */
@@ -224,7 +226,8 @@ export class DomainPool implements SessionOwner {
     this.#ports.counters.add('outboundConnectionsTotal');
     const { wire, target, opened } = outcome;
     const { capabilities, isTls } = opened;
-    const session = new ClientSession({ wire, capabilities, isTls, remoteIp: target.ip, owner: this, loadBody: this.#ports.loadBody });
+    const { bodies, panic } = this.#ports;
+    const session = new ClientSession({ wire, capabilities, isTls, remoteIp: target.ip, owner: this, bodies, panic });
     this.#sessions.add(session);
     session.wake();
     // The first contact lets the others come.

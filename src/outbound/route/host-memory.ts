@@ -8,7 +8,7 @@
 import { Lru, type Clock } from '#base';
 import type { Target } from './targets.ts';
 
-export const HOSTS_MAX = 16_384;
+const HOSTS_MAX = 16_384;
 
 export class HostMemory {
   readonly #clock: Clock;

@@ -31,7 +31,7 @@ const STATIC_LIFE_MS = 60_000;
 /** Shortest life of a plan: a TTL of 0 must not mean a query for every connection. */
 const LEAST_LIFE_MS = 1_000;
 
-export interface PlannerOptions {
+interface PlannerOptions {
   readonly dns: DnsPort;
   readonly random: Random;
   readonly global: () => GlobalSendingOptions;

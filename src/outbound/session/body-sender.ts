@@ -10,10 +10,10 @@ import { formatBdat, WireBody } from '#smtp';
 import type { Wire } from './wire.ts';
 
 /** A body up to this size leaves in one write with its end mark and what follows. */
-export const WHOLE_MAX = 65_536;
+const WHOLE_MAX = 65_536;
 const SLICE_BYTES = 65_536;
 /** Octets of message in one BDAT chunk; each is answered before the next is sent. */
-export const CHUNK_BYTES = 1_048_576;
+const CHUNK_BYTES = 1_048_576;
 
 export class BodySender {
   readonly #wire: Wire;

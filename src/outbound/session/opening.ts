@@ -27,7 +27,7 @@ export interface OpeningFailure {
   readonly isClearWorthTrying: boolean;
 }
 
-export interface OpeningOptions {
+interface OpeningOptions {
   readonly options: SendingOptions;
   /** What we call ourselves. */
   readonly ehloName: string;

@@ -7,9 +7,10 @@
  * before it (after 354, with a recipient), so that replies and commands cannot get out of step (#2809).
  * Not here: what a transaction says (transaction.ts), how many connections there are (pool). Truth: RFC 2920; Q-12, Q-13, SHP-06, SHP-07.
  */
+import type { PanicLog } from '#observe';
 import type { Delivery, RecipientResult, SendingOptions } from '#queue';
 import { serverReplyText, type Capabilities, type ReplyFault, type ServerReply } from '#smtp';
-import type { LoadBody } from '../ports.ts';
+import type { BodiesPort } from '../ports.ts';
 import { malformedReply, replies, silentReply } from '../replies.ts';
 import { stage } from '../stages.ts';
 import { refusal } from './envelope.ts';
@@ -30,13 +31,14 @@ export interface SessionOwner {
   closed(session: ClientSession): void;
 }
 
-export interface SessionPlace {
+interface SessionPlace {
   readonly wire: Wire;
   readonly capabilities: Capabilities;
   readonly isTls: boolean;
   readonly remoteIp: string;
   readonly owner: SessionOwner;
-  readonly loadBody: LoadBody;
+  readonly bodies: BodiesPort;
+  readonly panic: Pick<PanicLog, 'log'>;
 }
 
 export class ClientSession implements WireOwner {
@@ -100,6 +102,14 @@ export class ClientSession implements WireOwner {
   }
 
   reply(reply: ServerReply | ReplyFault): void {
+    try {
+      this.#reply(reply);
+    } catch (error) {
+      this.#defect(error);
+    }
+  }
+
+  #reply(reply: ServerReply | ReplyFault): void {
     if (reply.kind === 'fault') {
       this.#break(malformedReply(serverReplyText(reply)));
     } else if (reply.code === 421) {
@@ -145,6 +155,7 @@ export class ClientSession implements WireOwner {
   #finish(current: Transaction): void {
     this.#current = this.#ahead;
     this.#ahead = undefined;
+    this.#place.bodies.giveBack(current.held);
     if (current.delivered) this.deliveries += 1;
     this.#place.owner.done(this, current.delivery, current.results as RecipientResult[]);
     if (this.#isClosed) return;
@@ -203,19 +214,23 @@ export class ClientSession implements WireOwner {
       return;
     }
     this.#loading = delivery;
-    this.#place.loadBody(delivery.batch, (error, body) => this.#loaded(delivery, error, body));
+    this.#place.bodies.load(delivery.batch, (error, body, held) => this.#loaded(delivery, error, body, held));
   }
 
-  #loaded(delivery: Delivery, error: Error | undefined, body: Buffer | undefined): void {
-    if (this.#loading !== delivery) return;
+  #loaded(delivery: Delivery, error: Error | undefined, body: Buffer | undefined, held: number): void {
+    if (this.#loading !== delivery) {
+      this.#place.bodies.giveBack(held);
+      return;
+    }
     this.#loading = undefined;
     if (body === undefined) {
+      this.#place.bodies.giveBack(held);
       const isGone = error !== undefined && 'isTemporary' in error && error.isTemporary === false;
       this.#refuse(delivery, isGone ? 'permanent' : 'transient', isGone ? replies.bodyMissing : replies.bodyUnreadable);
       this.wake();
       return;
     }
-    const transaction = new Transaction(delivery, body, this.#transactionPlace());
+    const transaction = new Transaction(delivery, { body, held }, this.#transactionPlace());
     const mayBegin =
       this.#current === undefined ? !this.#isResetAwaited || this.#place.capabilities.pipelining : this.#current.isFollowable;
     if (mayBegin) this.#begin(transaction);
@@ -232,7 +247,11 @@ export class ClientSession implements WireOwner {
     }
     this.#begun += 1;
     this.recipients += transaction.delivery.recipients.length;
-    transaction.begin();
+    try {
+      transaction.begin();
+    } catch (error) {
+      this.#defect(error);
+    }
   }
 
   #refuse(delivery: Delivery, kind: 'transient' | 'permanent', reply: string): void {
@@ -247,6 +266,13 @@ export class ClientSession implements WireOwner {
   #transactionPlace(): { wire: Wire; capabilities: Capabilities; options: SendingOptions; remoteIp: string } {
     const { wire, capabilities, owner } = this.#place;
     return { wire, capabilities, options: owner.options, remoteIp: this.remoteIp };
+  }
+
+  /** An impossible state ends this session, never the process; its mail is tried again. */
+  #defect(error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#place.panic.log('CRITICAL', 'SMTP', `session with ${this.remoteIp} ended by a defect: ${text}`);
+    this.#break(replies.defect);
   }
 
   #quit(): void {
@@ -266,6 +292,7 @@ export class ClientSession implements WireOwner {
     // The server never looked at it: it ended after an earlier message, or while it reset itself.
     const isInnocent = current?.isUntouched === true && (this.#begun > (this.#ahead === undefined ? 1 : 2) || this.#isResetAwaited);
     const others = [this.#ahead?.delivery, this.#prepared?.delivery, this.#loading];
+    this.#place.bodies.giveBack((current?.held ?? 0) + (this.#ahead?.held ?? 0) + (this.#prepared?.held ?? 0));
     this.#current = this.#ahead = this.#prepared = this.#loading = undefined;
     if (current !== undefined) {
       if (isInnocent) owner.released(this, current.delivery);

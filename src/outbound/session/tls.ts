@@ -16,8 +16,8 @@ import type { SendingOptions } from '#queue';
 import { replies } from '../replies.ts';
 import type { Wire } from './wire.ts';
 
-export const CONTEXTS_MAX = 256;
-export const CONTEXT_LIFE_MS = 300_000;
+const CONTEXTS_MAX = 256;
+const CONTEXT_LIFE_MS = 300_000;
 
 export interface TlsPort {
   /**

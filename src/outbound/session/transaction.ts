@@ -26,7 +26,7 @@ const stageOf: Readonly<Record<Awaiting, number>> = {
   over: stage.idle,
 };
 
-export interface TransactionPlace {
+interface TransactionPlace {
   readonly wire: Wire;
   readonly capabilities: Capabilities;
   readonly options: SendingOptions;
@@ -40,6 +40,8 @@ export class Transaction {
   needsReset = false;
   /** The connection cannot be used again: what was sent and what was answered do not fit. */
   isBroken = false;
+  /** Octets of the body that count as read back, to be given back at the end. */
+  readonly held: number;
   readonly #place: TransactionPlace;
   readonly #body: BodySender;
   readonly #isChunked: boolean;
@@ -49,9 +51,11 @@ export class Transaction {
   #rcptsAnswered = 0;
   #accepted = 0;
 
-  constructor(delivery: Delivery, body: Buffer, place: TransactionPlace) {
+  constructor(delivery: Delivery, o: { body: Buffer; held: number }, place: TransactionPlace) {
+    const { body, held } = o;
     this.delivery = delivery;
-    this.results = new Array<RecipientResult | undefined>(delivery.recipients.length).fill(undefined);
+    this.held = held;
+    this.results = delivery.recipients.map(() => undefined);
     this.#place = place;
     this.#isChunked = place.capabilities.chunking;
     this.#isPipelined = place.capabilities.pipelining;
