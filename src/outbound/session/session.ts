@@ -167,7 +167,7 @@ export class ClientSession implements WireOwner {
       this.#isResetAwaited = true;
       this.#place.wire.say('RSET\r\n');
       this.#place.wire.setDeadline(this.#place.owner.options.rsetTimeout);
-      if (!this.#place.capabilities.pipelining) return;
+      if (!this.#goesBehindReset) return;
     }
     this.#go();
   }
@@ -207,6 +207,11 @@ export class ClientSession implements WireOwner {
     return this.#current === undefined || this.#current.isFollowable;
   }
 
+  /** With BDAT a whole message would be behind a RSET that may yet be refused, and arrive twice. */
+  get #goesBehindReset(): boolean {
+    return this.#place.capabilities.pipelining && !this.#place.capabilities.chunking;
+  }
+
   #prepare(delivery: Delivery): void {
     const no = refusal(delivery, this.#place.capabilities);
     if (no !== undefined) {
@@ -231,8 +236,7 @@ export class ClientSession implements WireOwner {
       return;
     }
     const transaction = new Transaction(delivery, { body, held }, this.#transactionPlace());
-    const mayBegin =
-      this.#current === undefined ? !this.#isResetAwaited || this.#place.capabilities.pipelining : this.#current.isFollowable;
+    const mayBegin = this.#current === undefined ? !this.#isResetAwaited || this.#goesBehindReset : this.#current.isFollowable;
     if (mayBegin) this.#begin(transaction);
     else this.#prepared = transaction;
     if (!this.#isPulling) this.#place.wire.flush();
