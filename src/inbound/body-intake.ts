@@ -13,6 +13,9 @@ import { BdatReader, BodyPolicy, DataReader, type BodyFacts, type BodyRules, typ
 /** Octets of a refused body that are read for the sake of a well-behaved reply at its end. */
 const DROPPED_BYTES_MAX = 64 * 1024 * 1024;
 
+/** Between messages nothing of the last one is held. */
+const NOTHING_MISSING: MissingHeaders = () => undefined;
+
 type Mode = 'none' | 'data' | 'chunk' | 'skip';
 
 export class BodyIntake {
@@ -21,7 +24,7 @@ export class BodyIntake {
   #mode: Mode = 'none';
   #draft: MessageDraft | undefined;
   #policy: BodyPolicy | undefined;
-  #missing: MissingHeaders = () => undefined;
+  #missing: MissingHeaders = NOTHING_MISSING;
   #isOpen = false;
   #data: DataReader | undefined;
   #chunk: BdatReader | undefined;
@@ -121,6 +124,7 @@ export class BodyIntake {
   /** The draft is on its own now. */
   release(): void {
     this.#draft = undefined;
+    this.#missing = NOTHING_MISSING;
     this.#isOpen = false;
     this.#failure = undefined;
     this.#isFull = false;
@@ -157,8 +161,8 @@ export class BodyIntake {
 }
 
 /** Fewer octets than this are copied out of a large read, so that a few commands do not keep the whole read in memory. */
-const REST_COPY_MAX = 4096;
-const READ_KEPT_MAX = 16_384;
+const REST_COPY_MAX = 2048;
+const READ_KEPT_MAX = 4096;
 
 /** What is left of a read behind a body. */
 export function restOf(read: Buffer, used: number): Buffer {
