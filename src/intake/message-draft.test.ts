@@ -251,6 +251,16 @@ test('A draft asks to wait until every place it writes to has room again', () =>
   assert.equal(drains, 1);
 });
 
+test('A defect behind the door does not unsay what is durable: it leaves a panic line, and the client hears yes (SPL-04)', () => {
+  const world = new World();
+  world.accepted.push = () => {
+    throw new Error('defect');
+  };
+  const outcome = finish(world.intake.open(head('b@x.test')));
+  assert.deepEqual([outcome.answers, outcome.error, world.spool.stored.length], [1, undefined, 1]);
+  assert.match(world.panics[0] ?? '', /is stored but was not taken over: Error: defect/);
+});
+
 test('A notice of our own enters by the same door, as protocol internal and without address (LOG-10)', () => {
   const world = new World();
   let id = '';

@@ -191,10 +191,20 @@ export class MessageDraft {
         this.#answer(new IntakeError('storage', { cause: error }));
         return;
       }
-      this.#o.received(envelope);
-      if (part.isSpool) this.#o.accepted.accepted(envelope, this.#body);
+      this.#handOver(envelope, part.isSpool);
       this.#commitPart(index + 1);
     });
+  }
+
+  /** The message is durable, so the answer is yes whatever happens here: what fails is told, and the next start finds the message. */
+  #handOver(envelope: Envelope, isSpooled: boolean): void {
+    try {
+      this.#o.received(envelope);
+      if (isSpooled) this.#o.accepted.accepted(envelope, this.#body);
+    } catch (error) {
+      const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#o.panic.log('CRITICAL', 'ERROR', `message ${this.batchId} is stored but was not taken over: ${cause}`);
+    }
   }
 
   #refuse(error: IntakeError): void {
