@@ -307,7 +307,7 @@ export class GroupCommit {
     const quiet = this.#onQuiet;
     this.#onQuiet = [];
     for (const done of quiet) done();
-    if (this.#o.later === undefined || this.#isRetryPlanned || this.#isClosed) return;
+    if (this.#o.later === undefined || this.#isRetryPlanned || this.#isClosed || this.notes.isEmpty) return;
     this.#isRetryPlanned = true;
     this.#o.later(retryAfterMs, () => {
       this.#isRetryPlanned = false;

@@ -226,7 +226,13 @@ export class Spool implements DraftHost {
    */
   async *recover(): AsyncGenerator<RecoveredBatch> {
     const loops = Math.max(1, this.#o.loops ?? 1);
-    const numbers = await listLogs(this.#disk, this.#o.dir);
+    let numbers: number[] = [];
+    try {
+      numbers = await listLogs(this.#disk, this.#o.dir);
+    } catch (error) {
+      this.#o.panic(`spool: cannot list ${this.#o.dir}: ${String(error)}; old mail comes back at the next start`);
+      return;
+    }
     for (const number of numbers.filter((n) => n % loops === this.#o.loop % loops)) {
       if (this.isClosed) return;
       try {

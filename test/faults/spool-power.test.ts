@@ -9,7 +9,7 @@ import { judge, live } from '../kit/spool-campaign.ts';
 
 const isThorough = process.env['SPOOL_CUTS'] === 'all';
 const seeds = isThorough ? Array.from({ length: 40 }, (_, i) => 100 + i) : [1, 2, 3];
-const stride = isThorough ? 1 : 4;
+const stride = isThorough ? 1 : 6;
 
 async function cutAt(seed: number, index: number, how: 'power' | 'kill'): Promise<void> {
   const life = await live({ seed, messages: 80, plan: (o) => (o.index === index ? 'cut' : undefined) });

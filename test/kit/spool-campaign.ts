@@ -64,7 +64,7 @@ async function work(c: Campaign, life: Life, random: Random): Promise<'done'> {
   let spool: Spool;
   try {
     s = await testSpool(life.disk);
-    spool = await s.open({ largeMessageBytes: 16_000 });
+    spool = await s.open({ largeMessageBytes: 16_000, later: s.later });
   } catch {
     return 'done';
   }

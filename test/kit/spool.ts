@@ -48,6 +48,8 @@ export interface TestSpool {
   dir: string;
   panics: string[];
   clock: ManualClock;
+  /** For SpoolOptions.later: time passes at once. */
+  later(ms: number, work: () => void): void;
   open(more?: Partial<SpoolOptions>): Promise<Spool>;
   remove(): void;
 }
@@ -66,6 +68,12 @@ export async function testSpool(
     dir,
     panics,
     clock,
+    later: (ms, work) => {
+      setImmediate(() => {
+        clock.advance(ms);
+        work();
+      });
+    },
     open: (more) => Spool.open({ ...fixed, ...(disk === undefined ? {} : { fs: disk }), ...more }),
     remove: () => rmSync(dir, { recursive: true, force: true }),
   };
