@@ -10,12 +10,12 @@ import type { Pressure } from '#inbound';
 import type { PanicLog } from '#observe';
 
 /** Milliseconds between two looks at memory: often enough that a flood of bodies cannot pass the mark unseen. */
-export const LOOK_MS = 1_000;
+const LOOK_MS = 1_000;
 /** A turn of the event loop longer than this is a stall. */
 export const STALL_MS = 100;
 const beatMs = 50;
 
-export interface LoopHealthOptions {
+interface LoopHealthOptions {
   readonly clock: Clock;
   readonly wheel: Pick<TimerWheel, 'schedule'>;
   readonly panic: PanicLog;

@@ -9,7 +9,7 @@ import type { Intake } from '#intake';
 import { buildDsn, splitAddress } from '#mail';
 import type { NoticePort } from '#queue';
 
-export interface NoticeOptions {
+interface NoticeOptions {
   readonly intake: () => Intake;
   readonly clock: Clock;
   readonly random: Random;

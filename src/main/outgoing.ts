@@ -14,7 +14,7 @@ import type { Counters, PanicLog } from '#observe';
 import { Deliverer, OutboundTls, tcpConnect, type ConnectionLine } from '#outbound';
 import type { Queues } from '#queue';
 
-export interface OutgoingOptions {
+interface OutgoingOptions {
   readonly queues: Queues;
   readonly resolver: ConfigResolver;
   readonly clock: Clock;

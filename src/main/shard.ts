@@ -23,7 +23,7 @@ interface Dealt {
   readonly states: RecipientProgress[];
 }
 
-export interface ShardOptions {
+interface ShardOptions {
   readonly link: LoopLink;
   readonly spool: QueueSpool;
   readonly queues: Queues;
