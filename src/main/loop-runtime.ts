@@ -9,17 +9,16 @@ import { MessageIdSource, systemClock, systemRandom, TimerWheel } from '#base';
 import { applyChanges, Resolver, type Snapshot } from '#config';
 import { PhaseRunner, type MailboxStore } from '#hooks';
 import { EsmtpService, type SessionCell } from '#inbound';
-import { Intake, ResidentBudget } from '#intake';
+import { Intake, receptionRecorder, ResidentBudget } from '#intake';
 import { LimitTable } from '#limits';
 import { LoopLink } from '#loops';
-import type { Envelope } from '#mail';
-import { splitAddress } from '#mail';
 import { Counters, PanicLog, RecordBatcher, WriterOutlet } from '#observe';
 import { Queues } from '#queue';
 import { InstanceLease, Spool } from '#spool';
 import { compilePcre } from '#system';
 import { availableMemory } from './available-memory.ts';
 import { makeStores } from './catalog.ts';
+import { excludedKeys } from './excluded-keys.ts';
 import { LoopHealth } from './loop-health.ts';
 import type { LoopAnswer, LoopBirth, LoopOrder } from './messages.ts';
 import { noticePort } from './notices.ts';
@@ -150,9 +149,11 @@ export class LoopRuntime {
       accepted: this.#shard,
       phases,
       bindings: bindingPort(resolver),
-      resident: new ResidentBudget(),
+      resident: new ResidentBudget({ perMessage: resolver.global().largeMessageThreshold }),
       panic,
-      received: (envelope) => this.#received(envelope),
+      received: receptionRecorder({ records: this.#records, counters: this.#counters, clock }),
+      excludedConnection: excludedKeys(resolver, 'excludeVctxConn'),
+      excludedMessage: excludedKeys(resolver, 'excludeVctxMess'),
     });
     intakeOf.intake = intake;
     this.#outgoing = birth.without.includes('queue')
@@ -239,30 +240,6 @@ export class LoopRuntime {
   /** Bodies are kept up to Max_Resident_Messages, and none while memory is short. */
   #bodiesKept(): void {
     this.#queues.residency.messagesMax = this.#health.pressure === 'ok' ? this.#resolver.global().maxResidentMessages : 0;
-  }
-
-  #received(envelope: Envelope): void {
-    const sender = splitAddress(envelope.sender);
-    this.#counters.add('receptions', envelope.recipients.length);
-    this.#counters.add('receivedBytes', envelope.size);
-    for (const recipient of envelope.recipients) {
-      this.#records.record({
-        kind: 'R',
-        at: envelope.receivedAt,
-        messageId: recipient.id,
-        batchId: envelope.batchId,
-        connectionId: envelope.connectionId,
-        recipientLocal: recipient.local,
-        recipientDomain: recipient.domain,
-        senderLocal: sender.local,
-        senderDomain: sender.domain,
-        remoteIp: envelope.remoteIp,
-        size: envelope.size,
-        protocol: envelope.protocol,
-        bindingGroup: recipient.bindingGroup,
-        binding: recipient.binding,
-      });
-    }
   }
 
   async #listen(): Promise<LoopAnswer> {
