@@ -3,25 +3,26 @@
  *
  * -c FILE, -d (foreground), -h, -n SERVICE (leave out esmtp, ecstream or queue; may be repeated), -s (accepted, the manual gives
  * it no meaning); ours: --check (read and check, start nothing), --foreground (as -d), --allow-root, --first-run (what npm start
- * says). In the background the command ends when the server is ready, or failed, and its exit status says which.
- * Not here: everything the server does (main).
+ * says: the shipped configuration, in the foreground, with a message to try).
+ * Not here: the background (background.ts), everything the server does (main).
  */
-import { spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkSite, packageRoot, runServer } from '#main';
+import { startInBackground } from './background.ts';
 
 const services = ['esmtp', 'ecstream', 'queue'];
 
 const usage = `usage: ecelerity [-c FILE] [--check] [-d | --foreground] [-n SERVICE] [--allow-root] [-h]
-  -c FILE          configuration; default: ecelerity.conf, found by the search path
-  --check          check the configuration and end
-  -d, --foreground stay in the foreground
-  -n SERVICE       start without a service: ${services.join(', ')}; may be given more than once
-  --allow-root     run as root although no security { user = ... } says whom to become
-  -h               this text`;
+  -c FILE           configuration; default: ecelerity.conf, found by the search path
+  --check           check the configuration and end
+  -d, --foreground  stay in the foreground
+  -n SERVICE        start without a service: ${services.join(', ')}; may be given more than once
+  --allow-root      run as root although no Security { User = ... } says whom to become
+  -s                accepted and without meaning
+  -h                this text
+In the background the command ends when the server is ready or has failed; its exit status says which.
+Signals to the server: SIGTERM stops it in order, SIGHUP reads the configuration again and reopens the logs.`;
 
 function options() {
   return parseArgs({
@@ -41,35 +42,13 @@ function options() {
   });
 }
 
-/** Starts this command again without a terminal and waits until it is ready; what it says until then is passed on. */
-function detach(): Promise<number> {
-  const dir = mkdtempSync(join(tmpdir(), 'ecelerity-'));
-  const file = join(dir, 'output');
-  const out = openSync(file, 'w');
-  const args = [...process.execArgv, process.argv[1]!, ...process.argv.slice(2), '--foreground', '--detached'];
-  const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', out, out] });
-  closeSync(out);
-  return new Promise((done) => {
-    let said = 0;
-    const finish = (status: number) => {
-      clearInterval(look);
-      pass();
-      rmSync(dir, { recursive: true, force: true });
-      child.unref();
-      done(status);
-    };
-    const pass = (): string => {
-      const text = readFileSync(file, 'utf8');
-      process.stdout.write(text.slice(said));
-      said = text.length;
-      return text;
-    };
-    const look = setInterval(() => /^impetus: ready/m.test(pass()) && finish(0), 50);
-    child.on('exit', (code) => finish(code ?? 1));
-  });
+/** EC_STOP_GRACE, in seconds: for supervisors that wait less than 20 s before they kill. */
+function stopGraceMs(): number {
+  const seconds = Number(process.env['EC_STOP_GRACE'] || 15);
+  return Math.min(15, Math.max(1, Number.isFinite(seconds) ? seconds : 15)) * 1000;
 }
 
-async function main(): Promise<number | undefined> {
+async function main(): Promise<number> {
   let values: ReturnType<typeof options>['values'];
   try {
     ({ values } = options());
@@ -86,24 +65,28 @@ async function main(): Promise<number | undefined> {
     console.error(`ecelerity: cannot leave out the service "${unknown}": expected one of ${services.join(', ')}`);
     return 64;
   }
+  const isFirstRun = values['first-run'] === true;
+  const isForeground = values.d === true || values.foreground === true || isFirstRun;
   const site = {
-    file: values.c ?? (values['first-run'] ? join(packageRoot, 'etc/ecelerity.conf') : 'ecelerity.conf'),
+    file: values.c ?? (isFirstRun ? join(packageRoot, 'etc/ecelerity.conf') : 'ecelerity.conf'),
     environment: process.env,
-    isForeground: values.d === true || values.foreground === true,
+    // The child of a background start looks for files where its parent would have.
+    isForeground: isForeground && values.detached !== true,
   };
   if (values.check) return checkSite(site, (line) => console.log(line)) ? 0 : 1;
-  if (!values.d && !values.foreground) return detach();
-  if (values['first-run']) process.chdir(packageRoot);
+  if (!isForeground) return startInBackground();
   return runServer({
     site,
     without: values.n ?? [],
-    allowRoot: values['allow-root'] === true || values['first-run'] === true,
-    isFirstRun: values['first-run'] === true,
+    allowRoot: values['allow-root'] === true || isFirstRun,
+    isFirstRun,
     isDetached: values.detached === true,
+    stopGraceMs: stopGraceMs(),
     say: (line) => console.log(line),
     complain: (line) => console.error(line),
   });
 }
 
-const status = await main();
-if (status !== undefined) process.exitCode = status;
+process.exitCode = await main();
+// Whatever is still open must not keep a stopped server alive.
+setTimeout(() => process.exit(), 1000).unref();

@@ -4,7 +4,7 @@
  * The one rule: a module is listed here once, by its manifest; loggers are made in the writer thread, mailbox stores in each loop.
  * Not here: options and their checks (config), contracts (hooks).
  */
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { Clock } from '#base';
 import { moduleInstances, type ModuleInstance, type OptionValue, type Snapshot } from '#config';
 import type { LoggerModule, LoggerScope, MailboxStore } from '#hooks';
@@ -45,6 +45,26 @@ export function loggerStanzas(snapshot: Snapshot): LoggerStanza[] {
   return Object.keys(loggerMakers).flatMap((module) =>
     moduleInstances(snapshot, module).map((stanza) => ({ module, instance: stanza.instance ?? '', options: withAbsolutePaths(stanza) })),
   );
+}
+
+/** The folders in which mailboxes are. */
+export function storeFolders(snapshot: Snapshot): string[] {
+  return pathsOf(snapshot, maildir.name);
+}
+
+/** The folders that modules write to: those of log files, and mailboxes. */
+export function moduleFolders(snapshot: Snapshot): string[] {
+  return [
+    ...Object.keys(loggerMakers).flatMap((module) => pathsOf(snapshot, module).map((path) => dirname(path))),
+    ...storeFolders(snapshot),
+  ];
+}
+
+function pathsOf(snapshot: Snapshot, module: string): string[] {
+  const values = moduleInstances(snapshot, module)
+    .filter((stanza) => stanza.isEnabled)
+    .flatMap((stanza) => (pathOptions[module] ?? []).map((key) => withAbsolutePaths(stanza)[key]));
+  return values.filter((value): value is string => typeof value === 'string' && value.startsWith('/'));
 }
 
 /** In the writer thread. */

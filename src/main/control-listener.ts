@@ -2,14 +2,18 @@
  * The console's sockets: opened and closed as the configuration says, each connection served by the control room.
  *
  * The one rule: a socket of another program and a file of any kind is never replaced (the net room refuses), and a TCP address is
- * not opened, because nothing here authenticates yet: only the permissions of a Unix socket guard the console (CON-10).
- * Truth: LSN-02 to LSN-06, CON-08, CON-10.
+ * never opened, because nothing here authenticates yet: only the permissions of a Unix socket guard the console (CON-10). The
+ * configuration that asks for one was refused before (site.ts), or accepted without it.
+ * What is new is opened first and what is gone is closed last, so that a refusal changes nothing.
+ * Bound: `consolesMax` connections a socket; more are closed at once. Truth: LSN-02 to LSN-06, CON-08, CON-10.
  */
 import type { Clock, TimerWheel } from '#base';
 import { ConsoleServer, type ServerPort } from '#control';
 import type { ListenStanza } from '#inbound';
 import { Listener } from '#net';
 import type { PanicLog } from '#observe';
+
+const consolesMax = 64;
 
 export interface ControlListenerOptions {
   readonly server: ServerPort;
@@ -23,6 +27,8 @@ export class ControlListener {
   readonly #o: ControlListenerOptions;
   readonly #console: ConsoleServer;
   readonly #open = new Map<string, Listener>();
+  #prepared = new Map<string, Listener>();
+  #wanted = new Set<string>();
 
   constructor(o: ControlListenerOptions) {
     this.#o = o;
@@ -34,39 +40,49 @@ export class ControlListener {
     return [...this.#open.keys()];
   }
 
-  /** Opens what is new, closes what is gone; the reasons of what could not be opened. */
-  async apply(stanzas: readonly ListenStanza[]): Promise<string[]> {
-    const wanted = new Map(stanzas.filter((stanza) => stanza.enable).map((stanza) => [stanza.address, stanza]));
-    const problems: string[] = [];
+  /** Opens what is new; a sentence when something cannot be opened, and then nothing is. */
+  async prepare(stanzas: readonly ListenStanza[]): Promise<string | undefined> {
+    const wanted = stanzas.filter((stanza) => stanza.enable && stanza.address.startsWith('/'));
+    this.#wanted = new Set(wanted.map((stanza) => stanza.address));
+    for (const stanza of wanted) {
+      if (this.#open.has(stanza.address)) continue;
+      const problem = await this.#openOne(stanza);
+      if (problem === undefined) continue;
+      await this.abort();
+      return `Cannot open Control_Listener "${stanza.address}": ${problem}`;
+    }
+    return undefined;
+  }
+
+  /** What was prepared stays, what the configuration does not have any more is closed. */
+  async commit(): Promise<void> {
+    for (const [address, listener] of this.#prepared) this.#open.set(address, listener);
+    this.#prepared = new Map();
     for (const [address, listener] of this.#open) {
-      if (wanted.has(address)) continue;
+      if (this.#wanted.has(address)) continue;
       this.#open.delete(address);
-      await new Promise<void>((done) => listener.close(done));
+      await closed(listener);
     }
-    for (const [address, stanza] of wanted) {
-      if (this.#open.has(address)) continue;
-      if (!address.startsWith('/')) {
-        problems.push(
-          `Control_Listener "${address}" is not opened: console connections over TCP need authentication, which is not there yet; use a Unix socket`,
-        );
-        continue;
-      }
-      const problem = await this.#openOne(address, stanza);
-      if (problem !== undefined) problems.push(problem);
-    }
-    return problems;
+  }
+
+  async abort(): Promise<void> {
+    for (const listener of this.#prepared.values()) await closed(listener);
+    this.#prepared = new Map();
   }
 
   async close(): Promise<void> {
     this.#console.close();
-    await this.apply([]);
+    this.#wanted = new Set();
+    await this.commit();
   }
 
-  #openOne(address: string, stanza: ListenStanza): Promise<string | undefined> {
+  #openOne(stanza: ListenStanza): Promise<string | undefined> {
     const { wheel, clock, panic } = this.#o;
     const listener = new Listener({
-      address,
+      address: stanza.address,
+      ...(stanza.backlog === undefined ? {} : { backlog: stanza.backlog }),
       fileMode: stanza.fileMode ?? 0o660,
+      connectionsMax: consolesMax,
       wheel,
       mono: () => clock.mono(),
       panic,
@@ -75,9 +91,13 @@ export class ControlListener {
     });
     return new Promise((done) =>
       listener.open((error) => {
-        if (error === undefined) this.#open.set(address, listener);
-        done(error === undefined ? undefined : `Control_Listener "${address}" cannot be opened: ${error.message}`);
+        if (error === undefined) this.#prepared.set(stanza.address, listener);
+        done(error?.message);
       }),
     );
   }
+}
+
+function closed(listener: Listener): Promise<void> {
+  return new Promise((done) => listener.close(done));
 }

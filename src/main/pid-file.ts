@@ -4,7 +4,18 @@
  * The one rule: only a pidfile is ever replaced, and only one whose process is gone. A file with other content, a link or
  * another running server is refused in words. Not here: locks (the spool's lock is what keeps two servers apart).
  */
-import { closeSync, lstatSync, openSync, readFileSync, unlinkSync, writeSync, constants, mkdirSync } from 'node:fs';
+import {
+  closeSync,
+  fchownSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  unlinkSync,
+  writeSync,
+  constants,
+  mkdirSync,
+  truncateSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 export class PidFileError extends Error {}
@@ -13,7 +24,7 @@ function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
   // A number of the same value may have been given to another program since: ours shows its name.
   try {
@@ -53,8 +64,8 @@ export class PidFile {
     this.#path = path;
   }
 
-  /** Throws PidFileError with what to do. */
-  static write(path: string): PidFile {
+  /** Throws PidFileError with what to do. The file is given to `owner`, whom the process is going to become. */
+  static write(path: string, owner?: { readonly uid: number; readonly gid: number }): PidFile {
     const other = runningPid(path);
     if (other !== undefined && other !== process.pid)
       throw new PidFileError(
@@ -65,6 +76,7 @@ export class PidFile {
       removeQuietly(path);
       const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o644);
       writeSync(fd, `${process.pid}\n`);
+      if (owner) fchownSync(fd, owner.uid, owner.gid);
       closeSync(fd);
     } catch (error) {
       throw new PidFileError(`Cannot write PidFile "${path}": ${(error as Error).message}`);
@@ -72,20 +84,22 @@ export class PidFile {
     return new PidFile(path);
   }
 
-  /** Removes the file if it still names this process. */
+  /** Removes the file if it still names this process; where only root may remove it, it is emptied. */
   remove(): void {
     try {
-      if (readPidFile(this.#path) === process.pid) unlinkSync(this.#path);
+      if (readPidFile(this.#path) !== process.pid || removeQuietly(this.#path)) return;
+      truncateSync(this.#path);
     } catch {
       // not ours any more
     }
   }
 }
 
-function removeQuietly(path: string): void {
+function removeQuietly(path: string): boolean {
   try {
     unlinkSync(path);
+    return true;
   } catch {
-    // there was none
+    return false;
   }
 }

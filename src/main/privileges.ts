@@ -9,49 +9,62 @@ import { chownSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Resolver } from '#config';
 import { currentUser, dropPrivileges } from '#system';
+import { StartError } from './start-error.ts';
 
-export interface BecomeOptions {
-  readonly resolver: Resolver;
-  /** Whether the configuration has a Security scope at all. */
-  readonly hasSecurity: boolean;
-  readonly allowRoot: boolean;
-  /** Folders the server will write to. */
-  readonly folders: readonly string[];
-  readonly say: (line: string) => void;
+export interface NextUser {
+  readonly uid: number;
+  readonly gid: number;
+  /** Gives up root for this user. Throws StartError; a warning when something will not work. */
+  become(): string | undefined;
 }
 
-/** Undefined when all is well, else why the server must not start. */
-export function becomeUser(o: BecomeOptions): string | undefined {
+/** Whom to become; undefined when the process stays who it is. Throws StartError when it must not start like this. */
+export function nextUser(o: { resolver: Resolver; hasSecurity: boolean; allowRoot: boolean }): NextUser | undefined {
   const { user, group, supplementalGroups, capabilities } = o.resolver.security();
   if (!currentUser().isRoot) return undefined;
   if (!o.hasSecurity || user === 'root' || user === '0') {
-    if (!o.allowRoot)
-      return 'Cannot run as root: name whom to become with Security { User = "..." }, or start with --allow-root (not for production)';
-    o.say('impetus: running as root; for real use write Security { User = "..." } into the configuration');
-    return undefined;
+    if (o.allowRoot) return undefined;
+    throw new StartError(
+      'Cannot run as root: name whom to become with Security { User = "..." Group = "..." }, or start with --allow-root (not for production)',
+    );
   }
-  const ids = lookUp(user, group);
-  if (typeof ids === 'string') return ids;
-  for (const folder of o.folders) giveFolder(folder, ids);
-  const result = dropPrivileges({ user, group, supplementalGroups: supplementalGroups ?? [], capabilities });
-  if (!result.ok) return `Cannot become user "${user}", group "${group}": ${result.message}`;
-  if (result.warning) o.say(`impetus: ${result.warning}`);
-  return undefined;
+  const ids = lookUp(user, [group, ...(supplementalGroups ?? [])]);
+  return {
+    ...ids,
+    become() {
+      const result = dropPrivileges({ user, group, supplementalGroups: supplementalGroups ?? [], capabilities });
+      if (!result.ok) throw new StartError(`Cannot become user "${user}", group "${group}" of the Security scope: ${result.message}`);
+      return result.warning;
+    },
+  };
 }
 
-interface Ids {
-  readonly uid: number;
-  readonly gid: number;
+/** Makes a folder that is missing, and those above it, for that user. What exists is left as it is. Throws StartError. */
+export function giveFolder(folder: string, owner: { readonly uid: number; readonly gid: number }): void {
+  if (statSync(folder, { throwIfNoEntry: false })) return;
+  if (dirname(folder) !== folder) giveFolder(dirname(folder), owner);
+  try {
+    mkdirSync(folder, { mode: 0o750 });
+    chownSync(folder, owner.uid, owner.gid);
+  } catch (error) {
+    throw new StartError(`Cannot make the folder "${folder}": ${(error as Error).message}`);
+  }
 }
 
-function lookUp(user: string, group: string): Ids | string {
+function lookUp(user: string, groups: readonly string[]): { uid: number; gid: number } {
   const uid = idIn('/etc/passwd', user);
   if (uid === undefined)
-    return `Cannot become user "${user}" of the Security scope: there is no such user; make one with: useradd --system ${user}`;
-  const gid = idIn('/etc/group', group);
-  if (gid === undefined)
-    return `Cannot take group "${group}" of the Security scope: there is no such group; make one with: groupadd --system ${group}`;
-  return { uid, gid };
+    throw new StartError(
+      `Cannot become user "${user}" of the Security scope: there is no such user; make one with: useradd --system ${user}`,
+    );
+  const [gid] = groups.map((group) => {
+    const id = idIn('/etc/group', group);
+    if (id !== undefined) return id;
+    throw new StartError(
+      `Cannot take group "${group}" of the Security scope: there is no such group; make one with: groupadd --system ${group}`,
+    );
+  });
+  return { uid, gid: gid! };
 }
 
 /** From the local tables only: whoever comes from elsewhere can be given by number. */
@@ -61,14 +74,4 @@ function idIn(table: string, name: string): number | undefined {
     .split('\n')
     .find((entry) => entry.startsWith(`${name}:`));
   return line === undefined ? undefined : Number(line.split(':')[2]);
-}
-
-function giveFolder(folder: string, { uid, gid }: Ids): void {
-  try {
-    statSync(folder);
-  } catch {
-    if (dirname(folder) !== folder) giveFolder(dirname(folder), { uid, gid });
-    mkdirSync(folder, { mode: 0o750 });
-    chownSync(folder, uid, gid);
-  }
 }

@@ -18,7 +18,7 @@ export interface ServerPortOptions {
   readonly warnings: () => readonly string[];
   readonly reload: ServerPort['reload'];
   readonly shutdown: () => void;
-  readonly reopenLogs: () => void;
+  readonly reopenLogs: () => Promise<readonly string[]>;
   readonly lastPanics: () => Promise<readonly PanicLine[]>;
   readonly queues: () => Promise<{ lines: readonly DomainLine[]; silent: readonly string[] }>;
   readonly timestampFormat: () => string;

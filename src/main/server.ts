@@ -5,7 +5,7 @@
  * Order of start: configuration, user, pidfile, spool, threads, sockets, recovery beside reception, console, signals.
  * Not here: work on mail (the loops), the console's commands (control), what a person reads at start (boot-report.ts).
  */
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { systemClock, TimerWheel } from '#base';
 import { changesBetween, type Resolver, type Snapshot } from '#config';
 import type { ListenStanza } from '#inbound';
@@ -14,7 +14,7 @@ import { entryBeside, LoopPool, LoopsError } from '#loops';
 import { Counters, PanicLog, writerRoom, type DebugFlags } from '#observe';
 import { fileLimit, raiseFileLimit } from '#system';
 import { bootReport } from './boot-report.ts';
-import { loggerStanzas } from './catalog.ts';
+import { loggerStanzas, moduleFolders, storeFolders } from './catalog.ts';
 import { ControlListener } from './control-listener.ts';
 import { nodeWarning, product, revision, version } from './identity.ts';
 import {
@@ -27,8 +27,9 @@ import {
   type WriterOrder,
 } from './messages.ts';
 import { PidFile } from './pid-file.ts';
-import { becomeUser } from './privileges.ts';
+import { giveFolder, nextUser } from './privileges.ts';
 import { probe } from './probe.ts';
+import { loopCount, restartOnly } from './restart-only.ts';
 import { serverPort } from './server-port.ts';
 import { debugFlagsOf, hostNameOf, readSite, resolverOf, type Site, type SiteOptions } from './site.ts';
 import { SpoolOwner } from './spool-owner.ts';
@@ -43,12 +44,12 @@ export interface RunOptions {
   readonly isFirstRun: boolean;
   /** In the background: nothing is printed after the server is ready. */
   readonly isDetached: boolean;
+  /** How long sessions and deliveries may take to end what they began when the server stops; the whole stop is little longer. */
+  readonly stopGraceMs: number;
   readonly say: (line: string) => void;
   readonly complain: (line: string) => void;
 }
 
-/** An orderly stop ends within 20 s: sessions and deliveries get most of it. */
-const stopGraceMs = 15_000;
 const prepareMs = 10_000;
 const answerMs = 5_000;
 
@@ -91,57 +92,66 @@ export class Server {
     });
   }
 
-  /** Throws StartError. */
+  /** Throws StartError or PidFileError. */
   async start(site: Site): Promise<void> {
     const global = this.#resolver.global();
     const spoolDirectory = resolve(global.spoolBase);
     this.#wheel.start();
     const raised = raiseFileLimit(global.serverMaxFileDescriptors);
-    const refusal = becomeUser({
-      resolver: this.#resolver,
-      hasSecurity: this.#snapshot.root.children.has('security'),
-      allowRoot: this.#o.allowRoot,
-      folders: [spoolDirectory],
-      say: this.#o.say,
-    });
-    if (refusal !== undefined) throw new StartError(refusal);
-    this.#pidFile = PidFile.write(resolve(global.pidFile));
+    this.#becomeUser(spoolDirectory, resolve(global.pidFile));
     this.#spool = await SpoolOwner.open(spoolDirectory, global.spoolMode);
     const [taken] = await this.#probe(this.#resolver, []);
     if (taken !== undefined) throw new StartError(taken);
     await this.#startThreads(spoolDirectory);
     const bound = await this.#listen();
-    const controlProblems = await this.#startControl();
+    await this.#startControl();
     this.#announce(site, { global, raised: raised.limit?.soft });
-    for (const line of controlProblems) {
-      this.#panic.announce('ERROR', 'START', line);
-      this.#o.complain(`impetus: ${line}`);
-    }
-    for (const line of bootReport({
+    const report = bootReport({
+      configuration: this.#o.site.file,
       bound,
       console: this.#control?.addresses ?? [],
       spool: spoolDirectory,
       isDurable: global.forceFsync !== false,
       loops: this.#loops,
       loggers: loggerStanzas(this.#snapshot),
+      stores: storeFolders(this.#snapshot),
       isFirstRun: this.#o.isFirstRun,
       warnings: this.#warnings(),
-    }))
-      this.#o.say(line);
-    this.#o.say('impetus: ready');
+      unprotected: site.unprotected,
+    });
+    for (const line of [...report, 'impetus: ready']) this.#o.say(line);
+  }
+
+  /** The pidfile is written before root is given up: in its usual place only root may make files (RT-10, SEC-02). */
+  #becomeUser(spoolDirectory: string, pidFile: string): void {
+    const next = nextUser({
+      resolver: this.#resolver,
+      hasSecurity: this.#snapshot.root.children.has('security'),
+      allowRoot: this.#o.allowRoot,
+    });
+    this.#pidFile = PidFile.write(pidFile, next);
+    if (next === undefined) return;
+    const sockets = [...esmtpStanzas(this.#resolver), ...controlStanzas(this.#resolver)].map(({ address }) => address);
+    const folders = [...moduleFolders(this.#snapshot), ...sockets.filter((path) => path.startsWith('/')).map(dirname)];
+    for (const folder of [spoolDirectory, ...folders]) giveFolder(folder, next);
+    const warning = next.become();
+    if (warning !== undefined) this.#o.complain(`impetus: warning  ${warning}`);
   }
 
   /** Reads the configuration again and puts it into force on every thread, or changes nothing and says why (CFG-12). */
-  reload(): Promise<{ ok: boolean; problems: string[] }> {
-    const done = this.#reloading.then(() => this.#reloadNow());
+  reload(o: { andReopenLogs: boolean } = { andReopenLogs: false }): Promise<{ ok: boolean; problems: string[] }> {
+    const done = this.#reloading.then(async () => {
+      if (o.andReopenLogs) await this.#reopenLogs();
+      return this.#reloadNow();
+    });
     this.#reloading = done.catch(() => undefined);
     return done;
   }
 
-  reopenLogs(): void {
-    void this.#askWriter({ kind: 'reopen' }).then(({ problems }) => {
-      for (const problem of problems) this.#panic.announce('ERROR', 'LOG1', problem);
-    });
+  async #reopenLogs(): Promise<readonly string[]> {
+    const { problems } = await this.#askWriter({ kind: 'reopen' });
+    for (const problem of problems) this.#panic.announce('ERROR', 'LOG1', problem);
+    return problems;
   }
 
   /** Refuses new work, finishes what is under way, closes the spool. The same promise for every caller. */
@@ -153,7 +163,7 @@ export class Server {
   async #stopNow(): Promise<void> {
     await this.#control?.close();
     this.#panic.log('INFO', 'START', 'stopping');
-    await this.#pool?.stop(stopGraceMs);
+    await this.#pool?.stop(this.#o.stopGraceMs);
     this.#spool?.close();
     this.#pidFile?.remove();
     this.#wheel.stop();
@@ -171,9 +181,9 @@ export class Server {
   /** Why addresses of ESMTP listeners cannot be had; those that are open already are ours. */
   async #probe(resolver: Resolver, open: readonly ListenStanza[]): Promise<string[]> {
     if (this.#o.without.includes('esmtp')) return [];
-    const ours = new Set(open.filter((stanza) => stanza.enable).map((stanza) => stanza.address));
-    const wanted = esmtpStanzas(resolver).filter((stanza) => stanza.enable && !ours.has(stanza.address));
-    const found = await Promise.all(wanted.map((stanza) => probe(stanza.address)));
+    const ours = open.filter((stanza) => stanza.enable).map((stanza) => stanza.address);
+    const wanted = esmtpStanzas(resolver).filter((stanza) => stanza.enable && !ours.includes(stanza.address));
+    const found = await Promise.all(wanted.map((stanza) => probe(stanza.address, ours)));
     return found.filter((problem) => problem !== undefined);
   }
 
@@ -244,7 +254,7 @@ export class Server {
     return [...bound];
   }
 
-  async #startControl(): Promise<string[]> {
+  async #startControl(): Promise<void> {
     this.#control = new ControlListener({
       server: serverPort({
         counters: this.#counters,
@@ -259,7 +269,7 @@ export class Server {
         warnings: () => this.#warnings(),
         reload: () => this.reload(),
         shutdown: () => setImmediate(() => process.kill(process.pid, 'SIGTERM')),
-        reopenLogs: () => this.reopenLogs(),
+        reopenLogs: () => this.#reopenLogs(),
         lastPanics: async () => (await this.#askWriter({ kind: 'last-panics' })).lines,
         queues: () => this.#queues(),
         timestampFormat: () => this.#resolver.global().timestampFormat,
@@ -269,7 +279,9 @@ export class Server {
       panic: this.#panic,
       idleSeconds: () => recordOf(this.#resolver, 'control_listener', '').timeout,
     });
-    return this.#control.apply(controlStanzas(this.#resolver));
+    const problem = await this.#control.prepare(controlStanzas(this.#resolver));
+    if (problem !== undefined) throw new StartError(problem);
+    await this.#control.commit();
   }
 
   #announce(site: Site, o: { global: ReturnType<Resolver['global']>; raised: number | undefined }): void {
@@ -307,29 +319,44 @@ export class Server {
   }
 
   async #reloadNow(): Promise<{ ok: boolean; problems: string[] }> {
+    if (this.#stopping) return { ok: false, problems: ['The server is stopping.'] };
     const site = readSite(this.#o.site, this.#snapshot);
     if (!site.snapshot) return this.#failReload([...site.problems]);
-    const configuration = changesBetween(this.#snapshot, site.snapshot);
-    const refusals = await this.#probe(resolverOf(site.snapshot), esmtpStanzas(this.#resolver));
-    for (let loop = 0; loop < this.#loops && refusals.length === 0; loop++) {
-      const answer = await this.#order(loop, { kind: 'prepare', configuration });
-      if (answer.kind === 'refused') refusals.push(answer.reason);
-    }
+    const next = resolverOf(site.snapshot);
+    const refusals = await this.#prepare(site.snapshot, next);
     if (refusals.length > 0) {
+      await this.#control?.abort();
       for (let loop = 0; loop < this.#loops; loop++) await this.#order(loop, { kind: 'abort' });
       return this.#failReload(refusals);
     }
-    const later = restartOnly(this.#resolver, resolverOf(site.snapshot));
+    const later = restartOnly(this.#resolver, next);
     this.#snapshot = site.snapshot;
-    this.#resolver = resolverOf(site.snapshot);
-    for (let loop = 0; loop < this.#loops; loop++) await this.#order(loop, { kind: 'commit' });
-    await this.#askWriter({ kind: 'loggers', stanzas: loggerStanzas(site.snapshot) });
+    this.#resolver = next;
+    const said: string[] = [];
+    for (let loop = 0; loop < this.#loops; loop++) {
+      const answer = await this.#order(loop, { kind: 'commit' });
+      if (answer.kind === 'refused') said.push(`loop ${loop} has not confirmed the new configuration: ${answer.reason}`);
+    }
+    const { problems } = await this.#askWriter({ kind: 'loggers', stanzas: loggerStanzas(site.snapshot) });
     this.#panic.flags = this.#debugFlags();
-    const problems = (await this.#control?.apply(controlStanzas(this.#resolver))) ?? [];
-    const said = [...problems, ...later];
-    for (const line of said) this.#panic.announce('WARNING', 'START', line);
+    await this.#control?.commit();
+    said.push(...problems, ...later);
+    for (const line of [...site.notices, ...said]) this.#panic.announce('WARNING', 'START', line);
     this.#panic.announce('NOTICE', 'START', `configuration ${site.snapshot.version} is in force`);
     return { ok: true, problems: said };
+  }
+
+  /** Everything that may refuse a configuration, in the order of how cheaply it can be taken back; the first refusal. */
+  async #prepare(snapshot: Snapshot, next: Resolver): Promise<string[]> {
+    const taken = await this.#probe(next, esmtpStanzas(this.#resolver));
+    if (taken.length > 0) return taken;
+    const configuration = changesBetween(this.#snapshot, snapshot);
+    for (let loop = 0; loop < this.#loops; loop++) {
+      const answer = await this.#order(loop, { kind: 'prepare', configuration });
+      if (answer.kind === 'refused') return [answer.reason];
+    }
+    const problem = await this.#control?.prepare(controlStanzas(next));
+    return problem === undefined ? [] : [problem];
   }
 
   #failReload(problems: string[]): { ok: boolean; problems: string[] } {
@@ -338,31 +365,4 @@ export class Server {
     this.#panic.announce('ERROR', 'START', 'Reconfigure failed.');
     return { ok: false, problems: lines };
   }
-}
-
-/** Loops of the first EventLoop pool; by default a core is left to everything else. */
-function loopCount(resolver: Resolver): number {
-  const [pool] = resolver.eventLoops().values();
-  return Math.min(64, Math.max(1, pool?.concurrency ?? Math.max(1, availableCores() - 1)));
-}
-
-function availableCores(): number {
-  return Number(process.env['EC_CORES']) || navigator.hardwareConcurrency;
-}
-
-/** CFG-50: what a reload accepts and a restart puts into force. */
-function restartOnly(before: Resolver, after: Resolver): string[] {
-  const [a, b] = [before.global(), after.global()];
-  const names = {
-    spoolBase: 'SpoolBase',
-    spoolMode: 'Spool_Mode',
-    pidFile: 'PidFile',
-    forceFsync: 'Force_Fsync',
-    hostname: 'Hostname',
-  } as const;
-  const lines = Object.entries(names)
-    .filter(([key]) => a[key as keyof typeof names] !== b[key as keyof typeof names])
-    .map(([, name]) => `${name} has a new value; it takes effect at the next restart`);
-  if (loopCount(before) !== loopCount(after)) lines.push('EventLoop has a new Concurrency; it takes effect at the next restart');
-  return lines;
 }

@@ -2,8 +2,8 @@
  * The server's side of a console connection: reads command frames, runs operations one after the other, sends answers.
  *
  * The one rule: whatever an operation does, the connection gets an `end` for each command and the process goes on.
- * Bounds: `commandsWaitingMax` commands a connection may have waiting (a client that sends more is disconnected); idle
- * connections close after Timeout (CON-08). Not here: sockets (main opens them), who may do what (a later issue: AUTH-40).
+ * Bounds: `commandsWaitingMax` commands a connection may have waiting (a client that sends more is disconnected), and no command
+ * runs before the answer to the last one was taken; idle connections close after Timeout (CON-08). Not here: sockets (main opens them), who may do what (a later issue: AUTH-40).
  */
 import type { Socket } from 'node:net';
 import type { TimerWheel } from '#base';
@@ -33,6 +33,7 @@ export class ConsoleServer {
     const frames = new FrameReader();
     const waiting: Record<string, unknown>[] = [];
     let isBusy = false;
+    let isHeardOut = false;
     let idle: number | undefined;
     const touch = () => {
       if (idle !== undefined) wheel.cancel(idle);
@@ -42,13 +43,21 @@ export class ConsoleServer {
     const next = async (): Promise<void> => {
       if (isBusy) return;
       isBusy = true;
-      for (let frame = waiting.shift(); frame && !socket.destroyed; frame = waiting.shift()) await this.#answer(socket, frame);
+      for (let frame = waiting.shift(); frame && !socket.destroyed; frame = waiting.shift()) {
+        await this.#answer(socket, frame);
+        touch();
+      }
       isBusy = false;
-      touch();
+      if (isHeardOut) socket.end();
     };
     this.#open.add(socket);
     socket.setEncoding('utf8');
     socket.on('error', () => socket.destroy());
+    // A client that has said all closes its half; it still gets its answers.
+    socket.on('end', () => {
+      isHeardOut = true;
+      void next();
+    });
     socket.on('close', () => {
       this.#open.delete(socket);
       if (idle !== undefined) wheel.cancel(idle);
@@ -73,7 +82,8 @@ export class ConsoleServer {
     // Parts keep a long answer below the bound of a frame.
     for (let at = 0; at < result.text.length; at += 65_536)
       socket.write(formatFrame({ kind: 'part', id, text: result.text.slice(at, at + 65_536) }));
-    socket.write(formatFrame({ kind: 'end', id, ok: result.ok }));
+    if (socket.write(formatFrame({ kind: 'end', id, ok: result.ok }))) return;
+    await new Promise<void>((done) => void socket.once('drain', done).once('close', done));
   }
 
   /** Ends all connections. */

@@ -32,7 +32,8 @@ export interface ServerPort {
   reload(): Promise<{ readonly ok: boolean; readonly problems: readonly string[] }>;
   /** Begins an orderly stop; returns at once. */
   shutdown(): void;
-  reopenLogs(): void;
+  /** Gives what could not be opened. */
+  reopenLogs(): Promise<readonly string[]>;
   /** The last panic lines, oldest first. */
   panicLines(): Promise<readonly string[]>;
   /** One line per queue, gathered from all loops; loops that did not answer in time are named. */

@@ -3,7 +3,7 @@
  *
  * Shutdown refuses new connections, finishes what is under way and closes the spool cleanly (CON-12).
  */
-import { answer, type Operation } from './operation.ts';
+import { answer, refusal, type Operation } from './operation.ts';
 
 export const pid: Operation = {
   words: ['pid'],
@@ -26,9 +26,9 @@ export const reopenLogs: Operation = {
   words: ['reopen', 'logs'],
   usage: 'reopen logs',
   about: 'close and open all logs, after they were moved away',
-  run(server) {
-    server.reopenLogs();
-    return answer('Logs reopened.');
+  async run(server) {
+    const problems = await server.reopenLogs();
+    return problems.length === 0 ? answer('Logs reopened.') : refusal(problems.join('\n'));
   },
 };
 
