@@ -5,7 +5,15 @@ import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { ManualClock, TimerWheel } from '#base';
-import { Connection, LINGER_MS, OUTPUT_HIGH_BYTES, WRITE_STALL_MS, type CloseReason, type ConnectionOwner } from './connection.ts';
+import {
+  Connection,
+  LINGER_BYTES_MAX,
+  LINGER_MS,
+  OUTPUT_HIGH_BYTES,
+  WRITE_STALL_MS,
+  type CloseReason,
+  type ConnectionOwner,
+} from './connection.ts';
 
 class Wire extends Duplex {
   said = '';
@@ -170,6 +178,36 @@ test('end() says what is waiting, then closes; nothing can be said afterwards; a
   await turn();
   assert.equal(owner.reason, 'local');
   assert.equal(wheel.size, 0);
+});
+
+test('A peer that sends on and on behind our end is cut after a bounded amount, not read for the whole time (A17, A60)', async () => {
+  const { wire, owner, connection } = make();
+  await turn();
+  connection.write('bye');
+  connection.end();
+  for (let sent = 0; sent < LINGER_BYTES_MAX; sent += 1024 * 1024) wire.push(Buffer.alloc(1024 * 1024));
+  await turn();
+  assert.equal(wire.destroyed, false, 'what may have been on its way is read');
+  wire.push('more');
+  await turn();
+  assert.ok(wire.destroyed);
+  await turn();
+  assert.equal(owner.reason, 'local');
+  assert.deepEqual(owner.chunks, []);
+});
+
+test('A peer that does not read its replies is closed by the idle time without a last word, and nothing more is read from it (A60)', async () => {
+  const { wire, owner, connection, clock, wheel } = make(1000);
+  await turn();
+  clock.advance(500);
+  wire.isStuck = true;
+  connection.write('r'.repeat(OUTPUT_HIGH_BYTES * 5));
+  assert.ok(connection.isCongested);
+  clock.advance(600);
+  wheel.advance();
+  await turn();
+  assert.equal(owner.reason, 'stalled');
+  assert.equal(owner.idles, 0);
 });
 
 test('The end of the peer is told, replies can still be said, and closing is the owner’s', async () => {

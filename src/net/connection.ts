@@ -3,7 +3,8 @@
  *
  * The one rule: whoever works on a connection outside its own `data` call does so inside `turn()`, so that everything said
  * in one turn leaves in one write. A peer that does not read its replies first stops being read, then is closed.
- * Bounds: `OUTPUT_HIGH_BYTES` of replies waiting (then `isCongested`, and the owner stops working), one chunk of input.
+ * Bounds: `OUTPUT_HIGH_BYTES` of replies waiting (then `isCongested`, and the owner stops working), one chunk of input,
+ * `LINGER_BYTES_MAX` bytes and `LINGER_MS` for a peer that goes on sending after our end.
  * Not here: lines, commands, TLS. Truth: attacks A58 to A60; the measurements of reply writes are in bench/README.md.
  */
 import type { Duplex } from 'node:stream';
@@ -17,6 +18,9 @@ export const WRITE_STALL_MS = 300_000;
 
 /** Milliseconds for a peer to close its end after we ended ours. */
 export const LINGER_MS = 5_000;
+
+/** Bytes read and dropped in that time: what can be on its way when a peer learns that we ended, and no more. */
+export const LINGER_BYTES_MAX = 16 * 1024 * 1024;
 
 /** `peer`: the other side ended; `local`: we did; `stalled`: replies were not read; `error`: the network. */
 export type CloseReason = 'peer' | 'local' | 'stalled' | 'error';
@@ -59,6 +63,7 @@ export class Connection {
   #isEnding = false;
   #isClosed = false;
   #endAfterFlush = false;
+  #lingered = 0;
   #reason: CloseReason = 'peer';
 
   constructor(o: ConnectionOptions) {
@@ -156,7 +161,12 @@ export class Connection {
 
   #onData(chunk: Buffer): void {
     const owner = this.#owner;
-    if (owner === undefined || this.#isEnding) return;
+    if (owner === undefined) return;
+    if (this.#isEnding) {
+      this.#lingered += chunk.length;
+      if (this.#lingered > LINGER_BYTES_MAX) this.#stream.destroy();
+      return;
+    }
     this.#turns++;
     try {
       owner.data(chunk);
@@ -246,6 +256,11 @@ export class Connection {
         return;
       }
       this.#timer = 0;
+      if (this.#isCongested) {
+        // It does not read: there is nobody to say a last word to, and nothing more to read from it.
+        this.destroy('stalled');
+        return;
+      }
       if (this.isOpen) this.turn(() => this.#owner?.idle());
       // An owner that has a reason to wait (its own disk) has not ended the connection: it gets another idle time.
       if (this.isOpen) {
