@@ -19,6 +19,7 @@ export interface ScopeKind {
   readonly module: ModuleDeclaration | undefined;
   /** True for a module whose options no public page lists: any option is taken there, without effect. */
   readonly isOpen: boolean;
+  readonly inertIn?: readonly string[];
   readonly about: string;
 }
 
@@ -81,9 +82,16 @@ export function childKind(path: readonly ScopeKind[], name: string): ScopeKind |
   const parent = path.at(-1) ?? globalKind;
   const folded = fold(name);
   const core = coreKinds.get(folded);
-  if (core !== undefined && mayStandIn(core, path)) return core;
+  if (core !== undefined && mayStandIn(core, path)) return placed(core, path);
   if (parent === globalKind) return moduleKinds.get(folded) ?? nestedAtTop(folded);
-  return parent.module === undefined ? undefined : nestedKind(parent.module, parent, name);
+  const nested = parent.module === undefined ? undefined : nestedKind(parent.module, parent, name);
+  return nested === undefined ? undefined : placed(nested, path);
+}
+
+/** Inside what has no effect nothing has one. */
+function placed(kind: ScopeKind, path: readonly ScopeKind[]): ScopeKind {
+  const isInert = path.at(-1)?.status === 'inert' || kind.inertIn?.some((name) => path.some((step) => step.name === name)) === true;
+  return isInert && kind.status !== 'inert' ? { ...kind, status: 'inert', implemented: false } : kind;
 }
 
 /** The declaration of an option inside the last kind of the path; undefined when it may not stand there. */
@@ -225,7 +233,9 @@ function openOption(module: ModuleDeclaration, name: string): OptionDeclaration 
 
 function pick(from: ScopeDeclaration | ModuleDeclaration): Omit<ScopeKind, 'module' | 'isOpen'> {
   const instance = 'instance' in from ? from.instance : 'optional';
-  return { name: from.name, instance, status: from.status, implemented: from.implemented, about: from.about };
+  const { name, status, implemented, about } = from;
+  const inertIn = 'inertIn' in from ? from.inertIn : undefined;
+  return { name, instance, status, implemented, about, ...(inertIn === undefined ? {} : { inertIn }) };
 }
 
 function mapOf(of: Map<string, Map<string, OptionDeclaration>>, key: string): Map<string, OptionDeclaration> {

@@ -1,8 +1,8 @@
 /**
  * What an option, a scope and a module say about themselves: the shapes of the data in declared/.
  *
- * The one rule: a declaration is plain data. It holds no behaviour but the optional `restricts`, so that the manual, the
- * checker and the records of the resolver are all made from the same lines.
+ * The one rule: a declaration is plain data. It holds no behaviour but the optional `stopsAt`, so that the manual, the
+ * checker and the records of the resolver are all made from the same lines. Nothing works inside a scope that does not.
  * It does not hold how a value is parsed (value-types.ts) nor who reads it (the rooms that use it).
  * Truth: the option reference of the manual; rules CFG-07, CFG-08, CFG-09; ARCHITECTURE.md, "What may never break" 13.
  */
@@ -66,8 +66,11 @@ export interface OptionDeclaration {
   /** One line in our own words. */
   readonly about: string;
   readonly category: string;
-  /** For guards: which values actually restrict. Unset means any value does. */
-  readonly restricts?: (value: unknown) => boolean;
+  /**
+   * Which values need a behaviour that is not there yet: using one stops the start, whatever the status is. Without it, a guard that is
+   * not implemented stops the start at every value but its default.
+   */
+  readonly stopsAt?: (value: unknown) => boolean;
 }
 
 export interface ScopeDeclaration {
@@ -78,6 +81,8 @@ export interface ScopeDeclaration {
   readonly instance: 'none' | 'required' | 'optional';
   readonly status: Status;
   readonly implemented: boolean;
+  /** Scopes inside which this one has no effect, although it has elsewhere. */
+  readonly inertIn?: readonly ScopeName[];
   readonly about: string;
   readonly since: string;
 }

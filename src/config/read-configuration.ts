@@ -60,7 +60,7 @@ export function readConfiguration(options: ReadOptions): ReadConfiguration {
   const checked = checkTree(state.root);
   const guards = judgeGuards(checked.uses);
   const crossed = crossCheck(checked, state, options.compileRegex);
-  const problems = [...loaded.problems, ...localChanges.problems, ...checked.problems, ...guards.problems, ...crossed];
+  const problems = [...loaded.problems, ...localChanges.problems, ...checked.problems, ...guards.problems, ...crossed.problems];
   const files = [...tree.files, ...localChanges.files];
   const texts = new Map(files.map((file) => [file.path, file.conf]));
   const version = (options.previous?.version ?? 0) + 1;
@@ -70,7 +70,7 @@ export function readConfiguration(options: ReadOptions): ReadConfiguration {
     snapshot: problems.length > 0 ? undefined : readable,
     readable,
     problems: sortProblems(problems, [...texts.keys()]),
-    notices: [...checked.notices, ...guards.notices, ...inertNotices(checked.uses)],
+    notices: [...checked.notices, ...guards.notices, ...crossed.notices, ...inertNotices(checked.uses)],
     uses: checked.uses,
     modules: modulesInUse(checked.root, checked.uses),
     targets: { root: state.root, main: tree.main, localChanges },

@@ -165,7 +165,7 @@ function parseArray(type: Extract<ValueType, { kind: 'array' }>, value: Value): 
   if (value.kind === 'dictionary') return { ok: false, expected: expectedForm(type) };
   const words = value.kind === 'array' ? value.items : value.kind === 'word' ? [value] : [];
   if (type.of === 'cidr') {
-    const wrong = words.find((word) => parseCidr(word.text) === undefined);
+    const wrong = words.find((word) => word.text.startsWith('[') || parseCidr(word.text) === undefined);
     if (wrong !== undefined)
       return { ok: false, expected: 'a list of addresses and networks, e.g. ( 192.0.2.1 198.51.100.0/24 2001:db8::/32 )', word: wrong };
   }

@@ -6,6 +6,7 @@
  * Guards are judged in guards.ts, what concerns several options at once in cross-checks.ts.
  * Truth: CFG-07 to CFG-15, FB-21, FB-22, ARCHITECTURE.md "What may never break" 13.
  */
+import { parseEndpoint } from '#base';
 import type { Place } from '#syntax';
 import {
   childKind,
@@ -43,8 +44,12 @@ export interface Use {
   readonly declaration: OptionDeclaration | undefined;
   /** The module whose stanza this is or stands in. */
   readonly module: string | undefined;
-  /** CFG-14: the module's stanza says Enabled = false. */
+  /** CFG-14: the module's stanza says Enabled = false; or the Listen says Enable = false (LSN-04). */
   readonly isPassive: boolean;
+  /** It stands in a scope that has no effect here. */
+  readonly isWithoutEffect?: boolean;
+  /** For guards: why, where the general sentence would not say it. */
+  readonly guardReason?: string | undefined;
 }
 
 export interface CheckedTree {
@@ -108,9 +113,11 @@ class Walker {
       return undefined;
     }
     const isModule = moduleKind(kind.name) !== undefined && coreScope(kind.name) === undefined;
-    const isPassive = around.isPassive || (kind.module !== undefined && saysDisabled(merged));
+    const isPassive =
+      around.isPassive || (kind.module !== undefined && saysNo(merged, 'enabled')) || (kind.name === 'Listen' && saysNo(merged, 'enable'));
     const what = isModule ? 'module' : 'scope';
-    this.uses.push({ ...useOf(kind), what, path, at, value: undefined, declaration: undefined, module: kind.module?.name, isPassive });
+    const status = consoleOverTcp(path) ?? useOf(kind);
+    this.uses.push({ ...status, what, path, at, value: undefined, declaration: undefined, module: kind.module?.name, isPassive });
     return this.scope(merged, kind, { kinds: [...around.kinds, kind], path, isPassive });
   }
 
@@ -123,9 +130,10 @@ class Walker {
     }
     const parsed = parseValue(declaration.type, merged.value);
     const value = parsed.ok ? parsed.value : undefined;
-    const { name, status, implemented } = declaration;
-    const use = { what: 'option', name, status, implemented, declaration, value, at, path: around.path } as const;
-    this.uses.push({ ...use, module: kind.module?.name, isPassive: around.isPassive });
+    const { name } = declaration;
+    const isWithoutEffect = kind.status === 'inert';
+    const use = { what: 'option', name, ...statusIn(kind, declaration), declaration, value, at, path: around.path } as const;
+    this.uses.push({ ...use, module: kind.module?.name, isPassive: around.isPassive, isWithoutEffect });
     if (!parsed.ok) {
       this.#wrongValue(merged, declaration, around, parsed);
       return undefined;
@@ -237,8 +245,24 @@ function useOf(kind: ScopeKind): Pick<Use, 'name' | 'status' | 'implemented'> {
   return { name: kind.name, status: kind.status, implemented: kind.implemented };
 }
 
-function saysDisabled(merged: MergedScope): boolean {
-  const value = merged.options.get('enabled')?.value;
+/** What an option says of itself, as far as its surroundings have any effect. */
+function statusIn(kind: ScopeKind, declaration: OptionDeclaration): Pick<Use, 'status' | 'implemented'> {
+  const { status, implemented } = declaration;
+  const isInert = kind.status === 'inert' || (status === 'works' && !kind.implemented);
+  return isInert ? { status: 'inert', implemented: false } : { status, implemented };
+}
+
+/** Whoever reaches such a socket would command the server: it is not opened as long as nobody is asked who he is (CON-10). */
+function consoleOverTcp(path: ScopePath): Pick<Use, 'name' | 'status' | 'implemented' | 'guardReason'> | undefined {
+  const [listener, listen] = path;
+  if (path.length !== 2 || listener?.scope !== 'Control_Listener' || listen?.scope !== 'Listen') return undefined;
+  if (parseEndpoint(listen.instance ?? '')?.kind !== 'tcp') return undefined;
+  const guardReason = `Control_Listener cannot take the console over TCP yet ("${listen.instance ?? ''}"): authentication is missing, so this socket is not opened; a Unix socket works`;
+  return { name: listener.scope, status: 'guards', implemented: false, guardReason };
+}
+
+function saysNo(merged: MergedScope, option: 'enabled' | 'enable'): boolean {
+  const value = merged.options.get(option)?.value;
   const parsed = value === undefined ? undefined : parseValue({ kind: 'boolean' }, value);
   return parsed?.ok === true && parsed.value === false;
 }

@@ -1,21 +1,81 @@
 /**
  * What concerns several statements at once: order, references, patterns.
  *
- * The one rule: only what would silently do something else than was meant is a problem.
- * Truth: CFG-15 (order of the ecstream module), FB-09 (patterns), FB-13 (match cache), FB-21 (pathways).
+ * The one rule: only what would silently do something else than was meant is a problem; what is merely without effect is a notice.
+ * Truth: CFG-15 (order of the ecstream module), FB-09 (patterns), FB-13 (match cache), FB-21 (pathways), OUT-02, OUT-21, EXT-01.
  */
+import { parseHostPort, parseIp } from '#base';
 import type { Place } from '#syntax';
 import { fold } from '../catalogue.ts';
-import type { ConfigProblem } from '../errors.ts';
+import type { ConfigNotice, ConfigProblem } from '../errors.ts';
 import type { MergeState } from '../scopes/merge.ts';
 import { patternOf } from '../scopes/scope-path.ts';
 import { childrenNamed, type ScopeNode } from '../snapshot/scope-node.ts';
 import type { CompileRegex } from '../resolver/patterns.ts';
 import type { CheckedTree, Use } from './check.ts';
 
-export function crossCheck(checked: CheckedTree, state: MergeState, compileRegex: CompileRegex | undefined): ConfigProblem[] {
-  const problems = [...orderOfEcstream(state), ...matchCache(checked.uses), ...pathways(checked)];
-  return compileRegex === undefined ? problems : [...problems, ...patterns(checked.uses, compileRegex)];
+export function crossCheck(
+  checked: CheckedTree,
+  state: MergeState,
+  compileRegex: CompileRegex | undefined,
+): { problems: ConfigProblem[]; notices: ConfigNotice[] } {
+  const problems = [...orderOfEcstream(state), ...matchCache(checked.uses), ...pathways(checked), ...addresses(checked.uses)];
+  const notices = [...extensions(checked.uses), ...eventLoops(checked.uses)];
+  return { problems: compileRegex === undefined ? problems : [...problems, ...patterns(checked.uses, compileRegex)], notices };
+}
+
+/** OUT-02, OUT-21: a value that leads nowhere would leave all mail of its scope undelivered. */
+function addresses(uses: readonly Use[]): ConfigProblem[] {
+  return uses.flatMap((use) => {
+    if (use.what !== 'option' || typeof use.value !== 'string' || use.value === '') return [];
+    const expected = expectedAddress(use.name, use.value);
+    if (expected === undefined) return [];
+    const message = `Cannot set "${use.name}" to "${use.value}": expected ${expected}`;
+    return [{ code: 'wrong-type', manual: `Invalid value for option '${use.name}'`, message, at: use.at }];
+  });
+}
+
+/** What would be right, or undefined when it is. */
+function expectedAddress(option: string, value: string): string | undefined {
+  if (option === 'Bind_Address' && value !== '*' && parseIp(value.replace(/^\[(.*)\]$/, '$1')) === undefined) {
+    return 'an address of this machine, or * (names are not looked up)';
+  }
+  if (option === 'Gateway' && parseHostPort(value) === undefined)
+    return 'a host name or an address, IPv6 in brackets, with or without :port';
+  return undefined;
+}
+
+const offeredWords = new Set([
+  'PIPELINING',
+  '8BITMIME',
+  'SIZE',
+  'CHUNKING',
+  'SMTPUTF8',
+  'DSN',
+  'ENHANCEDSTATUSCODES',
+  'ENHANCEDSTATUSCODE',
+]);
+const removableWords = new Set(['-CHUNKING', '-SMTPUTF8', '-DSN']);
+
+/** EXT-01: to offer something is no protection, so a word that is not offered yet does not stop the start. */
+function extensions(uses: readonly Use[]): ConfigNotice[] {
+  const told = new Set<string>();
+  return uses.flatMap((use) => {
+    if (use.what !== 'option' || use.name !== 'SMTP_Extensions' || use.status !== 'works' || !Array.isArray(use.value)) return [];
+    return (use.value as readonly string[]).flatMap((word) => {
+      const upper = word.trim().toUpperCase();
+      if (offeredWords.has(upper) || removableWords.has(upper) || told.has(upper)) return [];
+      told.add(upper);
+      const what = upper.startsWith('-') ? 'removes nothing: only -CHUNKING, -SMTPUTF8 and -DSN do' : 'is not offered yet';
+      return [{ message: `"${word}" of SMTP_Extensions ${what}`, at: use.at }];
+    });
+  });
+}
+
+/** One pool serves all: the first. */
+function eventLoops(uses: readonly Use[]): ConfigNotice[] {
+  const [, ...others] = uses.filter((use) => use.what === 'scope' && use.name === 'EventLoop');
+  return others.map((use) => ({ message: 'A second EventLoop has no effect: the first one serves everything', at: use.at }));
 }
 
 /** CFG-15: the module's stanza may be absent (it loads by itself, CFG-13), but may not come after the listener. */

@@ -1,9 +1,10 @@
 /**
  * Guards that do not work yet stop the start: a site must never run open because the program is not finished.
  *
- * The one rule: a guard counts when it is in use and restricts. It does not restrict when its value says so (`restricts`), when the value
- * is the option's own default (then the stanza changes nothing), or when its module stands in passive mode, `Enabled = false` (CFG-14:
- * nothing runs by itself; scripts that call it are guards of their own).
+ * The one rule: a guard counts when it is in use and restricts. It does not restrict when its value says so (`stopsAt`), when the value
+ * is the option's own default (then the stanza changes nothing), when its module stands in passive mode, `Enabled = false` (CFG-14:
+ * nothing runs by itself; scripts that call it are guards of their own), in a Listen with `Enable = false`, or inside a scope that has
+ * no effect at all here, such as a listener that is never opened. A console over TCP is a guard by itself: nothing asks who comes.
  * One line a stanza: what stands inside a guard that was reported, or accepted, is covered by it.
  * Truth: ARCHITECTURE.md, "What may never break" 13; CFG-13, CFG-14.
  */
@@ -37,7 +38,10 @@ export function judgeGuards(uses: readonly Use[]): GuardVerdict {
     const surroundings = use.what === 'option' ? use.path : use.path.slice(0, -1);
     const where = surroundings.length === 0 ? '' : ` (in ${describePath(surroundings)})`;
     if (isAccepted)
-      verdict.notices.push({ message: `${use.name}${where} protects nothing yet; Accept_Unimplemented lists it`, at: use.at });
+      verdict.notices.push({
+        message: use.guardReason ?? `${use.name}${where} protects nothing yet; Accept_Unimplemented lists it`,
+        at: use.at,
+      });
     else verdict.problems.push(guardProblem(use, where));
   }
   return {
@@ -49,20 +53,23 @@ export function judgeGuards(uses: readonly Use[]): GuardVerdict {
 
 /** True for a guard in use that restricts and whose behaviour is not there yet. */
 export function isMissingGuard(use: Use): boolean {
-  if (use.status !== 'guards' || use.implemented || use.isPassive) return false;
-  if (use.what !== 'option') return true;
-  if (use.value === undefined || use.declaration === undefined) return false;
-  if (use.declaration.restricts !== undefined) return use.declaration.restricts(use.value);
-  return use.declaration.default === undefined || !isDeepEqual(use.value, use.declaration.default);
+  if (use.isPassive) return false;
+  const isGuard = use.status === 'guards' && !use.implemented;
+  if (use.what !== 'option') return isGuard;
+  if (use.value === undefined || use.declaration === undefined || use.isWithoutEffect) return false;
+  const { stopsAt, default: standard } = use.declaration;
+  if (stopsAt !== undefined) return stopsAt(use.value);
+  return isGuard && (standard === undefined || !isDeepEqual(use.value, standard));
 }
 
 function guardProblem(use: Use, where: string): ConfigProblem {
   return {
     code: 'guard-missing',
     manual: 'Global configuration error.',
-    message: `${use.name}${where} is a guard not working yet: it protects in Momentum, and here its behaviour is still missing`,
+    message:
+      use.guardReason ?? `${use.name}${where} is a guard not working yet: it protects in Momentum, and here its behaviour is still missing`,
     at: use.at,
-    hint: `take it out, or run without this protection: Accept_Unimplemented = ( ${use.name} )`,
+    hint: `take it out, or run without ${use.guardReason === undefined ? 'this protection' : 'it'}: Accept_Unimplemented = ( ${use.name} )`,
   };
 }
 

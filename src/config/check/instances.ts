@@ -36,14 +36,14 @@ function formProblem(scope: string, instance: string): { message: string; hint: 
       if (!/[\s:]/.test(instance)) return undefined;
       return { message: `${quoted}: names of bindings and groups hold no spaces and no colons`, hint: 'take another name' };
     case 'Listen':
-      // A path that does not begin with '/' is taken from the working directory, as everywhere else.
-      if (parseEndpoint(instance) !== undefined || /^[^:[\]*]+\/[^:[\]*]+$/.test(instance)) return undefined;
+      if (parseEndpoint(instance) !== undefined) return undefined;
       return {
         message: `${quoted} is no address to listen on`,
-        hint: 'write ":25", "192.0.2.1:25", "[2001:db8::1]:25", "[*]:25" or "/path/of/socket"',
+        hint: 'write ":25", "192.0.2.1:25", "[2001:db8::1]:25", "[*]:25" or a whole path, "/path/of/socket"',
       };
     case 'Peer':
-      if (parseCidr(instance) !== undefined) return undefined;
+      // V6-01: brackets belong where a port may follow.
+      if (!instance.startsWith('[') && parseCidr(instance) !== undefined) return undefined;
       return {
         message: `${quoted} is neither an address nor a network`,
         hint: 'write "192.0.2.1", "198.51.100.0/24" or "2001:db8::/32", without brackets',

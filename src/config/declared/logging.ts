@@ -122,7 +122,7 @@ export const loggingOptions = [
     type: { kind: 'string' },
     default: '[%a %d %b %Y %H:%M:%S]',
     scopes: ['Global'],
-    effect: 'next-use',
+    effect: 'restart',
     since: '3.0',
     status: 'works',
     implemented: true,

@@ -234,8 +234,9 @@ export const scopeDeclarations = [
     instance: 'required',
     status: 'guards',
     implemented: true,
+    inertIn: ['Control_Listener'],
     since: '3.0',
-    about: 'options for clients of one network',
+    about: 'options for clients of one network; the console is reached by Unix sockets alone, which have no network',
   },
   {
     name: 'Replicate',

@@ -3,6 +3,9 @@
  * It holds no behaviour. Facts: the public Momentum manual's option tables. */
 import type { OptionDeclaration } from '../declaration.ts';
 
+/** SHP-05: a rate of 0 sets no limit. */
+const isLimited = (value: unknown): boolean => !(typeof value === 'object' && value !== null && 'count' in value && value.count === 0);
+
 export const shapingOptions = [
   {
     name: 'Cluster_Max_Outbound_Connections',
@@ -26,6 +29,7 @@ export const shapingOptions = [
     since: '3.0',
     status: 'guards',
     implemented: false,
+    stopsAt: isLimited,
     category: 'shaping',
     about: 'rate of outgoing connections allowed over the whole cluster',
   },
@@ -38,6 +42,7 @@ export const shapingOptions = [
     since: '3.0',
     status: 'guards',
     implemented: false,
+    stopsAt: isLimited,
     category: 'shaping',
     about: 'rate of outgoing messages allowed over the whole cluster',
   },
@@ -73,8 +78,8 @@ export const shapingOptions = [
     scopes: ['Binding', 'Binding_Group', 'Domain', 'Global'],
     effect: 'next-use',
     since: '3.0',
-    status: 'inert',
-    implemented: false,
+    status: 'works',
+    implemented: true,
     category: 'shaping',
     about: 'how fast connections grow with the backlog',
   },
@@ -100,6 +105,7 @@ export const shapingOptions = [
     since: '3.0',
     status: 'guards',
     implemented: false,
+    stopsAt: isLimited,
     category: 'shaping',
     about: 'rate at which messages are accepted',
   },
@@ -242,6 +248,7 @@ export const shapingOptions = [
     since: '3.0',
     status: 'guards',
     implemented: false,
+    stopsAt: isLimited,
     category: 'shaping',
     about: 'rate at which connections are opened',
   },
@@ -254,6 +261,7 @@ export const shapingOptions = [
     since: '3.0',
     status: 'guards',
     implemented: false,
+    stopsAt: isLimited,
     category: 'shaping',
     about: 'rate at which messages are sent',
   },
@@ -275,7 +283,7 @@ export const shapingOptions = [
     type: { kind: 'integer', min: 0 },
     default: 3000000,
     scopes: ['Global'],
-    effect: 'next-use',
+    effect: 'restart',
     since: '3.0',
     status: 'works',
     implemented: true,

@@ -15,7 +15,7 @@ import { Resolver } from './resolver.ts';
 
 /** Throttles and the like are used as examples; whether they work yet is not the matter here. */
 const accepted =
-  'Accept_Unimplemented = ( Max_Outbound_Connections Outbound_Throttle_Messages Scope_Max_Outbound_Connections Cluster_Max_Outbound_Connections Enable_Authentication Host )\n';
+  'Accept_Unimplemented = ( Max_Outbound_Connections Outbound_Throttle_Messages Scope_Max_Outbound_Connections Cluster_Max_Outbound_Connections Enable_Authentication Control_Listener Host )\n';
 
 function snapshot(text: string, previous?: Snapshot): Snapshot {
   const read = readConfiguration({

@@ -1,0 +1,57 @@
+/**
+ * What concerns several statements, or values that lead nowhere.
+ */
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { memoryFiles } from '../files/memory-files.ts';
+import { readConfiguration } from '../read-configuration.ts';
+
+function read(text: string) {
+  return readConfiguration({ main: '/etc/e.conf', files: memoryFiles({ '/etc/e.conf': text }), searchPath: [] });
+}
+
+const problems = (text: string): string[] => read(text).problems.map((problem) => problem.message);
+const notices = (text: string): string[] => read(text).notices.map((notice) => notice.message);
+
+test('OUT-02 a Bind_Address is an address or *; a name, which nobody would look up, is refused', () => {
+  assert.deepEqual(problems('Bind_Address = "*" Binding b { Bind_Address = 192.0.2.1 } Binding c { Bind_Address = "[2001:db8::1]" }'), []);
+  assert.deepEqual(problems('Binding b { Bind_Address = "out.example.com" }'), [
+    'Cannot set "Bind_Address" to "out.example.com": expected an address of this machine, or * (names are not looked up)',
+  ]);
+});
+
+test('OUT-21 V6-01 a Gateway that is none is refused at once, not when mail comes', () => {
+  assert.deepEqual(
+    problems('Gateway = relay.example.com Domain a.test { Gateway = "[2001:db8::1]:2525" } Domain b.test { Gateway = 192.0.2.1 }'),
+    [],
+  );
+  assert.match(problems('Gateway = "2001:db8::1"')[0] ?? '', /^Cannot set "Gateway" to "2001:db8::1": expected a host name/);
+});
+
+test('EXT-01 a word of SMTP_Extensions that is not offered yet is a notice, told once', () => {
+  assert.deepEqual(notices('ESMTP_Listener { SMTP_Extensions = ( ENHANCEDSTATUSCODES 8BITMIME "-CHUNKING" ) }'), []);
+  assert.deepEqual(
+    notices('ESMTP_Listener { SMTP_Extensions = ( "AUTH LOGIN" STARTTLS "-SIZE" ) Listen ":25" { SMTP_Extensions = ( STARTTLS ) } }'),
+    [
+      '"AUTH LOGIN" of SMTP_Extensions is not offered yet',
+      '"STARTTLS" of SMTP_Extensions is not offered yet',
+      '"-SIZE" of SMTP_Extensions removes nothing: only -CHUNKING, -SMTPUTF8 and -DSN do',
+    ],
+  );
+});
+
+test('one pool of event loops serves everything: a second one is a notice', () => {
+  assert.deepEqual(notices('EventLoop a { Concurrency = 2 }'), []);
+  assert.match(notices('EventLoop a { Concurrency = 2 } EventLoop b { Concurrency = 2 }')[0] ?? '', /first one serves/);
+});
+
+test('LSN-02 a Unix path of a Listen is a whole path', () => {
+  assert.deepEqual(problems('ESMTP_Listener { Listen "/run/smtp" { } }'), []);
+  assert.match(problems('ESMTP_Listener { Listen "var/smtp" { } }')[0] ?? '', /"var\/smtp" is no address to listen on/);
+});
+
+test('V6-01 a Peer, and the networks of Relay_Hosts and Prohibited_Hosts, are written without brackets', () => {
+  assert.match(problems('Relay_Hosts = ( "[2001:db8::1]" )')[0] ?? '', /a list of addresses and networks/);
+  assert.match(problems('ESMTP_Listener { Peer "[2001:db8::1]" { } }')[0] ?? '', /neither an address nor a network/);
+  assert.deepEqual(problems('ESMTP_Listener { Peer "2001:db8::/32" { } }'), []);
+});

@@ -1,0 +1,102 @@
+/**
+ * Which uses of an option stop the start because its protection is not there yet, and which do not.
+ */
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { memoryFiles } from '../files/memory-files.ts';
+import { readConfiguration } from '../read-configuration.ts';
+
+function read(text: string) {
+  return readConfiguration({ main: '/etc/e.conf', files: memoryFiles({ '/etc/e.conf': text }), searchPath: [] });
+}
+
+/** The lines of guards that stop the start. */
+function stops(text: string): string[] {
+  const { problems } = read(text);
+  assert.deepEqual(
+    problems.filter((problem) => problem.code !== 'guard-missing').map((problem) => problem.message),
+    [],
+  );
+  return problems.map((problem) => `${problem.at?.line}: ${/Accept_Unimplemented = \( (\S+) \)/.exec(problem.hint ?? '')?.[1] ?? ''}`);
+}
+
+function notices(text: string): string {
+  return read(text)
+    .notices.map((notice) => notice.message)
+    .join('\n');
+}
+
+test('a console on a TCP address stops the start, unless Accept_Unimplemented names Control_Listener (CON-10)', () => {
+  const text = 'Control_Listener {\n  Listen "127.0.0.1:2025" { }\n  Listen "/run/console" { File_Mode = 0600 }\n}\n';
+  assert.deepEqual(stops(text), ['2: Control_Listener']);
+  assert.match(read(text).problems[0]?.message ?? '', /127\.0\.0\.1:2025.*authentication/);
+  assert.deepEqual(stops(`${text}Accept_Unimplemented = ( Control_Listener )`), []);
+  assert.match(notices(`${text}Accept_Unimplemented = ( Control_Listener )`), /"127\.0\.0\.1:2025".*not opened/);
+});
+
+test('a Listen that is switched off guards nothing (LSN-04)', () => {
+  assert.deepEqual(stops('Control_Listener { Listen "127.0.0.1:2025" { Enable = false } }'), []);
+  assert.deepEqual(stops('ESMTP_Listener { Listen ":25" { Enable = false Use_SSL = true } Listen ":26" { Use_SSL = true } }'), [
+    '1: Use_SSL',
+  ]);
+});
+
+test('guards inside a listener that is never opened stop nothing; the listener itself is told to have no effect', () => {
+  const text =
+    'HTTP_Listener { Enable_Authentication = true Use_SSL = true Listen ":80" { Always_Deny = true Peer 10.0.0.1 { TLS_Verify_Mode = require } } }';
+  assert.deepEqual(stops(text), []);
+  assert.match(notices(text), /HTTP_Listener is accepted and has no effect here/);
+  const uses = read(text).uses.map((use) => `${use.name} ${use.status}`);
+  assert.deepEqual(uses.slice(0, 3), ['HTTP_Listener inert', 'Enable_Authentication inert', 'Use_SSL inert']);
+  assert.ok(uses.includes('Peer inert') && uses.includes('Listen inert'));
+});
+
+test('a Peer works for mail and has no effect on the console', () => {
+  const statusOf = (text: string): string | undefined => read(text).uses.find((use) => use.name === 'Peer')?.status;
+  assert.equal(statusOf('ESMTP_Listener { Peer 10.0.0.1 { } }'), 'guards');
+  assert.equal(statusOf('Control_Listener { Peer 10.0.0.1 { } }'), 'inert');
+  assert.equal(statusOf('Control_Listener { Listen "/run/console" { Peer 10.0.0.1 { } } }'), 'inert');
+});
+
+test('of an option that works in part, the values that do not work stop the start', () => {
+  assert.deepEqual(stops('Delivery_Method = SMTP\nDomain a.test { Delivery_Method = ESMTP }'), []);
+  assert.deepEqual(stops('Delivery_Method = ESMTP\nDomain a.test {\n Delivery_Method = LMTP\n}'), ['3: Delivery_Method']);
+  assert.deepEqual(stops('XClient = ifavailable'), []);
+  assert.deepEqual(stops('XClient = required'), ['1: XClient']);
+});
+
+test('a guard whose value restricts nothing does not stop the start (SHP-05, TLSI-02)', () => {
+  const idle = [
+    'Outbound_Throttle_Messages = 0',
+    'Inbound_Throttle_Messages = "0/60"',
+    'Alias_Schemes = ( )',
+    'TLS_Enable_DHE_Ciphers = true',
+    'TLS_Client_CA = none',
+    'Outbound_SMTP_Auth_Type = false',
+    'ESMTP_Listener { Enable_Authentication = false TLS_Verify_Mode = none Use_SSL = false }',
+    'Host mx.test { Max_Outbound_Connections = -1 }',
+  ];
+  for (const text of idle) assert.deepEqual(stops(text), [], text);
+  const busy = [
+    'Outbound_Throttle_Messages = "3/60"',
+    'Inbound_Throttle_Messages = 5',
+    'Alias_Schemes = ( a )',
+    'TLS_Enable_DHE_Ciphers = false',
+    'TLS_Client_CA = "/etc/ca.pem"',
+    'Outbound_SMTP_Auth_Type = LOGIN',
+    'ESMTP_Listener { Enable_Authentication = true }',
+    'ESMTP_Listener { TLS_Verify_Mode = require }',
+    'Host mx.test { Max_Outbound_Connections = 2 }',
+    'Memory_HWM = 80 Host "/x/" { Max_Outbound_Connections = 2 }',
+  ];
+  for (const text of busy) assert.equal(stops(text).length, 1, text);
+});
+
+test('what would only open a door that is shut here is accepted without effect', () => {
+  const text =
+    'ESMTP_Listener { Always_Allow = true Listen ":25" { TLS_Verified_Peer_Can_Relay = true TLS_Certificate = "/c" TLS_Key = "/k" } }\n_Unsafe_Spool = true';
+  assert.deepEqual(stops(text), []);
+  for (const name of ['Always_Allow', 'TLS_Verified_Peer_Can_Relay', 'TLS_Certificate', '_Unsafe_Spool']) {
+    assert.match(notices(text), new RegExp(`^${name} is accepted and has no effect here$`, 'm'));
+  }
+});
