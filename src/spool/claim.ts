@@ -11,12 +11,12 @@ import { type DirectoryEntry, makeDirectories, nodeDisk, readAllAsync, type Spoo
 import { diskError, SpoolError, systemCode } from './errors.ts';
 import { formatVersion, lockName, markerName, parseLogName } from './layout.ts';
 
-export interface MarkerFacts {
+interface MarkerFacts {
   version: number;
   spoolId: number;
 }
 
-export interface SpoolModes {
+interface SpoolModes {
   /** Spool_mode; default 0640. */
   fileMode?: number;
   /** Default 0750. */
@@ -84,7 +84,7 @@ async function makeMarker(disk: SpoolFs, dir: string, random: Random, fileMode: 
 }
 
 /** Checks or makes the marker. Throws SpoolError 'foreign' or 'version' without having touched anything. */
-export async function prepareSpoolDirectory(o: { dir: string; disk: SpoolFs; random: Random } & SpoolModes): Promise<MarkerFacts> {
+async function prepareSpoolDirectory(o: { dir: string; disk: SpoolFs; random: Random } & SpoolModes): Promise<MarkerFacts> {
   const { dir, disk } = o;
   const directoryMode = o.directoryMode ?? 0o750;
   let entries: DirectoryEntry[] | undefined;

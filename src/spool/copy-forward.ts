@@ -16,7 +16,7 @@ import type { SegmentStore } from './segment-store.ts';
 
 const inFlightBytesMax = 1024 * 1024;
 
-export interface CopyOptions {
+interface CopyOptions {
   disk: SpoolFs;
   store: SegmentStore;
   group: GroupCommit;

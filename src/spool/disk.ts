@@ -14,7 +14,7 @@ export interface DirectoryEntry {
   kind: 'file' | 'directory' | 'other';
 }
 
-export interface OpenOptions {
+interface OpenOptions {
   /** 'read': existing, read only; 'write': existing, read and write; 'create': must not exist yet, read and write. */
   access: 'read' | 'write' | 'create';
   /** Permission bits of a created file, exactly (the umask does not apply). */

@@ -28,7 +28,7 @@ export interface PendingRecord {
   refused(error: SpoolError): void;
 }
 
-export interface GroupCommitOptions {
+interface GroupCommitOptions {
   disk: SpoolFs;
   store: SegmentStore;
   clock: Clock;

@@ -13,14 +13,14 @@ import { recordBytes, recordHeaderBytes, recordType, type RecordType, sealRecord
 import { type Segment, segmentHeaderBytes } from './segment.ts';
 import type { SegmentStore } from './segment-store.ts';
 
-export interface LargeOwner {
+interface LargeOwner {
   drained(): void;
   placed(segment: Segment, offset: number, bytes: number): void;
   confirmed(): void;
   refused(error: SpoolError): void;
 }
 
-export interface LargeOptions {
+interface LargeOptions {
   disk: SpoolFs;
   store: SegmentStore;
   isDurable: boolean;

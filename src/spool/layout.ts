@@ -42,7 +42,7 @@ export const syncReadBytesMax = 64 * 1024;
 /** After a failed attempt to open a segment, the next one waits this long; mail is refused meanwhile. */
 export const retryAfterMs = 250;
 
-export interface SegmentName {
+interface SegmentName {
   generation: number;
   kind: 'seg' | 'free' | 'new';
 }

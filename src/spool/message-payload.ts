@@ -7,7 +7,7 @@
 import type { Envelope } from '#mail';
 import { SpoolError } from './errors.ts';
 
-export const messagePrefixBytes = 24;
+const messagePrefixBytes = 24;
 
 /** An envelope ready to be written: its JSON is made once, when the commit is asked. */
 export interface EncodedHead {

@@ -13,7 +13,7 @@ import { readRecord, recordBytes, recordHeaderBytes, recordType } from './record
 import { type Segment, segmentHeaderBytes } from './segment.ts';
 
 /** Opens a segment for reading; the caller holds a lease on it. */
-export interface SegmentOpener {
+interface SegmentOpener {
   openForRead(segment: Segment): Promise<number>;
 }
 

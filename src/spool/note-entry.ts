@@ -11,10 +11,10 @@ export const noteKind = { delivered: 1, failed: 2, deferred: 3, rebind: 4, settl
 
 export const noteHeaderBytes = 12;
 /** Longer replies of a peer are cut in the note; the log line has them whole. */
-export const noteReplyBytesMax = 512;
+const noteReplyBytesMax = 512;
 const recipientsPerNote = 4096;
 
-export interface NoteEntry {
+interface NoteEntry {
   kind: number;
   id: string;
   sequence: number;
@@ -125,7 +125,7 @@ function readList(buffer: Buffer, from: number, to: number): number[] {
   return list;
 }
 
-export type DecodedNote =
+type DecodedNote =
   | { kind: 'delivered' | 'failed' | 'dropped'; recipients: number[] }
   | { kind: 'deferred'; recipients: number[]; attempts: number; nextAt: number; reply?: string }
   | { kind: 'rebind'; recipients: number[]; binding: string; bindingGroup: string };

@@ -102,7 +102,7 @@ export class NoteStage {
 }
 
 /** Keeps a segment's own account of the notes in it (segment.ts); an ending that speaks of its own segment dies with it. */
-export function tellSegment(segment: Segment, entry: Buffer): void {
+function tellSegment(segment: Segment, entry: Buffer): void {
   const kind = entry[0] ?? 0;
   if (kind < noteKind.settled || kind > noteKind.sealed) {
     segment.hasStateNotes = true;

@@ -19,7 +19,7 @@ const deadSegmentsMax = 4;
 /** A segment with more than this share alive is not worth copying. */
 const liveShareMax = 0.5;
 
-export interface ReclaimOptions {
+interface ReclaimOptions {
   disk: SpoolFs;
   store: SegmentStore;
   group: GroupCommit;

@@ -13,7 +13,7 @@ export type RecordType = (typeof recordType)[keyof typeof recordType];
 
 export const recordHeaderBytes = 32;
 export const recordAlign = 8;
-export const recordMagic = 0x31_52_4d_49; // "IMR1"
+const recordMagic = 0x31_52_4d_49; // "IMR1"
 /** The same as bytes, to look for records behind damage. */
 export const recordMagicBytes = Buffer.from('IMR1', 'latin1');
 /** The longest payload; an envelope that does not fit is refused. 32 MiB and a part. */
@@ -69,7 +69,7 @@ export interface RecordView {
  * 'good'; 'short' (more bytes are needed, `view.payload` tells how many when the header is there); 'none' (no record begins here);
  * 'stale' (a record of another generation); 'bad' (begins like ours, but length or checksum is wrong).
  */
-export type RecordFinding = 'good' | 'short' | 'none' | 'stale' | 'bad';
+type RecordFinding = 'good' | 'short' | 'none' | 'stale' | 'bad';
 
 export function readRecord(buffer: Buffer, at: number, available: number, home: RecordHome, view: RecordView): RecordFinding {
   view.payload = 0;

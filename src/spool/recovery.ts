@@ -17,7 +17,7 @@ import { FileWindow } from './scan.ts';
 import type { Segment } from './segment.ts';
 import type { RecoveredBatch } from './state.ts';
 
-export interface RecoveryOptions {
+interface RecoveryOptions {
   disk: SpoolFs;
   log: Log;
   spoolId: number;

@@ -20,7 +20,7 @@ import { segmentHeaderBytes } from './segment.ts';
 
 const windowBytes = 1024 * 1024;
 
-export interface ScanSink {
+interface ScanSink {
   /** A good record: its payload lies at `at` in `buffer`, for the time of the call. */
   record(view: RecordView, buffer: Buffer, at: number, offset: number, bytes: number): void;
   /** 'torn': the last write before a crash; 'garbled': bytes before a good record that are none. */

@@ -42,7 +42,7 @@ export class SegmentTable {
   }
 }
 
-export interface StoreOptions {
+interface StoreOptions {
   disk: SpoolFs;
   directory: string;
   log: number;

@@ -10,7 +10,7 @@ import { crc32 } from 'node:zlib';
 export const segmentHeaderBytes = 64;
 const segmentMagic = Buffer.from('IMPSEG1\n', 'latin1');
 
-export interface SegmentHeader {
+interface SegmentHeader {
   spoolId: number;
   log: number;
   generation: number;
@@ -43,7 +43,7 @@ export function readSegmentHeader(bytes: Buffer): SegmentHeader | 'garbled' {
   };
 }
 
-export type SegmentState = 'ready' | 'active' | 'sealed' | 'large' | 'gone';
+type SegmentState = 'ready' | 'active' | 'sealed' | 'large' | 'gone';
 
 export class Segment {
   readonly log: number;
