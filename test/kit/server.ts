@@ -48,6 +48,8 @@ export interface ServerOptions {
   readonly ports?: Readonly<Record<string, number>>;
   /** An existing folder, e.g. with a spool prepared by the test. */
   readonly dir?: string;
+  /** A limit of the operating system as prlimit(1) has it, e.g. `nofile=160:160`. */
+  readonly limits?: string;
 }
 
 export interface Exit {
@@ -93,7 +95,9 @@ export class Server {
   /** Starts the process without waiting. */
   launch(): void {
     const args = ['-c', this.path('ecelerity.conf'), '--foreground', '--allow-root', ...(this.options.args ?? [])];
-    const child = spawn(join(root, 'bin/ecelerity'), args, {
+    const program = join(root, 'bin/ecelerity');
+    const { limits } = this.options;
+    const child = spawn(limits === undefined ? program : 'prlimit', limits === undefined ? args : [`--${limits}`, program, ...args], {
       cwd: this.dir,
       env: { ...process.env, ...this.options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
