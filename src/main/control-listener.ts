@@ -81,6 +81,8 @@ export class ControlListener {
     const listener = new Listener({
       address: stanza.address,
       ...(stanza.backlog === undefined ? {} : { backlog: stanza.backlog }),
+      ...(stanza.recvBuffer === undefined ? {} : { recvBuffer: stanza.recvBuffer }),
+      ...(stanza.sendBuffer === undefined ? {} : { sendBuffer: stanza.sendBuffer }),
       fileMode: stanza.fileMode ?? 0o660,
       connectionsMax: consolesMax,
       wheel,

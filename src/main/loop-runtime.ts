@@ -237,9 +237,10 @@ export class LoopRuntime {
     this.#wheel.stop();
   }
 
-  /** Bodies are kept up to Max_Resident_Messages, and none while memory is short. */
+  /** Bodies are kept up to this loop's part of Max_Resident_Messages, and none while memory is short. */
   #bodiesKept(): void {
-    this.#queues.residency.messagesMax = this.#health.pressure === 'ok' ? this.#resolver.global().maxResidentMessages : 0;
+    const most = Math.ceil(this.#resolver.global().maxResidentMessages / this.#link.count);
+    this.#queues.residency.messagesMax = this.#health.pressure === 'ok' ? most : 0;
   }
 
   async #listen(): Promise<LoopAnswer> {

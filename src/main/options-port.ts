@@ -3,16 +3,27 @@
  *
  * The one rule: whoever works for long holds the record; these are asked once per queue, message or configuration.
  */
-import { childrenNamed, type Resolver } from '#config';
-import type { BindingPort } from '#intake';
+import { childrenNamed, type Resolver, type SendingRecord } from '#config';
+import { DEFAULT_BINDING, type BindingPort } from '#intake';
 import type { OptionsPort } from '#queue';
 
 /** A definition whose last step is a Domain scope (CC-12 form of its path). */
 const domainStep = /(?:^|:)Domain:(?:[^:\\]|\\.)*:$/;
 
 export function optionsPort(resolver: Resolver): OptionsPort {
+  const suspended = new WeakMap<SendingRecord, SendingRecord>();
+  /** OUT-03: a copy of the record, one for each. */
+  const asSuspended = (record: SendingRecord): SendingRecord => {
+    let copy = suspended.get(record);
+    if (copy === undefined) suspended.set(record, (copy = Object.freeze({ ...record, suspendDelivery: true })));
+    return copy;
+  };
   return {
-    sending: (group, binding, domain) => resolver.sending(group, binding, domain),
+    sending(group, binding, domain) {
+      const record = resolver.sending(group, binding, domain);
+      const isHeld = binding === DEFAULT_BINDING && resolver.global().defaultBinding === 'suspended';
+      return isHeld && !record.suspendDelivery ? asSuspended(record) : record;
+    },
     domainGateway(group, binding, domain) {
       const record = resolver.sending(group, binding, domain);
       if (record.gateway === undefined) return undefined;

@@ -52,6 +52,10 @@ export class Outgoing {
       counters,
       hostName: hostname,
       places: limits.concurrency('server outbound').cell,
+      bindingPlaces: (binding) => {
+        const { cell, close } = limits.concurrency(`binding ${binding}`);
+        return { acquire: (limit) => cell.acquire(limit), release: () => cell.release(), close };
+      },
     });
   }
 

@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { systemClock } from '#base';
 import {
   formatConfigProblem,
   formatPlace,
@@ -17,15 +18,12 @@ import {
   Resolver,
   searchPath,
   systemFiles,
-  type ConfigNotice,
-  type ConfigProblem,
   type GlobalRecord,
   type ReadConfiguration,
   type Snapshot,
 } from '#config';
 import { parseDebugFlags, type DebugFlags } from '#observe';
 import { compilePcre } from '#system';
-import { recordOf } from './stanzas.ts';
 
 export interface SiteOptions {
   /** As given with -c: a path, or a name for the search path. */
@@ -59,50 +57,13 @@ export function readSite(o: SiteOptions, previous?: Snapshot): Site {
   const node = nodeName({ environment: o.environment['EC_NODE_NAME'], bootFile: bootName(), hostName: hostname() });
   const directories = searchPath({ environment: o.environment['EC_CONF_SEARCH_PATH'], nodeName: node, isForeground: o.isForeground });
   const read = readConfiguration({ main: o.file, files: systemFiles, searchPath: directories, compileRegex: compilePcre, previous });
-  const consoles = openConsoles(read);
-  const problems = [...read.problems, ...consoles.problems];
   return {
     read,
-    snapshot: problems.length > 0 ? undefined : read.snapshot,
-    problems: problems.map((problem) => formatConfigProblem(problem, read.fileAt(problem.at))),
-    notices: [...read.notices, ...consoles.notices].map((notice) => `${formatPlace(notice.at)}: ${notice.message}`),
+    snapshot: read.snapshot,
+    problems: read.problems.map((problem) => formatConfigProblem(problem, read.fileAt(problem.at))),
+    notices: read.notices.map((notice) => `${formatPlace(notice.at)}: ${notice.message}`),
     unprotected: read.uses.filter(isMissingGuard).map((use) => `${use.name} (${formatPlace(use.at)})`),
   };
-}
-
-/**
- * A console on a TCP address would obey everybody who can reach it: nothing authenticates there yet. Such a guard that does not
- * work stops the start (design law 13); accepted, the address stays closed.
- */
-function openConsoles(read: ReadConfiguration): { problems: ConfigProblem[]; notices: ConfigNotice[] } {
-  if (read.readable === undefined) return { problems: [], notices: [] };
-  const resolver = resolverOf(read.readable);
-  const isAccepted = resolver.global().acceptUnimplemented?.some((name) => name.toLowerCase() === 'control_listener') === true;
-  const listens = read.uses.flatMap((use) => {
-    const [listener, listen] = use.path;
-    if (use.what !== 'scope' || use.path.length !== 2 || listener?.scope !== 'Control_Listener' || listen?.scope !== 'Listen') return [];
-    const address = listen.instance ?? '';
-    return address.startsWith('/') || !recordOf(resolver, 'control_listener', address).enable ? [] : [{ address, at: use.at }];
-  });
-  if (isAccepted) {
-    return {
-      problems: [],
-      notices: listens.map(({ address, at }) => ({
-        at,
-        message: `Control_Listener "${address}" stays closed: there is no authentication yet`,
-      })),
-    };
-  }
-  const hint =
-    'use a Unix socket such as Listen "/tmp/2025" { File_Mode = 0600 }, or start without this address: Accept_Unimplemented = ( Control_Listener )';
-  const problems = listens.map(({ address, at }) => ({
-    code: 'guard-missing' as const,
-    manual: 'Global configuration error.',
-    message: `Control_Listener "${address}" would obey everybody who can reach it: consoles over TCP need authentication, which is not there yet`,
-    at,
-    hint,
-  }));
-  return { problems, notices: [] };
 }
 
 /** `--check`: every problem, or "Configuration valid" (ECC-09). */
@@ -114,7 +75,7 @@ export function checkSite(o: SiteOptions, say: (line: string) => void): boolean 
 }
 
 export function resolverOf(snapshot: Snapshot): Resolver {
-  return new Resolver(snapshot, { compileRegex: compilePcre });
+  return new Resolver(snapshot, { compileRegex: compilePcre, clock: systemClock });
 }
 
 /** What Debug_Flags says (RT-06). */

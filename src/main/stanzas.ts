@@ -19,7 +19,19 @@ export function recordOf(resolver: Resolver, listener: string, listen: string): 
 
 function stanzaOf(resolver: Resolver, listener: string, address: string): ListenStanza {
   const o = recordOf(resolver, listener, address);
-  return { address, enable: o.enable, backlog: o.listenBacklog, fileMode: o.fileMode };
+  return {
+    address,
+    enable: o.enable,
+    backlog: o.listenBacklog,
+    fileMode: o.fileMode,
+    // The documented default, 4096 bytes, would cost most of the speed: only a value that somebody set is applied.
+    ...(isSet(resolver, o, 'tcpRecvBufferSize') ? { recvBuffer: o.tcpRecvBufferSize } : {}),
+    ...(isSet(resolver, o, 'tcpSendBufferSize') ? { sendBuffer: o.tcpSendBufferSize } : {}),
+  };
+}
+
+function isSet(resolver: Resolver, record: ListeningRecord, key: keyof ListeningRecord): boolean {
+  return resolver.definition(record, key) !== undefined;
 }
 
 /** The ESMTP sockets, in the order of the text. */

@@ -12,7 +12,7 @@ import type { DomainQueue, Queues } from '#queue';
 import { BodyGate } from './body-gate.ts';
 import { DomainPool, type PoolPorts } from './pool/domain-pool.ts';
 import { ownPlaces, Places } from './pool/places.ts';
-import type { ConnectPort, DnsPort, GlobalSendingOptions, PlacesPort } from './ports.ts';
+import type { BindingPlacesPort, ConnectPort, DnsPort, GlobalSendingOptions, PlacesPort } from './ports.ts';
 import { HostMemory } from './route/host-memory.ts';
 import { Planner } from './route/planner.ts';
 import type { TlsPort } from './session/tls.ts';
@@ -37,6 +37,8 @@ export interface DelivererOptions {
   readonly hostName: string;
   /** Places for connections shared with other loops; left out, this loop counts for itself. */
   readonly places?: PlacesPort;
+  /** The same for the places of one binding. */
+  readonly bindingPlaces?: (binding: string) => BindingPlacesPort;
 }
 
 /** One connection, for the console. */
@@ -62,7 +64,11 @@ export class Deliverer {
     this.#o = o;
     const { clock, wheel, connect, tls, hostName, counters, queues } = o;
     const gate = new BodyGate((batch, done) => queues.residency.load(batch, done));
-    this.#places = new Places({ server: o.places ?? ownPlaces(), serverMax: () => o.global().serverMaxOutboundConnections });
+    this.#places = new Places({
+      server: o.places ?? ownPlaces(),
+      serverMax: () => o.global().serverMaxOutboundConnections,
+      ofBinding: o.bindingPlaces,
+    });
     const isOwnName = (name: string): boolean => name.toLowerCase() === hostName.toLowerCase();
     this.#ports = {
       clock,

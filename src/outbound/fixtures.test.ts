@@ -298,7 +298,13 @@ export class World {
     this.deliverer = new Deliverer({
       queues: this.queues,
       dns,
-      global: () => ({ serverMaxOutboundConnections: 20_000, prohibitedHosts: [], useIpv6: true, ...o.global }),
+      global: () => ({
+        serverMaxOutboundConnections: 20_000,
+        prohibitedHosts: [],
+        useIpv6: true,
+        onlyUseBestMxForRelayDomains: true,
+        ...o.global,
+      }),
       clock: this.clock,
       wheel: this.wheel,
       random: seededRandom(8),

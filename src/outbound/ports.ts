@@ -47,12 +47,21 @@ export interface PlacesPort {
   release(): void;
 }
 
+/** The places of one binding; closed when nobody here has one or waits for one. */
+export interface BindingPlacesPort extends PlacesPort {
+  close?(): void;
+}
+
 /** Options of the global scope that outbound reads. */
 export interface GlobalSendingOptions {
   readonly serverMaxOutboundConnections: number;
   /** Undefined when nobody set it: then the default list of the room dns holds (A52). */
   readonly prohibitedHosts: readonly string[] | undefined;
   readonly useIpv6: boolean;
+  /** OUT-27, with the two lists it speaks of. */
+  readonly onlyUseBestMxForRelayDomains: boolean;
+  readonly relayDomains?: readonly string[] | undefined;
+  readonly bounceDomains?: readonly string[] | undefined;
 }
 
 /** `held` octets count as read back until they are given back; 0 when the body is in memory anyway. */

@@ -31,7 +31,13 @@ function plan(q: Question): { plan: Plan; asked: string[] } {
   const planner = new Planner({
     dns: { mailHosts: answer, hostAddresses: (name, done) => answer(`A ${name}`, done) },
     random: seededRandom(3),
-    global: () => ({ serverMaxOutboundConnections: 10, prohibitedHosts: undefined, useIpv6: true, ...q.global }),
+    global: () => ({
+      serverMaxOutboundConnections: 10,
+      prohibitedHosts: undefined,
+      useIpv6: true,
+      onlyUseBestMxForRelayDomains: true,
+      ...q.global,
+    }),
     isOwnName: (name) => name === 'mx.self.test',
   });
   const options = { gateway: q.gateway, routes: q.routes, remoteSmtpPort: q.port ?? 25 };
@@ -140,4 +146,13 @@ test('OUT-22: routes are listed in order of preference, or by pref; __mx__ stand
   assert.match(targets({ routes: ['smtp://h.test?port=0'] })[0] ?? '', /is no route/);
   const life = plan({ routes: ['smtp://192.0.2.1?ttl=7'] }).plan;
   assert.equal(life.kind === 'targets' ? life.lifeMs : 0, 7000);
+});
+
+test('OUT-27, SMTP-09: mail for the global relay or bounce domains goes to their best MX alone, unless Only_Use_Best_MX_For_Relay_Domains is false', () => {
+  const answers = { 'a.test': hosts(['one', 10, '192.0.2.1'], ['two', 10, '192.0.2.2'], ['backup', 20, '192.0.2.3']) };
+  const best = ['192.0.2.1:25', '192.0.2.2:25'];
+  assert.deepEqual(targets({ answers, global: { relayDomains: ['*a.test'] } }).toSorted(), best);
+  assert.deepEqual(targets({ answers, global: { bounceDomains: ['a.test'] } }).toSorted(), best);
+  assert.equal(targets({ answers, global: { relayDomains: ['b.test'] } }).length, 3);
+  assert.equal(targets({ answers, global: { relayDomains: ['a.test'], onlyUseBestMxForRelayDomains: false } }).length, 3);
 });

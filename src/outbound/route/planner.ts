@@ -6,7 +6,7 @@
  * mail never loops through us. Gateway hosts are resolved MX first, then by address (OUT-21).
  * Not here: keeping a plan, choosing a target (pool). Truth: rules OUT-20 to OUT-29, V6-01; attack A52.
  */
-import { parseHostPort, parseIp, type Random } from '#base';
+import { LeftGlobs, parseHostPort, parseIp, type Random } from '#base';
 import { isProhibited } from '#dns';
 import type { DomainQueue } from '#queue';
 import type { DnsPort, GlobalSendingOptions, MailPlan } from '../ports.ts';
@@ -41,6 +41,7 @@ interface PlannerOptions {
 
 export class Planner {
   readonly #o: PlannerOptions;
+  readonly #globs = new WeakMap<readonly string[], LeftGlobs>();
 
   constructor(o: PlannerOptions) {
     this.#o = o;
@@ -52,7 +53,27 @@ export class Planner {
     const gateway = queue.gateway ?? options.gateway;
     if (gateway !== undefined && gateway !== '') this.#gateway(gateway, options.remoteSmtpPort, done);
     else if (options.routes !== undefined && options.routes.length > 0) this.#routes(queue, options.routes, done);
-    else this.#domain(queue.domain, options.remoteSmtpPort, isAddressOnly, done);
+    else
+      this.#domain(
+        queue.domain,
+        options.remoteSmtpPort,
+        isAddressOnly,
+        this.#isRelayDomain(queue.domain) ? (plan) => done(bestOf(plan)) : done,
+      );
+  }
+
+  /** OUT-27: a domain that we relay for, by the lists of the global scope. */
+  #isRelayDomain(domain: string): boolean {
+    const { onlyUseBestMxForRelayDomains, relayDomains, bounceDomains } = this.#o.global();
+    return onlyUseBestMxForRelayDomains && (this.#isIn(relayDomains, domain) || this.#isIn(bounceDomains, domain));
+  }
+
+  /** Lists are parsed once: the record that holds them stays the same until the configuration changes. */
+  #isIn(list: readonly string[] | undefined, domain: string): boolean {
+    if (list === undefined || list.length === 0) return false;
+    let globs = this.#globs.get(list);
+    if (globs === undefined) this.#globs.set(list, (globs = new LeftGlobs(list)));
+    return globs.matches(domain);
   }
 
   #gateway(text: string, defaultPort: number, done: (plan: Plan) => void): void {
@@ -152,6 +173,13 @@ export class Planner {
     if (allowed.length > 0) return { kind: 'targets', targets: orderTargets(allowed, this.#o.random), lifeMs };
     return usable.length > 0 ? permanent(replies.prohibited) : failed(replies.noMxOrA);
   }
+}
+
+/** SMTP-09: a backup MX may be this server under another name, or one that would send the mail back. */
+function bestOf(plan: Plan): Plan {
+  if (plan.kind === 'failed') return plan;
+  const best = Math.min(...plan.targets.map((target) => target.preference));
+  return { ...plan, targets: plan.targets.filter((target) => target.preference === best) };
 }
 
 function fixed(ip: string, port: number, preference: number): Target {

@@ -1,0 +1,42 @@
+/* Tests of options-port.ts.
+ * The one rule: what queue and intake ask is answered from the resolver's cache, with Default_Binding taken into account.
+ * Facts: OUT-03, OUT-04, OUT-21, FB-15. */
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { memoryFiles, readConfiguration, type Resolver } from '#config';
+import { bindingPort, optionsPort } from './options-port.ts';
+import { resolverOf } from './site.ts';
+
+function of(text: string): Resolver {
+  const { snapshot, problems } = readConfiguration({ main: '/e', files: memoryFiles({ '/e': text }), searchPath: [] });
+  assert.deepEqual(problems, []);
+  return resolverOf(snapshot!);
+}
+
+test('OUT-03 Default_Binding = suspended holds the mail of the default binding, and of no other', () => {
+  const port = optionsPort(of('Default_Binding = suspended Binding b { } Domain d.test { Max_Retries = 3 }'));
+  const record = port.sending('default', 'default', 'd.test');
+  assert.deepEqual([record.suspendDelivery, record.maxRetries], [true, 3]);
+  assert.equal(port.sending('default', 'default', 'd.test'), record, 'one record for one question');
+  assert.equal(port.sending('default', 'b', 'd.test').suspendDelivery, false);
+  assert.equal(optionsPort(of('')).sending('default', 'default', 'd.test').suspendDelivery, false);
+});
+
+test('OUT-03 Default_Binding = none forbids the default binding', () => {
+  assert.equal(bindingPort(of('Default_Binding = none')).isDefaultForbidden, true);
+  assert.equal(bindingPort(of('')).isDefaultForbidden, false);
+});
+
+test('OUT-04 a group gives its bindings in turn, and leaves out those with Suspend_Delivery while another is there', () => {
+  const port = bindingPort(of('Binding_Group g { Binding a { Suspend_Delivery = true } Binding b { } Binding c { } }'));
+  assert.deepEqual([1, 2, 3, 4].map(() => port.chooseFromGroup('g', 'd.test')).sort(), ['b', 'b', 'c', 'c']);
+  assert.equal(port.chooseFromGroup('none', 'd.test'), undefined);
+  assert.equal(bindingPort(of('Binding_Group g { Suspend_Delivery = true Binding a { } }')).chooseFromGroup('g', 'd.test'), 'a');
+  assert.deepEqual([port.hasBinding('a'), port.hasBinding('z')], [true, false]);
+});
+
+test('OUT-21 the Gateway of a Domain scope renames the queue; one given elsewhere does not', () => {
+  const port = optionsPort(of('Gateway = g.test Domain d.test { Gateway = x.test } Domain e.test { Max_Retries = 1 }'));
+  assert.equal(port.domainGateway('default', 'default', 'd.test'), 'x.test');
+  assert.equal(port.domainGateway('default', 'default', 'e.test'), undefined);
+});
