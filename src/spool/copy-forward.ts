@@ -78,8 +78,9 @@ export class CopyForward {
   }
 
   moved(record: CopiedRecord, to: Segment, offset: number, bytes: number): void {
-    const { index, group } = this.#o;
+    const { index, group, store } = this.#o;
     const row = index.find(record.id);
+    store.movedOut.add(record.from);
     if (row >= 0 && index.segmentOf(row) === record.from.slot) {
       record.from.live -= 1;
       record.from.liveBytes -= index.bytesOf(row);

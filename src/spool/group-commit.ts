@@ -217,6 +217,7 @@ export class GroupCommit {
     if (this.#batchNotesAt >= 0) segment.noteOffsets.push(segment.offset);
     const end = segment.offset + this.#batchEnd;
     segment.offset = end;
+    if (end * 2 > segment.size) this.#o.store.prepare();
     this.notes.settleBatch();
     for (let i = 0; i < records.length; i += 1) {
       const offset = offsets[i] ?? 0;

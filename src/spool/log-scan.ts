@@ -30,6 +30,8 @@ export interface ScannedSegment {
   hasStateNotes: boolean;
   endings: Set<number>;
   records: number;
+  /** It holds a record whose batch lives, or was ended, in another segment. */
+  hasMovedOut: boolean;
 }
 
 export interface Damage {
@@ -58,6 +60,8 @@ export class LogScan {
   readonly #index = new BatchIndex();
   readonly #flags: number[] = [];
   readonly #chain: number[] = [];
+  /** The segment that a dead batch's ending names; none when endings name several. */
+  readonly #homes: number[] = [];
   readonly #ids: string[] = [];
   readonly #seals = new Map<number, number>();
   readonly #noteNext: number[] = [];
@@ -102,6 +106,7 @@ export class LogScan {
       hasStateNotes: false,
       endings: new Set(),
       records: 0,
+      hasMovedOut: false,
     };
     const home: RecordHome = { generation, seed: seedOf(this.#spoolId, this.#log) };
     const parts = { count: 0, bytes: 0 };
@@ -162,7 +167,10 @@ export class LogScan {
     }
     const row = this.#row(head.id);
     const flags = this.#flags[row] ?? 0;
-    if ((flags & seenFlag) !== 0) return;
+    if ((flags & seenFlag) !== 0) {
+      segment.hasMovedOut = true;
+      return;
+    }
     this.#flags[row] = flags | seenFlag;
     this.#index.move(row, segment.generation, offset, bytes);
     this.#index.setRecipients(row, head.recipients);
@@ -179,7 +187,9 @@ export class LogScan {
         segment.endings.add(entry.home);
       } else if (entry.kind === noteKind.settled || entry.kind === noteKind.aborted) {
         const row = this.#row(entry.id);
-        this.#flags[row] = (this.#flags[row] ?? 0) | deadFlag;
+        const flags = this.#flags[row] ?? 0;
+        this.#homes[row] = (flags & deadFlag) !== 0 && this.#homes[row] !== entry.home ? none : entry.home;
+        this.#flags[row] = flags | deadFlag;
         if (entry.home !== segment.generation) segment.endings.add(entry.home);
       } else {
         segment.hasStateNotes = true;
@@ -219,11 +229,19 @@ export class LogScan {
     for (let row = 0; row < this.#index.rowsEnd; row += 1) {
       const flags = this.#flags[row] ?? 0;
       if ((flags & seenFlag) === 0) continue;
-      if ((flags & deadFlag) !== 0) this.deadCount += 1;
+      if ((flags & deadFlag) !== 0) this.#countDead(row);
       else bySegment.get(this.#index.segmentOf(row))?.push(row);
     }
     for (const rows of bySegment.values()) rows.sort((a, b) => this.#index.offsetOf(a) - this.#index.offsetOf(b));
     return bySegment;
+  }
+
+  #countDead(row: number): void {
+    this.deadCount += 1;
+    const generation = this.#index.segmentOf(row);
+    const home = this.#homes[row] ?? none;
+    const segment = this.segments.get(generation);
+    if (segment !== undefined && home !== none && home !== generation) segment.hasMovedOut = true;
   }
 
   batch(row: number): LiveBatch {

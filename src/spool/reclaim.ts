@@ -105,8 +105,9 @@ export class Reclaimer {
     }
   }
 
-  /** The segment with the smallest living share, when there is enough to gain. */
+  /** A segment that was left half copied, else the one with the smallest living share, when there is enough to gain. */
   #sparsest(): Segment | undefined {
+    for (const segment of this.#o.store.movedOut) if (segment.state === 'sealed' && !segment.isPinned && segment.live > 0) return segment;
     let dead = 0;
     let best: Segment | undefined;
     for (const segment of this.#o.store.segments.values()) {
@@ -127,7 +128,8 @@ export class Reclaimer {
       await this.#o.store.free(segment);
       this.#hasComplained = false;
     } catch (error) {
-      this.#dead.push(segment);
+      // First again next time: what was moved out of it must not be forgotten elsewhere before it is gone.
+      this.#dead.unshift(segment);
       throw error;
     }
   }
@@ -135,7 +137,7 @@ export class Reclaimer {
   /** Writes the notes again that outlive this segment; resolves when they are durable. */
   async #carryNotes(segment: Segment): Promise<void> {
     const { store, group } = this.#o;
-    let isNeeded = segment.hasStateNotes;
+    let isNeeded = segment.hasStateNotes || this.#keepsEndings(segment);
     for (const home of segment.endings) isNeeded ||= store.has(home);
     if (!isNeeded || segment.noteOffsets.length === 0) return;
     segment.acquire();
@@ -166,8 +168,14 @@ export class Reclaimer {
     }
   }
 
+  /** Another segment holds records that only endings elsewhere keep dead (a copy was made, but the original could not be removed). */
+  #keepsEndings(segment: Segment): boolean {
+    const { movedOut } = this.#o.store;
+    return movedOut.size > (movedOut.has(segment) ? 1 : 0);
+  }
+
   #isNeeded(kind: number, id: string, home: number, segment: Segment): boolean {
     if (kind < noteKind.settled || kind > noteKind.sealed) return this.#o.index.find(id) >= 0;
-    return home !== segment.generation && this.#o.store.has(home);
+    return this.#keepsEndings(segment) || (home !== segment.generation && this.#o.store.has(home));
   }
 }

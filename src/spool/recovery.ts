@@ -49,6 +49,7 @@ export class LogRecovery {
       segment.noteOffsets.push(...scanned.noteOffsets);
       segment.hasStateNotes = scanned.hasStateNotes;
       for (const home of scanned.endings) segment.endings.add(home);
+      if (scanned.hasMovedOut) log.store.movedOut.add(segment);
       this.#segments.set(generation, segment);
     }
     for (const generation of this.#scan.segments.keys()) log.store.found.delete(generation);

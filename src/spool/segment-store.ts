@@ -65,12 +65,15 @@ export class SegmentStore {
   readonly segments = new Map<number, Segment>();
   /** Generations found on the disk when the log was opened: recovery's work. */
   readonly found = new Set<number>();
+  /** Segments that still hold records whose batch lives, or died, elsewhere: until they go, no ending may be forgotten. */
+  readonly movedOut = new Set<Segment>();
   /** Highest generation any file name has had. */
   lastGeneration = 0;
   #spares: number[] = [];
   #next: Segment | undefined;
   #isPreparing = false;
   #hasReserve = false;
+  #sizeAhead: number;
   #isClosed = false;
   #preparation: Promise<void> = Promise.resolve();
   #turn: Promise<void> = Promise.resolve();
@@ -78,6 +81,7 @@ export class SegmentStore {
 
   private constructor(o: StoreOptions) {
     this.o = o;
+    this.#sizeAhead = Math.min(o.segmentBytes, segmentBytesQuick);
     this.seed = seedOf(o.spoolId, o.log);
   }
 
@@ -142,15 +146,11 @@ export class SegmentStore {
     const ready = this.#next;
     if (ready !== undefined) {
       this.#next = undefined;
-      this.prepare();
       done(undefined, ready);
       return;
     }
     this.#inTurn(() => this.#takeLater(isForNotes)).then(
-      (segment) => {
-        this.prepare();
-        done(undefined, segment);
-      },
+      (segment) => done(undefined, segment),
       (error: unknown) => done(diskError(error, `make a segment in ${this.o.directory}`)),
     );
   }
@@ -170,13 +170,17 @@ export class SegmentStore {
     }
   }
 
-  /** Makes the next full segment and the reserve in the background. Trouble is silent here: it shows when a segment is needed. */
+  /**
+   * Makes the next segment and the reserve in the background; called when the one in use is half full. The first is quick to make, each
+   * next one four times larger up to the full size, so a start writes few zeros. Trouble is silent here: it shows when one is needed.
+   */
   prepare(): void {
     if (this.#next !== undefined || this.#isPreparing || this.#isClosed || this.o.preparesAhead === false) return;
     this.#isPreparing = true;
     const made = async (): Promise<void> => {
       await this.#makeReserve();
-      const spare = this.#spares.length > 0 ? await this.#inTurn(() => this.#spareFile()) : await this.#zeroedFile(this.o.segmentBytes);
+      const spare = this.#spares.length > 0 ? await this.#inTurn(() => this.#spareFile()) : await this.#zeroedFile(this.#sizeAhead);
+      this.#sizeAhead = Math.min(this.o.segmentBytes, this.#sizeAhead * 4);
       await this.#inTurn(async () => {
         this.#next = await this.#finish(spare);
       });
@@ -319,7 +323,7 @@ export class SegmentStore {
   /** A dead segment becomes a spare or goes; the directory is durable when this is done. */
   async free(segment: Segment): Promise<void> {
     const { disk, directory } = this.o;
-    const canReuse = !segment.isLarge && segment.size === this.o.segmentBytes && this.#spares.length < spareSegmentsMax && !this.#isClosed;
+    const canReuse = !segment.isLarge && segment.size === this.o.segmentBytes && this.#spares.length < spareSegmentsMax;
     this.#forgetOpen(segment);
     const fd = segment.fd;
     segment.fd = -1;
@@ -329,6 +333,7 @@ export class SegmentStore {
     await disk.syncDirectory(directory);
     segment.state = 'gone';
     this.segments.delete(segment.generation);
+    this.movedOut.delete(segment);
     this.o.table.remove(segment);
     if (canReuse) this.#spares.push(segment.generation);
   }
@@ -370,7 +375,7 @@ export class SegmentStore {
     if (next !== undefined) await this.free(next).catch(() => undefined);
   }
 
-  /** Closes all files. The segment made ahead goes; it holds nothing. */
+  /** Closes all files. The segment made ahead becomes a spare for the next start, or goes; it holds nothing. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#preparation;

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { claimSpool, SpoolError } from './index.ts';
 import { seededRandom } from '#base';
+import { FaultyDisk } from '../../test/kit/faulty-disk.ts';
 import { load, recoverAll, store, testBody, testEnvelope, testId, testSpool } from '../../test/kit/spool.ts';
 
 test('SPL-04 a committed message can be read, is there after a restart, and is gone when it was settled', async (t) => {
@@ -233,4 +234,20 @@ test('Spool_mode is respected whatever the umask is; directories are 0750', asyn
   const log = join(s.dir, '0');
   assert.equal(statSync(log).mode & 0o777, 0o750);
   for (const name of readdirSync(log)) assert.equal(statSync(join(log, name)).mode & 0o777, 0o644, name);
+});
+
+test('SPL-04 Force_Fsync = false is obeyed: nothing is synced for a message, and a kill still loses nothing', async () => {
+  const disk = new FaultyDisk(seededRandom(1));
+  const s = await testSpool(disk);
+  const spool = await s.open({ durable: false, segmentBytes: 1_000_000 });
+  await store(spool, testEnvelope(1), testBody(1));
+  const before = disk.operations.length;
+  for (let n = 2; n < 8; n += 1) await store(spool, testEnvelope(n), testBody(n));
+  await store(spool, testEnvelope(8), testBody(8, 60_000));
+  assert.deepEqual(
+    disk.operations.slice(before).filter((o) => o.name.startsWith('sync')),
+    [],
+  );
+  const again = await testSpool(disk.after('kill'));
+  assert.equal((await recoverAll(await again.open())).length, 8);
 });
