@@ -22,7 +22,7 @@ const read = (buffer: Buffer, at = 0, available = buffer.length - at, from = hom
   return finding === 'good' ? `good ${view.type} ${view.payload} ${view.generation} ${view.step}` : finding;
 };
 
-test('a record that was written is read as it was, of any length and at any place', () => {
+test('a record that was written is read as it was, whatever its length and place', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(40), (bytes, place) => {
       const at = place * 8;
@@ -33,7 +33,7 @@ test('a record that was written is read as it was, of any length and at any plac
   );
 });
 
-test('A67 a record with any bit changed is not believed', () => {
+test('A67 a record with a single bit changed is not believed', () => {
   const whole = made(Buffer.from('From: a@b\r\n\r\nhello'));
   const end = recordHeaderBytes + 18;
   for (let bit = 0; bit < end * 8; bit += 1) {
@@ -52,7 +52,7 @@ test('A67 a valid record of another generation is stale, of another log or spool
   assert.equal(read(Buffer.alloc(64)), 'none');
 });
 
-test('the order of a log: any place in a later generation is later than all places of an earlier one', () => {
+test('the order of a log: every place in a later generation is later than all places of an earlier one', () => {
   assert.ok(sequenceOf(8, 0) > sequenceOf(7, 2 ** 26 - 1));
   assert.ok(Number.isSafeInteger(sequenceOf(2 ** 26, 2 ** 26 - 1)));
 });

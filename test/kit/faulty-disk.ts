@@ -131,7 +131,7 @@ export class FaultyDisk implements SpoolFs {
 
   /** Each dirty sector becomes durable in one of its versions, or not; then all count as clean. */
   #gamble(inode: Inode, sectors: Iterable<number>, chance: number): void {
-    for (const sector of [...sectors]) {
+    for (const sector of sectors) {
       const versions = inode.dirty.get(sector);
       inode.dirty.delete(sector);
       if (versions === undefined || this.#random.float() >= chance) continue;
