@@ -146,6 +146,8 @@ test('When a store fails nothing is spooled; when only a store takes the message
   assert.equal(failed.error?.reply.code, 452);
   assert.deepEqual([world.spool.stored.length, world.spool.aborted, world.accepted.length], [0, 1, 0]);
   assert.match(world.panics[0] ?? '', /not stored: ENOSPC/);
+  finish(world.intake.open(head('b@here.test')));
+  assert.equal(world.panics[1], world.panics[0], 'the same line for every message, so that the panic log counts it and does not fill up');
   store.failWith = undefined;
   finish(world.intake.open(head('b@here.test')));
   assert.equal(world.spool.drafts.length, 1, 'the one of before');

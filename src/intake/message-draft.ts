@@ -186,7 +186,8 @@ export class MessageDraft {
     const envelope = this.#envelope(kept);
     part.sink.commit(envelope, (error) => {
       if (error !== undefined) {
-        this.#o.panic.log('ERROR', 'FD', `message ${this.batchId} from ${this.#head.connection.remoteIp} not stored: ${error.message}`);
+        // Without the message's id, which the reject record has: a full disk says the same for thousands, and is written once.
+        this.#o.panic.log('ERROR', 'FD', `mail is refused because it is not stored: ${error.message}`);
         for (const later of this.#parts.slice(index + 1)) later.sink.abort();
         this.#answer(new IntakeError('storage', { cause: error }));
         return;
