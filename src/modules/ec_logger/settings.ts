@@ -36,13 +36,13 @@ export function readSettings(options: Readonly<Record<string, unknown>>): EcLogg
   const isOn = (key: string): boolean => options[key] !== false;
   const text = (key: string): string | undefined => (typeof options[key] === 'string' ? options[key] : undefined);
   const number = (key: string, otherwise: number): number => (typeof options[key] === 'number' ? options[key] : otherwise);
-  const log = (name: string): LogSettings => ({ target: text(name) ?? `${directory}/${name}.ec`, mode: number(`${name}Mode`, 0o644) });
+  const log = (name: string, mode: string): LogSettings => ({ target: text(name) ?? `${directory}/${name}.ec`, mode: number(mode, 0o644) });
   return {
     isEnabled: isOn('enabled'),
     debugLevel: parseLevel(text('debugLevel') ?? '') ?? 'ERROR',
-    mainlog: log('mainlog'),
-    rejectlog: log('rejectlog'),
-    paniclog: log('paniclog'),
+    mainlog: log('mainlog', 'mainlogMode'),
+    rejectlog: log('rejectlog', 'rejectlogMode'),
+    paniclog: log('paniclog', 'paniclogMode'),
     unwritten: ['acctlog', 'importlog'].filter((name) => (text(name) ?? '') !== ''),
     heartbeat: number('heartbeat', 60),
     logReceptions: isOn('logReceptions'),
