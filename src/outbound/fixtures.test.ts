@@ -11,7 +11,7 @@ import type { Envelope, EnvelopeRecipient } from '#mail';
 import type { MailRecord } from '#observe';
 import { Queues, type NoticeFacts, type QueueNote, type SendingOptions } from '#queue';
 import { Deliverer } from './deliverer.ts';
-import type { Dial, DnsPort, GlobalSendingOptions, MailPlan, PlacesPort } from './ports.ts';
+import type { ConnectPort, Dial, DnsPort, GlobalSendingOptions, MailPlan, PlacesPort } from './ports.ts';
 import type { TlsPort } from './session/tls.ts';
 import { tcpConnect } from './tcp-connect.ts';
 
@@ -244,6 +244,7 @@ export interface WorldOptions {
   readonly tls?: TlsPort;
   readonly places?: PlacesPort;
   readonly isManual?: boolean;
+  readonly connect?: ConnectPort;
   /** Where a dial really goes: by default where it says. */
   readonly redirect?: (to: Dial) => Dial;
 }
@@ -310,7 +311,7 @@ export class World {
       random: seededRandom(8),
       connect: (to) => {
         this.dials.push(to);
-        return tcpConnect(o.redirect?.(to) ?? to);
+        return (o.connect ?? tcpConnect)(o.redirect?.(to) ?? to);
       },
       tls: o.tls ?? { begin: () => '451 4.7.5 [internal] TLS negotiation failed' },
       counters: { add: () => undefined },

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Socket } from 'node:net';
 import { test } from 'node:test';
 import { ownPlaces } from './places.ts';
 import { CLOSE, SILENCE, startServer, World } from '../fixtures.test.ts';
@@ -319,4 +320,45 @@ test('OUT-21, OUT-22: gateway and routes of the options are where the mail goes'
   byRoutes.send('1@a.test');
   await byRoutes.until(() => byRoutes.kinds === 'D');
   assert.deepEqual([...byGateway.lookups, ...byRoutes.lookups], []);
+});
+
+test('OUT-22: new connections spread over hosts of equal preference; a worse one is left alone while a better one works', async (t) => {
+  const server = await startServer(t, { answer: (verb) => (verb === '.' ? SILENCE : undefined) });
+  const world = new World(t, {
+    dns: () => ({
+      kind: 'hosts',
+      hosts: [
+        { name: 'a', preference: 10, addresses: ['127.0.0.1'] },
+        { name: 'b', preference: 10, addresses: ['127.0.0.2'] },
+        { name: 'c', preference: 20, addresses: ['127.0.0.3'] },
+      ],
+      ttl: 60,
+    }),
+    redirect: (to) => ({ ...to, ip: '127.0.0.1' }),
+    options: { remoteSmtpPort: server.port, maxOutboundConnections: 20, connectionAllocationAggressiveness: 'high' },
+  });
+  for (let i = 0; i < 60; i += 1) world.send(`${i}@a.test`);
+  await world.until(() => server.open === 20);
+  const to = (ip: string): number => world.dials.filter((dial) => dial.ip === ip).length;
+  assert.equal(to('127.0.0.3'), 0);
+  assert.ok(to('127.0.0.1') >= 4 && to('127.0.0.2') >= 4, `${to('127.0.0.1')} and ${to('127.0.0.2')}`);
+});
+
+test('SHP-10: a connection that is not answered ends after Connect_Timeout with its own reply; lines() names its state', async (t) => {
+  const world = new World(t, { isManual: true, connect: () => new Socket(), options: { connectTimeout: 20 } });
+  world.send('1@a.test');
+  await world.turns();
+  world.pass(19);
+  assert.equal(world.kinds, '');
+  world.pass(1);
+  assert.deepEqual(world.failures, ['T 0 450 4.4.1 [internal] Connection Timed Out']);
+
+  const server = await startServer(t, { answer: (verb) => (verb === '.' ? SILENCE : undefined) });
+  const busy = new World(t, { options: { remoteSmtpPort: server.port } });
+  busy.send('1@a.test');
+  await busy.until(() => [...busy.deliverer.lines()].some(({ state }) => state === 'reading confirmation'));
+  assert.deepEqual(
+    [...busy.deliverer.lines()],
+    [{ binding: 'default', domain: 'a.test', remoteIp: '127.0.0.1', state: 'reading confirmation' }],
+  );
 });

@@ -205,7 +205,7 @@ export class DomainPool implements SessionOwner {
     const { options } = this;
     const attempt = new Attempt(
       this.#ports,
-      { targets: plan.targets, options, ehloName: this.#ehloName(), domain: this.queue.domain },
+      { targets: this.#ports.planner.spread(plan.targets), options, ehloName: this.#ehloName(), domain: this.queue.domain },
       (outcome) => this.#attempted(attempt, plan, outcome),
     );
     this.#attempts.add(attempt);

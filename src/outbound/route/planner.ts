@@ -76,6 +76,11 @@ export class Planner {
     return globs.matches(domain);
   }
 
+  /** The targets as the next connection tries them: equal ones in a new random order, so that connections spread evenly (OUT-22). */
+  spread(targets: readonly Target[]): readonly Target[] {
+    return targets.length < 2 ? targets : orderTargets(targets, this.#o.random);
+  }
+
   #gateway(text: string, defaultPort: number, done: (plan: Plan) => void): void {
     const to = parseHostPort(text);
     if (to === undefined) {
