@@ -2,7 +2,7 @@
  * How a loop is doing: memory against its goals, and turns that took too long.
  *
  * The one rule: above Memory_Goal no new body is kept in memory, above Memory_HWM no new mail is taken until it is below again
- * (SMTP-19, A63); a turn of more than STALL_MS is said in the paniclog, because everybody else waited for it (A64).
+ * (SMTP-19, A63); a turn of more than STALL_MS is a WARNING in the paniclog, of more than GRAVE_MS an ERROR: everybody else waited (A64).
  * Memory is that of the whole process against what it may use: the machine's, or its control group's when that is less.
  */
 import type { Clock, TimerWheel } from '#base';
@@ -13,6 +13,8 @@ import type { PanicLog } from '#observe';
 const LOOK_MS = 1_000;
 /** A turn of the event loop longer than this is a stall. */
 export const STALL_MS = 100;
+/** A stall of this length is said whatever Debug_Flags leaves out by default. */
+const GRAVE_MS = 1_000;
 const beatMs = 50;
 
 interface LoopHealthOptions {
@@ -49,7 +51,7 @@ export class LoopHealth {
     const late = now - this.#beatAt - beatMs;
     if (late > STALL_MS) {
       this.stalls += 1;
-      panic.log('ERROR', 'TIME', `${name} stood still for ${Math.round(late)} ms`);
+      panic.log(late > GRAVE_MS ? 'ERROR' : 'WARNING', 'TIME', `${name} stood still for ${Math.round(late)} ms`);
     }
     this.#beatAt = now;
     if (now - this.#lookAt >= LOOK_MS) {
