@@ -45,6 +45,11 @@ test('one pool of event loops serves everything: a second one is a notice', () =
   assert.match(notices('EventLoop a { Concurrency = 2 } EventLoop b { Concurrency = 2 }')[0] ?? '', /first one serves/);
 });
 
+test('RT-06 a word of Debug_Flags that is no subsystem is a notice with those that are', () => {
+  assert.deepEqual(notices('Debug_Flags { Debug = ( SMTP dns ALL ) }'), []);
+  assert.match(notices('Debug_Flags { Debug = ( SMPT ) }')[0] ?? '', /"SMPT" of Debug_Flags is no subsystem: they are ALL, ERROR,.*SMTP/);
+});
+
 test('LSN-02 a Unix path of a Listen is a whole path', () => {
   assert.deepEqual(problems('ESMTP_Listener { Listen "/run/smtp" { } }'), []);
   assert.match(problems('ESMTP_Listener { Listen "var/smtp" { } }')[0] ?? '', /"var\/smtp" is no address to listen on/);

@@ -5,6 +5,7 @@
  * Truth: CFG-15 (order of the ecstream module), FB-09 (patterns), FB-13 (match cache), FB-21 (pathways), OUT-02, OUT-21, EXT-01.
  */
 import { parseHostPort, parseIp } from '#base';
+import { parseDebugFlags, subsystems } from '#observe';
 import type { Place } from '#syntax';
 import { fold } from '../catalogue.ts';
 import type { ConfigNotice, ConfigProblem } from '../errors.ts';
@@ -20,7 +21,7 @@ export function crossCheck(
   compileRegex: CompileRegex | undefined,
 ): { problems: ConfigProblem[]; notices: ConfigNotice[] } {
   const problems = [...orderOfEcstream(state), ...matchCache(checked.uses), ...pathways(checked), ...addresses(checked.uses)];
-  const notices = [...extensions(checked.uses), ...eventLoops(checked.uses)];
+  const notices = [...extensions(checked.uses), ...eventLoops(checked.uses), ...subsystemNames(checked.uses)];
   return { problems: compileRegex === undefined ? problems : [...problems, ...patterns(checked.uses, compileRegex)], notices };
 }
 
@@ -69,6 +70,18 @@ function extensions(uses: readonly Use[]): ConfigNotice[] {
       const what = upper.startsWith('-') ? 'removes nothing: only -CHUNKING, -SMTPUTF8 and -DSN do' : 'is not offered yet';
       return [{ message: `"${word}" of SMTP_Extensions ${what}`, at: use.at }];
     });
+  });
+}
+
+/** RT-06. */
+function subsystemNames(uses: readonly Use[]): ConfigNotice[] {
+  return uses.flatMap((use) => {
+    if (use.what !== 'option' || use.path.at(-1)?.scope !== 'Debug_Flags' || !Array.isArray(use.value)) return [];
+    const { unknown } = parseDebugFlags({ DEBUG: use.value as readonly string[] });
+    return unknown.map((word) => ({
+      message: `"${word}" of Debug_Flags is no subsystem: they are ALL, ${subsystems.join(', ')}`,
+      at: use.at,
+    }));
   });
 }
 

@@ -351,3 +351,27 @@ test('stop() lets what is on the wire come to its end and leaves the rest queued
   assert.equal(world.queues.find('default', 'a.test')?.active, 1);
   await world.until(() => server.lines.at(-1) === 'QUIT');
 });
+
+test('SHP-10: silence at RSET ends the connection after Rset_Timeout, and the next message goes over another one', async (t) => {
+  let isDeaf = false;
+  const server = await startServer(t, {
+    answer: (verb, line, peer) => {
+      isDeaf ||= verb === 'RSET';
+      if (isDeaf && peer.number === 0) return SILENCE;
+      return verb === 'RCPT' && peer.number === 0 ? '550 5.1.1 no such user' : undefined;
+    },
+  });
+  const world = new World(t, { isManual: true, options: { remoteSmtpPort: server.port, maxOutboundConnections: 1, rsetTimeout: 7 } });
+  world.send('bad@a.test');
+  world.send('good@a.test');
+  await world.until(() => server.lines.includes('RSET'));
+  await world.turns();
+  world.pass(6);
+  await world.turns();
+  assert.equal(server.connections, 1);
+  assert.equal(server.messages.length, 0);
+  await world.until(() => {
+    world.pass(1);
+    return server.connections === 2;
+  }, 'a second connection');
+});

@@ -147,5 +147,26 @@ test('OUT-62: TLS_Protocols chooses versions by adding and removing names', () =
   assert.deepEqual(protocolRange(undefined), {});
   assert.deepEqual(protocolRange('+ALL:-TLSv1:-TLSv1.1:-SSLv3'), { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3' });
   assert.deepEqual(protocolRange('TLSv1.2'), { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' });
+  assert.deepEqual(protocolRange('+ALL:-TLSv1.0'), { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.3' });
   assert.deepEqual(protocolRange('none'), {});
+});
+
+test('OUT-62: TLS_Ciphers is the list that we offer: a server with none of it is no server for us', async (t) => {
+  const only = createSecureContext({
+    cert: certificate,
+    key,
+    maxVersion: 'TLSv1.2',
+    ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384',
+  });
+  const choosy = (socket: Socket, serve: (secured: Socket) => void): void => {
+    const secured = new TLSSocket(socket, { isServer: true, secureContext: only });
+    secured.on('error', () => undefined);
+    serve(secured);
+  };
+  const server = await startServer(t, { extensions: offered, upgrade: choosy });
+  const fitting = world(t, server, { tls: 'required', tlsCiphers: 'AES256-GCM-SHA384:ECDHE+AESGCM' });
+  await fitting.until(() => fitting.kinds === 'D');
+  const foreign = world(t, server, { tls: 'required', tlsCiphers: 'ECDHE+CHACHA20' });
+  await foreign.until(() => foreign.kinds === 'T');
+  assert.match(foreign.failures[0] ?? '', /4\.7\.5/);
 });

@@ -113,7 +113,10 @@ export function protocolRange(text: string | undefined): Pick<SecureContextOptio
   if (!isGiven(text)) return {};
   let allowed = new Set<string>();
   for (const word of text.split(/[\s:,]+/).filter((part) => part !== '')) {
-    const name = word.replace(/^[+\-!]/, '').toUpperCase();
+    const name = word
+      .replace(/^[+\-!]/, '')
+      .toUpperCase()
+      .replace(/^TLSV1\.0$/, 'TLSV1');
     const meant =
       name === 'ALL' ? versions.map(([version]) => version) : versions.map(([version]) => version).filter((v) => v.toUpperCase() === name);
     if (word.startsWith('-') || word.startsWith('!')) for (const version of meant) allowed.delete(version);
