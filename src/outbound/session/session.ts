@@ -245,7 +245,8 @@ export class ClientSession implements WireOwner {
   #begin(transaction: Transaction): void {
     if (this.#current === undefined) {
       this.#current = transaction;
-      this.#place.wire.setDeadline(transaction.patience);
+      // Behind a RSET it is the RSET that must be answered first, in its own time.
+      if (!this.#isResetAwaited) this.#place.wire.setDeadline(transaction.patience);
     } else {
       this.#ahead = transaction;
     }
