@@ -118,8 +118,9 @@ export class LoopRuntime {
     stores.push(...makeStores(resolver.snapshot, { host: birth.hostname, clock }));
     const phases = new PhaseRunner({ modules: [], wheel, panic });
     const intakeOf: { intake?: Intake } = {};
+    const options = optionsPort(resolver);
     this.#queues = new Queues({
-      resolver: optionsPort(resolver),
+      resolver: options,
       spool,
       notices: noticePort({ intake: () => intakeOf.intake!, clock, random: systemRandom, hostname: birth.hostname }),
       clock,
@@ -134,6 +135,7 @@ export class LoopRuntime {
       spool,
       queues: this.#queues,
       panic,
+      queueName: (group, binding, domain) => options.domainGateway(group, binding, domain)?.toLowerCase() ?? domain,
       loadEnvelope: (batchId, done) => spool.loadEnvelope(batchId, (_error, envelope) => done(envelope)),
     });
     const intake = new Intake({

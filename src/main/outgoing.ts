@@ -50,6 +50,7 @@ export class Outgoing {
       connect: tcpConnect,
       tls: new OutboundTls({ readFile: (path) => readFileSync(path), clock, panic }),
       counters,
+      panic,
       hostName: hostname,
       places: limits.concurrency('server outbound').cell,
       bindingPlaces: (binding) => {

@@ -28,6 +28,8 @@ interface ShardOptions {
   readonly spool: QueueSpool;
   readonly queues: Queues;
   readonly panic: PanicLog;
+  /** The name under which mail of a domain is queued: its own, or its Gateway's (OUT-21). */
+  readonly queueName: (group: string, binding: string, domain: string) => string;
   /** The envelope of a batch of ours; undefined when it is gone. */
   readonly loadEnvelope: (batchId: string, done: (envelope: Envelope | undefined) => void) => void;
 }
@@ -94,8 +96,9 @@ export class Shard implements AcceptedPort {
 
   /** The owner of a recipient's queue. */
   #ownerOf(recipient: EnvelopeRecipient, state: RecipientProgress | undefined): number {
-    const key = `${state?.bindingGroup ?? recipient.bindingGroup}\0${state?.binding ?? recipient.binding}\0${recipient.domain}`;
-    return crc32(key) % this.#count;
+    const group = state?.bindingGroup ?? recipient.bindingGroup;
+    const binding = state?.binding ?? recipient.binding;
+    return crc32(`${group}\0${binding}\0${this.#o.queueName(group, binding, recipient.domain)}`) % this.#count;
   }
 
   /** Gives each owner its recipients; `owners` has -1 for recipients that are done. */
