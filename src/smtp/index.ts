@@ -35,7 +35,7 @@ export { parseAddressLiteral, parseDomain, parsePath } from './path.ts';
 export type { Path, PathResult, PathRules } from './path.ts';
 export { ehloReply, greeting, heloReply, replies } from './replies.ts';
 export type { ReplyName } from './replies.ts';
-export { formatReply, replyFromText, replyText } from './reply.ts';
+export { formatReply, replyText } from './reply.ts';
 export type { Reply } from './reply.ts';
 export {
   REPLY_LINE_KEPT,

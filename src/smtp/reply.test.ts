@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatReply, replyFromText, replyText } from './reply.ts';
+import { formatReply, replyText } from './reply.ts';
 
 test('an enhanced code is written on every line and only when asked for', () => {
   const reply = { code: 550, enhanced: '5.7.1', text: ['no', 'never'] };
@@ -19,13 +19,6 @@ test('A75: a text cannot break its line, and a long one becomes several lines of
   assert.ok(lines.at(-2)?.startsWith('550 5.0.0 '));
 });
 
-test('a configured text may begin with its own enhanced code', () => {
-  assert.deepEqual(replyFromText(421, '4.3.2 Reconfiguration in progress'), {
-    code: 421,
-    enhanced: '4.3.2',
-    text: 'Reconfiguration in progress',
-  });
-  assert.deepEqual(replyFromText(421, '5.3.2 x'), { code: 421, text: '5.3.2 x' });
-  assert.deepEqual(replyFromText(421, 'busy'), { code: 421, text: 'busy' });
+test('for a log a reply is one line, its enhanced code in front', () => {
   assert.equal(replyText({ code: 550, enhanced: '5.7.1', text: ['a\n', 'b'] }), '5.7.1 a  b');
 });

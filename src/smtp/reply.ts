@@ -18,7 +18,6 @@ export interface Reply {
 const TEXT_MAX = 480;
 const UNSAFE = /[^\t\x20-\x7e]/;
 const UNSAFE_ALL = /[^\t\x20-\x7e]+/g;
-const LEADING_ENHANCED = /^([245]\.\d{1,3}\.\d{1,3})(?: |$)/;
 
 function pieces(text: string): string[] {
   const out: string[] = [];
@@ -45,16 +44,6 @@ export function formatReply(reply: Reply, withEnhanced: boolean): string {
   if (lines.length === 0) lines.push('');
   const last = lines.length - 1;
   return lines.map((line, index) => `${code}${index === last ? ' ' : '-'}${prefix}${line}\r\n`).join('');
-}
-
-/**
- * A reply from a configured text that may begin with its enhanced code, such as Reconfig_Message
- * `4.3.2 Reconfiguration in progress`. A code of another class than `code` stays part of the text.
- */
-export function replyFromText(code: number, text: string): Reply {
-  const match = LEADING_ENHANCED.exec(text);
-  if (match?.[1] === undefined || !match[1].startsWith(String(code).charAt(0))) return { code, text };
-  return { code, enhanced: match[1], text: text.slice(match[0].length) };
 }
 
 /** The text of a reply as one line, for logs and contexts: lines joined by one space, enhanced code in front if it has one. */

@@ -5,14 +5,15 @@
  * a declared size over the limit, short memory.
  * Not here: syntax (#smtp). Truth: SMTP-04, SMTP-05, SMTP-10, SMTP-13, SMTP-19, LSN-10; contexts CTX-02, CTX-04.
  */
-import { replies, replyFromText, type MailCommand, type Path, type Reply } from '#smtp';
+import { replies, type MailCommand, type Path, type Reply } from '#smtp';
 import type { Session } from '../session-types.ts';
 import { textOfLine } from '../line-text.ts';
 
 export function mail(s: Session, command: MailCommand): void {
   const { transaction, rules, facts, context } = s;
   if (s.isStale) {
-    s.refuse(replyFromText(421, rules.reconfigMessage), { close: true });
+    // The operator's words as they are, an enhanced code among them or not.
+    s.refuse({ code: 421, text: rules.reconfigMessage }, { close: true });
     return;
   }
   const wrong = outOfOrder(s);
