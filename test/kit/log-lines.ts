@@ -33,7 +33,7 @@ export interface RejectRecord {
 
 const id = /^[0-9A-F]{2}\/[0-9A-F]{2}-\d{5}-[0-9A-F]{8}$/;
 const printable = /^[^\p{Cc}\u2028\u2029]*$/u;
-const fieldCounts: Readonly<Record<string, number>> = { R: 9, D: 8, X: 8, T: 9, P: 9 };
+const fieldCounts: Readonly<Record<string, number>> = { R: 9, D: 7, X: 7, T: 9, P: 9 };
 
 /** Whole lines of a log; a last line without its end, bytes that are no UTF-8 and control characters are errors. */
 export function linesOf(server: Server, name: string): string[] {
