@@ -64,7 +64,7 @@ function setUp(t: TestContext, scopes: Record<string, Record<string, unknown>>) 
 const three = { mainlog: '{dir}/mainlog.ec', rejectlog: 'file://{dir}/rejectlog.ec', paniclog: '{dir}/paniclog.ec' };
 
 test('LOG-20 LOG-02 records go to mainlog and rejectlog, diagnostics to paniclog, files get their mode', (t) => {
-  const { dir, writer, read, flush } = setUp(t, { main: { ...three, mainlogMode: 0o640 } });
+  const { dir, writer, read, flush } = setUp(t, { main: { ...three, mainlogMode: 0o640, paniclogMode: 0o600 } });
   writer.record(records);
   writer.panic({ at, level: 'ERROR', source: 'NET', isModule: false, text: 'cannot listen' });
   flush();
@@ -75,6 +75,7 @@ test('LOG-20 LOG-02 records go to mainlog and rejectlog, diagnostics to paniclog
   assert.equal(read('rejectlog.ec').length, 1);
   assert.deepEqual(read('paniclog.ec'), ['1700000000:NET: cannot listen']);
   assert.equal(statSync(join(dir, 'mainlog.ec')).mode & 0o777, 0o640);
+  assert.equal(statSync(join(dir, 'paniclog.ec')).mode & 0o777, 0o600);
   assert.equal(statSync(join(dir, 'rejectlog.ec')).mode & 0o777, 0o644);
 });
 

@@ -27,6 +27,7 @@ test('LOG-20 each option of an instance replaces its default, acctlog and import
   const settings = readSettings({
     mainlog: 'm',
     mainlogMode: 0o600,
+    rejectlogMode: 0o640,
     heartbeat: 0,
     logReceptions: false,
     logErrors: false,
@@ -35,7 +36,10 @@ test('LOG-20 each option of an instance replaces its default, acctlog and import
     acctlog: '/a',
     importlog: '',
   });
-  assert.deepEqual(settings.mainlog, { target: 'm', mode: 0o600 });
+  assert.deepEqual(
+    [settings.mainlog.target, settings.mainlog.mode, settings.rejectlog.mode, settings.paniclog.mode],
+    ['m', 0o600, 0o640, 0o644],
+  );
   assert.deepEqual([settings.heartbeat, settings.logReceptions, settings.logDeliveries, settings.logErrors], [0, false, true, false]);
   assert.deepEqual([settings.isEnabled, settings.debugLevel, settings.unwritten], [false, 'NOTICE', ['acctlog']]);
 });
