@@ -106,6 +106,7 @@ export class Server {
     const bound = await this.#listen();
     await this.#startControl();
     this.#announce(site, { global, raised: raised.limit?.soft });
+    const { problems: logProblems } = await this.#askWriter({ kind: 'reopen' });
     const report = bootReport({
       configuration: this.#o.site.file,
       bound,
@@ -116,7 +117,7 @@ export class Server {
       loggers: loggerStanzas(this.#snapshot),
       stores: storeFolders(this.#snapshot),
       isFirstRun: this.#o.isFirstRun,
-      warnings: this.#warnings(),
+      warnings: [...this.#warnings(), ...logProblems],
       unprotected: site.unprotected,
     });
     for (const line of [...report, 'impetus: ready']) this.#o.say(line);
