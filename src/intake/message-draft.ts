@@ -25,6 +25,8 @@ interface Part {
   isFull: boolean;
 }
 
+const NO_PARTS: readonly Part[] = [];
+
 export class MessageDraft {
   readonly batchId: string;
   readonly receivedAt: number;
@@ -33,7 +35,7 @@ export class MessageDraft {
   onDrain: (() => void) | undefined;
   readonly #o: IntakePorts;
   readonly #head: EnvelopeHead;
-  readonly #parts: readonly Part[];
+  #parts: readonly Part[];
   readonly #resident: ResidentBody;
   #body: Buffer | undefined;
   #size = 0;
@@ -157,13 +159,12 @@ export class MessageDraft {
 
   /** The last look before the disk: is anyone left, and may what is left lie in the default binding? */
   #validate(): void {
-    const spooled = this.#parts.find((part) => part.isSpool);
-    if (this.recipients.every((recipient) => recipient.isDiscarded)) {
+    if (this.recipients.every(isDiscarded)) {
       this.#discardSinks();
       this.#answer();
       return;
     }
-    if (this.#o.bindings.isDefaultForbidden && spooled?.recipients.some((r) => !r.isDiscarded && r.binding === DEFAULT_BINDING) === true) {
+    if (this.#o.bindings.isDefaultForbidden && this.#parts.some(needsDefaultBinding)) {
       this.#refuse(new IntakeError('no-binding'));
       return;
     }
@@ -177,7 +178,7 @@ export class MessageDraft {
       this.#answer();
       return;
     }
-    const kept = part.recipients.filter((recipient) => !recipient.isDiscarded);
+    const kept = part.recipients.some(isDiscarded) ? part.recipients.filter((recipient) => !recipient.isDiscarded) : part.recipients;
     if (kept.length === 0) {
       part.sink.abort();
       this.#commitPart(index + 1);
@@ -220,8 +221,10 @@ export class MessageDraft {
   #answer(error?: IntakeError): void {
     this.#state = 'over';
     this.#resident.release();
+    // Whoever still holds this object holds no more than it: parts, sinks and closures would otherwise grow old with it.
     this.#body = undefined;
     this.onDrain = undefined;
+    this.#parts = NO_PARTS;
     const done = this.#done;
     this.#done = undefined;
     if (error === undefined) done?.(undefined, this.batchId);
@@ -237,7 +240,7 @@ export class MessageDraft {
   #envelope(recipients: readonly IncomingRecipient[]): Envelope {
     const { connection, context, ret, envid, body, smtpUtf8, pathway } = this.#head;
     const { excludedConnection, excludedMessage } = this.#o;
-    return {
+    const envelope: Envelope = {
       batchId: this.batchId,
       connectionId: connection.id,
       sender: this.#head.sender,
@@ -250,13 +253,22 @@ export class MessageDraft {
       helo: connection.helo,
       contextConnection: storedContext(context.connection, excludedConnection),
       contextMessage: storedContext(context.message, excludedMessage),
-      ...(ret === undefined ? {} : { ret }),
-      ...(envid === undefined ? {} : { envid }),
-      ...(body === undefined ? {} : { body }),
-      ...(smtpUtf8 === undefined ? {} : { smtpUtf8 }),
-      ...(pathway === undefined ? {} : { pathway }),
     };
+    if (ret !== undefined) envelope.ret = ret;
+    if (envid !== undefined) envelope.envid = envid;
+    if (body !== undefined) envelope.body = body;
+    if (smtpUtf8 !== undefined) envelope.smtpUtf8 = smtpUtf8;
+    if (pathway !== undefined) envelope.pathway = pathway;
+    return envelope;
   }
+}
+
+function isDiscarded(recipient: IncomingRecipient): boolean {
+  return recipient.isDiscarded;
+}
+
+function needsDefaultBinding(part: Part): boolean {
+  return part.isSpool && part.recipients.some((recipient) => !recipient.isDiscarded && recipient.binding === DEFAULT_BINDING);
 }
 
 /** A part for each store that claims some of the recipients, and, last, one for the spool when any are left. */

@@ -69,16 +69,11 @@ export class IncomingRecipient implements RecipientHandle {
   /** As the envelope stores it. */
   stored(): EnvelopeRecipient {
     const { address, local, domain, notify, orcpt } = this.head;
-    return {
-      id: this.id,
-      address,
-      local,
-      domain,
-      binding: this.binding,
-      bindingGroup: this.bindingGroup,
-      ...(notify === undefined ? {} : { notify }),
-      ...(orcpt === undefined ? {} : { orcpt }),
-      ...(this.priority === 0 ? {} : { priority: this.priority }),
-    };
+    const { id, binding, bindingGroup } = this;
+    const stored: EnvelopeRecipient = { id, address, local, domain, binding, bindingGroup };
+    if (notify !== undefined) stored.notify = notify;
+    if (orcpt !== undefined) stored.orcpt = orcpt;
+    if (this.priority !== 0) stored.priority = this.priority;
+    return stored;
   }
 }

@@ -141,6 +141,9 @@ export class SpoolDraft implements PendingRecord {
     this.#isOver = true;
     this.#letGo();
     const done = this.#done;
+    // A draft may outlive its message (a session keeps its last one): the envelope and the closures behind `done` must not.
+    this.#done = undefined;
+    this.#head = undefined;
     if (error === undefined) done?.();
     else done?.(error);
   }
