@@ -5,10 +5,11 @@
  * Folders that do not exist yet are made and given to that user first; what exists is left as it is.
  * Truth: ARCHITECTURE.md, section 5; docs/quirks.md for the one capability that is kept.
  */
-import { chownSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { accessSync, chownSync, constants, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Resolver } from '#config';
 import { currentUser, dropPrivileges } from '#system';
+import { packageRoot } from './identity.ts';
 import { StartError } from './start-error.ts';
 
 export interface NextUser {
@@ -34,18 +35,25 @@ export function nextUser(o: { resolver: Resolver; hasSecurity: boolean; allowRoo
     become() {
       const result = dropPrivileges({ user, group, supplementalGroups: supplementalGroups ?? [], capabilities });
       if (!result.ok) throw new StartError(`Cannot become user "${user}", group "${group}" of the Security scope: ${result.message}`);
+      try {
+        accessSync(join(packageRoot, 'package.json'), constants.R_OK);
+      } catch {
+        throw new StartError(
+          `User "${user}" of the Security scope may not read this program in ${packageRoot}: install it where everybody may read`,
+        );
+      }
       return result.warning;
     },
   };
 }
 
-/** Makes a folder that is missing, and those above it, for that user. What exists is left as it is. Throws StartError. */
-export function giveFolder(folder: string, owner: { readonly uid: number; readonly gid: number }): void {
+/** Makes a folder that is missing, and those above it, and gives them to the owner. What exists is left as it is. Throws StartError. */
+export function makeFolder(folder: string, owner: { readonly uid: number; readonly gid: number } | undefined): void {
   if (statSync(folder, { throwIfNoEntry: false })) return;
-  if (dirname(folder) !== folder) giveFolder(dirname(folder), owner);
+  if (dirname(folder) !== folder) makeFolder(dirname(folder), owner);
   try {
     mkdirSync(folder, { mode: 0o750 });
-    chownSync(folder, owner.uid, owner.gid);
+    if (owner) chownSync(folder, owner.uid, owner.gid);
   } catch (error) {
     throw new StartError(`Cannot make the folder "${folder}": ${(error as Error).message}`);
   }

@@ -27,7 +27,7 @@ import {
   type WriterOrder,
 } from './messages.ts';
 import { PidFile } from './pid-file.ts';
-import { giveFolder, nextUser } from './privileges.ts';
+import { makeFolder, nextUser } from './privileges.ts';
 import { probe } from './probe.ts';
 import { loopCount, restartOnly } from './restart-only.ts';
 import { serverPort } from './server-port.ts';
@@ -131,10 +131,10 @@ export class Server {
       allowRoot: this.#o.allowRoot,
     });
     this.#pidFile = PidFile.write(pidFile, next);
-    if (next === undefined) return;
     const sockets = [...esmtpStanzas(this.#resolver), ...controlStanzas(this.#resolver)].map(({ address }) => address);
-    const folders = [...moduleFolders(this.#snapshot), ...sockets.filter((path) => path.startsWith('/')).map(dirname)];
-    for (const folder of [spoolDirectory, ...folders]) giveFolder(folder, next);
+    for (const path of sockets) if (path.startsWith('/')) makeFolder(dirname(path), next);
+    if (next === undefined) return;
+    for (const folder of [spoolDirectory, ...moduleFolders(this.#snapshot)]) makeFolder(folder, next);
     const warning = next.become();
     if (warning !== undefined) this.#o.complain(`impetus: warning  ${warning}`);
   }
