@@ -7,4 +7,12 @@
  */
 export { ConsoleClient, type ConsoleAnswer, type ServerHello } from './console/client.ts';
 export { ConsoleServer, type ConsoleServerOptions } from './console/server.ts';
-export { operations, runCommand, type Answer, type DomainLine, type Operation, type ServerPort } from './operations/index.ts';
+export {
+  operations,
+  runCommand,
+  type Answer,
+  type ConsoleSession,
+  type DomainLine,
+  type Operation,
+  type ServerPort,
+} from './operations/index.ts';

@@ -16,7 +16,7 @@ export interface ServerPortOptions {
   readonly reset: () => void;
   readonly identity: ServerPort['identity'];
   readonly warnings: () => readonly string[];
-  readonly reload: ServerPort['reload'];
+  readonly openConfig: ServerPort['openConfig'];
   readonly shutdown: () => void;
   readonly reopenLogs: () => Promise<readonly string[]>;
   readonly lastPanics: () => Promise<readonly PanicLine[]>;
@@ -32,7 +32,7 @@ export function serverPort(o: ServerPortOptions): ServerPort {
     uptimeSeconds: () => (o.clock.mono() - o.startedAt) / 1000,
     secondsSinceReset: () => (o.clock.mono() - o.resetAt()) / 1000,
     resetStatistics: o.reset,
-    reload: o.reload,
+    openConfig: o.openConfig,
     shutdown: o.shutdown,
     reopenLogs: o.reopenLogs,
     panicLines: async () => (await o.lastPanics()).map((line) => formatPanic(line, o.timestampFormat())),

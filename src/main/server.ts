@@ -7,7 +7,7 @@
  */
 import { dirname, resolve } from 'node:path';
 import { systemClock, TimerWheel } from '#base';
-import { changesBetween, type Resolver, type Snapshot } from '#config';
+import { changesBetween, type Activation, type ConfigDesk, type ReadConfiguration, type Resolver, type Snapshot } from '#config';
 import type { ListenStanza } from '#inbound';
 import { LimitTable } from '#limits';
 import { entryBeside, LoopPool, LoopsError } from '#loops';
@@ -15,6 +15,7 @@ import { Counters, PanicLog, writerRoom, type DebugFlags } from '#observe';
 import { fileLimit, raiseFileLimit } from '#system';
 import { bootReport } from './boot-report.ts';
 import { loggerStanzas, moduleFolders, storeFolders } from './catalog.ts';
+import { openDesk } from './configurator.ts';
 import { ControlListener } from './control-listener.ts';
 import { nodeWarning, product, revision, version } from './identity.ts';
 import {
@@ -31,7 +32,7 @@ import { makeFolder, nextUser } from './privileges.ts';
 import { probe } from './probe.ts';
 import { loopCount, restartOnly } from './restart-only.ts';
 import { serverPort } from './server-port.ts';
-import { debugFlagsOf, hostNameOf, readSite, resolverOf, type Site, type SiteOptions } from './site.ts';
+import { debugFlagsOf, hostNameOf, noticesOf, problemsOf, resolverOf, type Site, type SiteOptions } from './site.ts';
 import { SpoolOwner } from './spool-owner.ts';
 import { StartError } from './start-error.ts';
 import { controlStanzas, esmtpStanzas, recordOf } from './stanzas.ts';
@@ -69,7 +70,9 @@ export class Server {
   readonly #loops: number;
   readonly #panic: PanicLog;
   readonly #hostname: string;
-  #reloading: Promise<unknown> = Promise.resolve();
+  #desk: ConfigDesk | undefined;
+  /** What was said about the configuration: a change says only what is new. */
+  #noticed: ReadonlySet<string> = new Set();
   #stopping: Promise<void> | undefined;
 
   constructor(o: RunOptions, snapshot: Snapshot) {
@@ -104,7 +107,7 @@ export class Server {
     if (taken !== undefined) throw new StartError(taken);
     await this.#startThreads(spoolDirectory);
     const bound = await this.#listen();
-    await this.#startControl();
+    await this.#startControl(openDesk(site, this.#o.site.file, (read) => this.#activate(read)));
     this.#announce(site, { global, raised: raised.limit?.soft });
     const { problems: logProblems } = await this.#askWriter({ kind: 'reopen' });
     const report = bootReport({
@@ -140,13 +143,9 @@ export class Server {
   }
 
   /** Reads the configuration again and puts it into force on every thread, or changes nothing and says why (CFG-12). */
-  reload(o: { andReopenLogs: boolean } = { andReopenLogs: false }): Promise<{ ok: boolean; problems: string[] }> {
-    const done = this.#reloading.then(async () => {
-      if (o.andReopenLogs) await this.#reopenLogs();
-      return this.#reloadNow();
-    });
-    this.#reloading = done.catch(() => undefined);
-    return done;
+  async reload(o: { andReopenLogs: boolean }): Promise<Activation> {
+    if (o.andReopenLogs) await this.#reopenLogs();
+    return (await this.#desk?.reload('SIGHUP')) ?? { ok: false, lines: ['The server has not started yet.'] };
   }
 
   async #reopenLogs(): Promise<readonly string[]> {
@@ -255,7 +254,8 @@ export class Server {
     return [...bound];
   }
 
-  async #startControl(): Promise<void> {
+  async #startControl(desk: ConfigDesk): Promise<void> {
+    this.#desk = desk;
     this.#control = new ControlListener({
       server: serverPort({
         counters: this.#counters,
@@ -268,7 +268,7 @@ export class Server {
         clock: systemClock,
         identity: { product: `${product}, a mail transfer agent that runs ecelerity.conf`, version, revision },
         warnings: () => this.#warnings(),
-        reload: () => this.reload(),
+        openConfig: (who) => desk.open(who),
         shutdown: () => setImmediate(() => process.kill(process.pid, 'SIGTERM')),
         reopenLogs: () => this.#reopenLogs(),
         lastPanics: async () => (await this.#askWriter({ kind: 'last-panics' })).lines,
@@ -287,7 +287,7 @@ export class Server {
 
   #announce(site: Site, o: { global: ReturnType<Resolver['global']>; raised: number | undefined }): void {
     const say = (text: string) => this.#panic.announce('WARNING', 'START', text);
-    for (const notice of site.notices) say(notice);
+    for (const notice of this.#newNotices(site.read)) say(notice);
     for (const warning of this.#warnings()) say(warning);
     if (o.global.forceFsync === false)
       say('Force_Fsync is false: a message may be answered 250 before it is on disk, and is lost if the machine stops then');
@@ -319,32 +319,33 @@ export class Server {
     }
   }
 
-  async #reloadNow(): Promise<{ ok: boolean; problems: string[] }> {
-    if (this.#stopping) return { ok: false, problems: ['The server is stopping.'] };
-    const site = readSite(this.#o.site, this.#snapshot);
-    if (!site.snapshot) return this.#failReload([...site.problems]);
-    const next = resolverOf(site.snapshot);
-    const refusals = await this.#prepare(site.snapshot, next);
+  /** Puts a configuration into force that was read from disk or made at the console; the desk lets one in at a time. */
+  async #activate(read: ReadConfiguration): Promise<Activation> {
+    if (this.#stopping) return { ok: false, lines: ['The server is stopping.'] };
+    const { snapshot } = read;
+    if (!snapshot) return this.#refuse(problemsOf(read));
+    const next = resolverOf(snapshot);
+    const refusals = await this.#prepare(snapshot, next);
     if (refusals.length > 0) {
       await this.#control?.abort();
       for (let loop = 0; loop < this.#loops; loop++) await this.#order(loop, { kind: 'abort' });
-      return this.#failReload(refusals);
+      return this.#refuse(refusals);
     }
     const later = restartOnly(this.#resolver, next);
-    this.#snapshot = site.snapshot;
+    this.#snapshot = snapshot;
     this.#resolver = next;
     const said: string[] = [];
     for (let loop = 0; loop < this.#loops; loop++) {
       const answer = await this.#order(loop, { kind: 'commit' });
       if (answer.kind === 'refused') said.push(`loop ${loop} has not confirmed the new configuration: ${answer.reason}`);
     }
-    const { problems } = await this.#askWriter({ kind: 'loggers', stanzas: loggerStanzas(site.snapshot) });
+    const { problems } = await this.#askWriter({ kind: 'loggers', stanzas: loggerStanzas(snapshot) });
     this.#panic.flags = this.#debugFlags();
     await this.#control?.commit();
     said.push(...problems, ...later);
-    for (const line of [...site.notices, ...said]) this.#panic.announce('WARNING', 'START', line);
-    this.#panic.announce('NOTICE', 'START', `configuration ${site.snapshot.version} is in force`);
-    return { ok: true, problems: said };
+    for (const line of [...this.#newNotices(read), ...said]) this.#panic.announce('WARNING', 'START', line);
+    this.#panic.announce('NOTICE', 'START', `configuration ${snapshot.version} is in force`);
+    return { ok: true, lines: said };
   }
 
   /** Everything that may refuse a configuration, in the order of how cheaply it can be taken back; the first refusal. */
@@ -360,10 +361,16 @@ export class Server {
     return problem === undefined ? [] : [problem];
   }
 
-  #failReload(problems: string[]): { ok: boolean; problems: string[] } {
+  #newNotices(read: ReadConfiguration): string[] {
+    const before = this.#noticed;
+    this.#noticed = new Set(read.notices.map((notice) => notice.message));
+    return noticesOf({ ...read, notices: read.notices.filter((notice) => !before.has(notice.message)) });
+  }
+
+  #refuse(problems: string[]): Activation {
     const lines = problems.flatMap((problem) => problem.split('\n'));
     for (const line of lines) this.#panic.announce('ERROR', 'START', line);
     this.#panic.announce('ERROR', 'START', 'Reconfigure failed.');
-    return { ok: false, problems: lines };
+    return { ok: false, lines };
   }
 }

@@ -12,12 +12,14 @@ import { systemClock } from '#base';
 import {
   formatConfigProblem,
   formatPlace,
+  frozenFiles,
   isMissingGuard,
   nodeName,
   readConfiguration,
   Resolver,
   searchPath,
   systemFiles,
+  type FileSource,
   type GlobalRecord,
   type ReadConfiguration,
   type Snapshot,
@@ -34,6 +36,9 @@ export interface SiteOptions {
 
 export interface Site {
   readonly read: ReadConfiguration;
+  /** The files as they were then: later changes are made to these, not to what somebody has written since. */
+  readonly files: FileSource;
+  readonly searchPath: readonly string[];
   readonly snapshot: Snapshot | undefined;
   /** The problems as a person reads them, the manual's lines first. */
   readonly problems: readonly string[];
@@ -53,17 +58,28 @@ function bootName(): string | undefined {
   }
 }
 
-export function readSite(o: SiteOptions, previous?: Snapshot): Site {
+export function readSite(o: SiteOptions): Site {
   const node = nodeName({ environment: o.environment['EC_NODE_NAME'], bootFile: bootName(), hostName: hostname() });
   const directories = searchPath({ environment: o.environment['EC_CONF_SEARCH_PATH'], nodeName: node, isForeground: o.isForeground });
-  const read = readConfiguration({ main: o.file, files: systemFiles, searchPath: directories, compileRegex: compilePcre, previous });
+  const files = frozenFiles(systemFiles);
+  const read = readConfiguration({ main: o.file, files, searchPath: directories, compileRegex: compilePcre });
   return {
     read,
+    files,
+    searchPath: directories,
     snapshot: read.snapshot,
-    problems: read.problems.map((problem) => formatConfigProblem(problem, read.fileAt(problem.at))),
-    notices: read.notices.map((notice) => `${formatPlace(notice.at)}: ${notice.message}`),
+    problems: problemsOf(read),
+    notices: noticesOf(read),
     unprotected: read.uses.filter(isMissingGuard).map((use) => `${use.name} (${formatPlace(use.at)})`),
   };
+}
+
+export function problemsOf(read: ReadConfiguration): string[] {
+  return read.problems.map((problem) => formatConfigProblem(problem, read.fileAt(problem.at)));
+}
+
+export function noticesOf(read: ReadConfiguration): string[] {
+  return read.notices.map((notice) => `${formatPlace(notice.at)}: ${notice.message}`);
 }
 
 /** `--check`: every problem, or "Configuration valid" (ECC-09). */

@@ -7,7 +7,8 @@
  */
 import type { Socket } from 'node:net';
 import type { TimerWheel } from '#base';
-import { runCommand, type ServerPort } from '../operations/index.ts';
+import { runCommand, type ConsoleSession, type ServerPort } from '../operations/index.ts';
+import { whoIs } from './identity.ts';
 import { formatFrame, FrameReader, protocolVersion } from './wire.ts';
 
 const commandsWaitingMax = 64;
@@ -30,6 +31,9 @@ export class ConsoleServer {
   /** Serves one accepted connection until it ends. */
   serve(socket: Socket): void {
     const { server, wheel, idleSeconds } = this.#o;
+    const who = whoIs(socket);
+    // A transaction ends with its connection: nobody else could end it.
+    const session: ConsoleSession = { who, config: server.openConfig(who) };
     const frames = new FrameReader();
     const waiting: Record<string, unknown>[] = [];
     let isBusy = false;
@@ -44,7 +48,7 @@ export class ConsoleServer {
       if (isBusy) return;
       isBusy = true;
       for (let frame = waiting.shift(); frame && !socket.destroyed; frame = waiting.shift()) {
-        await this.#answer(socket, frame);
+        await this.#answer(socket, frame, session);
         touch();
       }
       isBusy = false;
@@ -74,10 +78,10 @@ export class ConsoleServer {
     touch();
   }
 
-  async #answer(socket: Socket, frame: Record<string, unknown>): Promise<void> {
+  async #answer(socket: Socket, frame: Record<string, unknown>, session: ConsoleSession): Promise<void> {
     if (frame['kind'] !== 'command' || typeof frame['id'] !== 'number' || typeof frame['line'] !== 'string') return;
     const id = frame['id'];
-    const result = await runCommand(frame['line'], this.#o.server);
+    const result = await runCommand(frame['line'], this.#o.server, session);
     if (socket.destroyed) return;
     // Parts keep a long answer below the bound of a frame.
     for (let at = 0; at < result.text.length; at += 65_536)

@@ -4,14 +4,30 @@
  * The one rule: the longest sequence of fixed words wins; an unknown line names the nearest command (bounded edit distance).
  */
 import { nearestName } from '#base';
+import { configBegin, configBeginFromScratch } from './config-begin.ts';
+import { configCommit } from './config-commit.ts';
+import { configDiff } from './config-diff.ts';
+import { configEval } from './config-eval.ts';
+import { configGet } from './config-get.ts';
+import { configHistory } from './config-history.ts';
+import { configLocate } from './config-locate.ts';
 import { configReload } from './config-reload.ts';
-import { answer, refusal, type Answer, type Operation, type ServerPort } from './operation.ts';
+import { configReplay } from './config-replay.ts';
+import { configRollback } from './config-rollback.ts';
+import { configSet } from './config-set.ts';
+import { configShow } from './config-show.ts';
+import { configShowRecurse } from './config-showrecurse.ts';
+import { configUndo } from './config-undo.ts';
+import { configUnset } from './config-unset.ts';
+import { configWriteback } from './config-writeback.ts';
+import { answer, refusal, type Answer, type ConsoleSession, type Operation, type ServerPort } from './operation.ts';
 import { paniclog, pid, reopenLogs, shutdown } from './process.ts';
 import { active, delayed, domainAll, domains } from './queues.ts';
 import { summary, summaryReset } from './summary.ts';
 import { version } from './version.ts';
+import { writeConfig } from './write-config.ts';
 
-export type { Answer, DomainLine, Operation, ServerPort } from './operation.ts';
+export type { Answer, ConsoleSession, DomainLine, Operation, ServerPort } from './operation.ts';
 
 const help: Operation = {
   words: ['help'],
@@ -27,7 +43,23 @@ const help: Operation = {
 
 export const operations: readonly Operation[] = [
   active,
+  configBegin,
+  configBeginFromScratch,
+  configCommit,
+  configDiff,
+  configEval,
+  configGet,
+  configHistory,
+  configLocate,
   configReload,
+  configReplay,
+  configRollback,
+  configSet,
+  configShow,
+  configShowRecurse,
+  configUndo,
+  configUnset,
+  configWriteback,
   delayed,
   domainAll,
   domains,
@@ -39,6 +71,7 @@ export const operations: readonly Operation[] = [
   summary,
   summaryReset,
   version,
+  writeConfig,
 ];
 
 function unknown(line: string): string {
@@ -49,8 +82,8 @@ function unknown(line: string): string {
   return `"${line}" is no command here${nearest ? `: did you mean "${nearest}"?` : ': "help" lists them'}`;
 }
 
-/** Runs one line. Whatever goes wrong becomes an answer. */
-export async function runCommand(line: string, server: ServerPort): Promise<Answer> {
+/** Runs one line of a session. Whatever goes wrong becomes an answer. */
+export async function runCommand(line: string, server: ServerPort, session: ConsoleSession): Promise<Answer> {
   const words = line.trim().split(/\s+/).filter(Boolean);
   if (words.length === 0) return answer('');
   const lower = words.map((word) => word.toLowerCase());
@@ -59,7 +92,8 @@ export async function runCommand(line: string, server: ServerPort): Promise<Answ
     .sort((a, b) => b.words.length - a.words.length)[0];
   if (!found) return refusal(unknown(line.trim()));
   try {
-    return await found.run(server, words.slice(found.words.length));
+    const rest = line.trim().replace(new RegExp(`^(?:\\S+\\s*){${found.words.length}}`), '');
+    return await found.run(server, words.slice(found.words.length), { session, rest });
   } catch (error) {
     return refusal(`${found.usage} failed: ${(error as Error).message}`);
   }

@@ -2,8 +2,11 @@
  * What a console command is: its words, what it is for, and what runs. One file per command in this folder.
  *
  * The one rule: an operation sees the server only through ServerPort, and answers with text in the manual's form.
+ * What a connection keeps between its commands (a transaction) is handed to them as its session.
  * Deliberately no knowledge of frames or sockets: the same operations will be mounted on HTTP.
  */
+
+import type { ConfigSession } from '#config';
 
 export interface Answer {
   readonly ok: boolean;
@@ -28,8 +31,8 @@ export interface ServerPort {
   uptimeSeconds(): number;
   resetStatistics(): void;
   secondsSinceReset(): number;
-  /** Rereads the configuration; problems are the lines a person reads. */
-  reload(): Promise<{ readonly ok: boolean; readonly problems: readonly string[] }>;
+  /** A view of the configuration with a transaction of its own; `who` is written into the history of changes. */
+  openConfig(who: string): ConfigSession;
   /** Begins an orderly stop; returns at once. */
   shutdown(): void;
   /** Gives what could not be opened. */
@@ -42,12 +45,26 @@ export interface ServerPort {
   warnings(): readonly string[];
 }
 
+/** What one connection keeps from command to command. */
+export interface ConsoleSession {
+  /** Who speaks, for the history of changes. */
+  readonly who: string;
+  readonly config: ConfigSession;
+}
+
+/** One line as it was typed. */
+interface Call {
+  readonly session: ConsoleSession;
+  /** Everything behind the fixed words, quotation marks and spaces included. */
+  readonly rest: string;
+}
+
 export interface Operation {
   /** The fixed words of the command, lower case. */
   readonly words: readonly string[];
   readonly usage: string;
   readonly about: string;
-  run(server: ServerPort, args: readonly string[]): Answer | Promise<Answer>;
+  run(server: ServerPort, args: readonly string[], call: Call): Answer | Promise<Answer>;
 }
 
 export function answer(text: string): Answer {
@@ -56,4 +73,15 @@ export function answer(text: string): Answer {
 
 export function refusal(text: string): Answer {
   return { ok: false, text: text.endsWith('\n') ? text : `${text}\n` };
+}
+
+/** What a room has answered. */
+export function reply(from: Answer): Answer {
+  return from.ok ? answer(from.text) : refusal(from.text);
+}
+
+/** A path in quotation marks or not; undefined when there is none. */
+export function pathArgument(rest: string): string | undefined {
+  const text = rest.replace(/^(["'])(.*)\1$/, '$2');
+  return text === '' ? undefined : text;
 }

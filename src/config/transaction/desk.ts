@@ -1,0 +1,181 @@
+/**
+ * The configuration in force and the one place where it is replaced: by a commit, a single `config set`, a reload or an undo.
+ *
+ * The one rule: one replacement at a time, in the order they were asked for, and the first to commit wins: what began on another
+ * configuration than the one in force is refused. Whatever is refused leaves everything as it was.
+ * It does not know sessions (session.ts), threads or sockets: `activate` puts a configuration into force and may refuse it.
+ * Truth: CC-14 to CC-19, CFG-12, CFG-46, CFG-47.
+ */
+import { Buffer } from 'node:buffer';
+import { dirname, resolve } from 'node:path';
+import type { Clock } from '#base';
+import type { FileSource } from '../files/file-source.ts';
+import type { ReadConfiguration } from '../read-configuration.ts';
+import { Resolver } from '../resolver/resolver.ts';
+import { differencesBetween, type Difference } from './differences.ts';
+import { problemLines, readDraft, rootOf, type Draft, type ReadSetup, type Reply } from './draft.ts';
+import type { FileStore } from './file-store.ts';
+import { History, titleOf, type HistoryEntry } from './history.ts';
+import { FileImages, frozenFiles } from './images.ts';
+import { recurseLines } from './listing.ts';
+import { ConfigSession } from './session.ts';
+import { undone } from './undo.ts';
+import { foreignTo, writeBack } from './write-back.ts';
+
+/** What came of it; `lines` are the problems, or what is worth saying about a success. */
+export interface Activation {
+  readonly ok: boolean;
+  readonly lines: readonly string[];
+}
+
+export interface DeskOptions {
+  readonly setup: ReadSetup;
+  /** What the configuration in force was read from; must be `frozenFiles`. */
+  readonly files: FileSource;
+  /** What that gave; undefined when it was read under another name of the main file. */
+  readonly read: ReadConfiguration | undefined;
+  /** The disk as it is, for reloads and before something is saved. */
+  readonly disk: FileSource;
+  readonly store: FileStore;
+  readonly clock: Clock;
+  /** Prepares and puts into force on all threads, or changes nothing; gets readings with problems too, and refuses them. */
+  activate(read: ReadConfiguration): Promise<Activation>;
+}
+
+export class ConfigDesk {
+  readonly #o: DeskOptions;
+  readonly #history = new History();
+  #standing: Draft;
+  #saved = new Map<string, Buffer>();
+  /** The images before the newest change of the history: taking that one back restores every byte. */
+  #before: { readonly entry: HistoryEntry; readonly images: FileImages } | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(o: DeskOptions) {
+    this.#o = o;
+    const from = { setup: o.setup, previous: undefined, isFromScratch: false };
+    const images = new FileImages(o.files);
+    this.#standing = o.read === undefined ? readDraft(from, images) : { ...from, images, read: o.read };
+  }
+
+  /** One for each console connection. `who` is written into the history. */
+  open(who: string): ConfigSession {
+    return new ConfigSession(this, who);
+  }
+
+  /** The configuration in force; the same object until it is replaced. */
+  get standing(): Draft {
+    return this.#standing;
+  }
+
+  get history(): History {
+    return this.#history;
+  }
+
+  /** A draft on the configuration in force. */
+  draft(): Draft {
+    return { ...this.#standing, previous: this.#standing.read.snapshot, isFromScratch: false };
+  }
+
+  /** Puts `make(standing)` into force. Nothing else is put into force between the two. */
+  replace(
+    by: { who: string; what: string },
+    make: () => { ok: true; draft: Draft; text: string } | { ok: false; text: string },
+  ): Promise<Reply> {
+    return this.#inTurn(async () => {
+      const made = make();
+      if (!made.ok) return made;
+      const activated = await this.#o.activate(made.draft.read);
+      if (!activated.ok) return { ok: false, text: activated.lines.join('\n') };
+      const before = this.#standing;
+      const entry = this.#put(made.draft, by);
+      this.#before = entry === undefined ? this.#before : { entry, images: before.images };
+      const said = activated.lines.filter((line) => !made.text.includes(line));
+      return { ok: true, text: [made.text, ...said].filter((line) => line !== '').join('\n') };
+    });
+  }
+
+  /** CC-19, CFG-47: reads the files again; what was not saved is dropped. `path` takes the place of the main file until the next reload. */
+  reload(who: string, path?: string): Promise<Activation> {
+    return this.#inTurn(async () => {
+      const fresh = this.readAgain(path);
+      const activated = await this.#o.activate(fresh.draft.read);
+      if (!activated.ok) return activated;
+      this.#put(fresh.draft, { who, what: path === undefined ? 'config reload' : `config reload ${path}` });
+      this.#saved = new Map();
+      this.#before = undefined;
+      return activated;
+    });
+  }
+
+  /** What a reload would put into force. */
+  readAgain(path?: string): { readonly draft: Draft } {
+    const main = path === undefined ? this.#o.setup.main : resolve(dirname(this.#mainPath()), path);
+    const setup = { ...this.#o.setup, main };
+    const previous = this.#standing.read.snapshot;
+    return { draft: readDraft({ setup, previous, isFromScratch: false }, new FileImages(frozenFiles(this.#o.disk))) };
+  }
+
+  undo(who: string, number: number | undefined): Promise<Reply> {
+    return this.replace({ who, what: `config undo ${number ?? ''}`.trim() }, () => {
+      const entry = number === undefined ? this.#history.last() : this.#history.find(number);
+      if (entry === undefined) return { ok: false, text: 'There is no such change: "config history" lists them.' };
+      const text = `Undone: ${titleOf(entry)}`;
+      if (this.#before?.entry === entry) return this.#judged(readDraft(this.draft(), this.#before.images), text);
+      const made = undone(this.draft(), entry);
+      return made.ok ? this.#judged(made.draft, text) : made;
+    });
+  }
+
+  writeBack(instead: string | undefined): Promise<Reply> {
+    return this.#inTurn(() => {
+      const { images, read } = this.#standing;
+      if (read.targets === undefined) return Promise.resolve({ ok: false, text: 'There is no configuration to save.' });
+      const { disk, store } = this.#o;
+      const done = writeBack({ images, targets: read.targets, disk, store, saved: this.#saved, instead });
+      if (done.images !== images) this.#standing = readDraft(this.#standing, done.images);
+      return Promise.resolve({ ok: done.ok, text: done.text });
+    });
+  }
+
+  /** CC-21: the whole configuration in force as one text, on the console or in a file of the server. */
+  dump(path: string | undefined): Reply {
+    const text = recurseLines(rootOf(this.#standing), true).join('\n');
+    const { targets } = this.#standing.read;
+    if (path === undefined || targets === undefined) return { ok: true, text };
+    const file = resolve(dirname(this.#mainPath()), path);
+    const foreign = foreignTo(this.#o.disk, targets, file);
+    if (foreign !== undefined) return { ok: false, text: foreign };
+    const problem = this.#o.store.replace(file, Buffer.from(`${text}\n`), this.#mainPath());
+    return problem === undefined ? { ok: true, text: `Saved ${file}` } : { ok: false, text: problem };
+  }
+
+  /** From the configuration in force to another one. */
+  differencesTo(draft: Draft): Difference[] {
+    return differencesBetween(rootOf(this.#standing), rootOf(draft));
+  }
+
+  resolver(draft: Draft): Resolver {
+    return new Resolver({ version: 0, root: rootOf(draft) }, { compileRegex: this.#o.setup.compileRegex });
+  }
+
+  #judged(draft: Draft, text: string): { ok: true; draft: Draft; text: string } | { ok: false; text: string } {
+    return draft.read.snapshot === undefined ? { ok: false, text: problemLines(draft.read).join('\n') } : { ok: true, draft, text };
+  }
+
+  #put(draft: Draft, by: { who: string; what: string }): HistoryEntry | undefined {
+    const differences = this.differencesTo(draft);
+    this.#standing = draft;
+    return differences.length === 0 ? undefined : this.#history.add({ at: this.#o.clock.now(), ...by, differences });
+  }
+
+  #mainPath(): string {
+    return this.#standing.read.targets?.main.path ?? this.#o.setup.main;
+  }
+
+  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(action);
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+}
