@@ -1,8 +1,8 @@
 /**
  * From a command to its verb: the one switch of a session.
  *
- * The one rule: it is exhaustive over what #smtp can parse, so a new command cannot be forgotten. What no listener offers yet
- * (AUTH, STARTTLS, the X extensions) is answered as not offered; its arm is its place.
+ * The one rule: it is exhaustive over what #smtp can parse, so a new command cannot be forgotten. What this session does not
+ * offer is answered as not offered, whatever its form.
  * Not here: what a verb does (verbs/). Truth: SMTP-04, EXT-01.
  */
 import { impossible } from '#base';
@@ -14,9 +14,7 @@ import { hello } from './verbs/hello.ts';
 import { mail } from './verbs/mail.ts';
 import { rcpt } from './verbs/rcpt.ts';
 import { help, noop, quit, rset, vrfy } from './verbs/small.ts';
-
-/** Verbs whose form does not matter, since no listener offers them. */
-const NOT_OFFERED: ReadonlySet<string> = new Set(['STARTTLS', 'XDUMPCONTEXT', 'EXPN']);
+import { startTls } from './verbs/starttls.ts';
 
 export function dispatch(s: Session, command: Command | CommandFault): void {
   switch (command.verb) {
@@ -41,13 +39,14 @@ export function dispatch(s: Session, command: Command | CommandFault): void {
       return help(s);
     case 'VRFY':
       return vrfy(s);
+    case 'STARTTLS':
+      return startTls(s);
     case 'FAULT':
       return fault(s, command);
     case 'EXPN':
     case 'ETRN':
     case 'LHLO':
     case 'AUTH':
-    case 'STARTTLS':
     case 'XCLIENT':
     case 'XREMOTEIP':
     case 'XSETCONTEXT':
@@ -60,7 +59,20 @@ export function dispatch(s: Session, command: Command | CommandFault): void {
 
 /** A line that is no command. It is recorded where it was about mail, or ends the connection: not for every typing error. */
 function fault(s: Session, command: CommandFault): void {
-  if (command.of !== undefined && NOT_OFFERED.has(command.of)) s.say(replies.unrecognizedCommand);
+  if (command.of !== undefined && !isOffered(s, command.of)) s.say(replies.unrecognizedCommand);
   else if (command.close || command.of === 'MAIL' || command.of === 'RCPT') s.refuse(command.reply, { close: command.close });
   else s.say(command.reply);
+}
+
+/** Whether a verb may be wrong in its form: one that is not offered is not looked at. */
+function isOffered(s: Session, verb: Command['verb']): boolean {
+  switch (verb) {
+    case 'STARTTLS':
+      return s.rules.offered.startTls && !s.isSecured;
+    case 'XDUMPCONTEXT':
+    case 'EXPN':
+      return false;
+    default:
+      return true;
+  }
 }

@@ -3,8 +3,9 @@
  *
  * The one rule: what is not offered is not understood: the same table decides the reply, the parameters that MAIL and RCPT
  * take, and the verbs that work. PIPELINING, 8BITMIME and SIZE are always there; CHUNKING, SMTPUTF8 and DSN unless removed
- * by a leading minus ("-CHUNKING", ours); ENHANCEDSTATUSCODES only when listed, and with it the prefix of every reply.
- * Not here: AUTH, STARTTLS and the X extensions, which come with their own rooms. Truth: SMTP-02, EXT-01.
+ * by a leading minus ("-CHUNKING", ours); ENHANCEDSTATUSCODES only when listed, and with it the prefix of every reply. STARTTLS
+ * needs a certificate too, and is never offered within TLS.
+ * Truth: SMTP-02 (the order of the lines), EXT-01, AUTH-02.
  */
 import type { CommandRules } from '#smtp';
 
@@ -14,20 +15,22 @@ interface ExtensionOptions {
   readonly allowWhitespaceInEnvelope: boolean;
   readonly pedanticAddresses: boolean;
   readonly maxMessageSize: number;
+  readonly hasCertificate: boolean;
 }
 
 export interface Offered {
-  /** The lines of the EHLO reply behind the first. */
+  /** The lines of the EHLO reply behind the first, without those that depend on the state of the session. */
   readonly keywords: readonly string[];
   readonly enhancedCodes: boolean;
   readonly chunking: boolean;
+  readonly startTls: boolean;
   /** What the command parser is to allow after EHLO, and before it or after HELO. */
   readonly afterEhlo: CommandRules;
   readonly afterHelo: CommandRules;
 }
 
 export function offeredBy(o: ExtensionOptions): Offered {
-  const listed = new Set(o.extensions.map((word) => word.trim().toUpperCase()));
+  const listed = new Set(o.extensions.map((word) => word.trim().toUpperCase().replace(/\s+/g, ' ')));
   const isKept = (word: string): boolean => !listed.has(`-${word}`);
   const chunking = isKept('CHUNKING');
   const smtpUtf8 = isKept('SMTPUTF8');
@@ -46,6 +49,7 @@ export function offeredBy(o: ExtensionOptions): Offered {
     keywords,
     enhancedCodes,
     chunking,
+    startTls: listed.has('STARTTLS') && o.hasCertificate,
     afterEhlo: {
       ...switches,
       offers: { size: true, eightBitMime: true, chunking, binaryMime: false, smtpUtf8, dsn, auth: false },
@@ -55,4 +59,9 @@ export function offeredBy(o: ExtensionOptions): Offered {
       offers: { size: false, eightBitMime: false, chunking: false, binaryMime: false, smtpUtf8: false, dsn: false, auth: false },
     },
   };
+}
+
+/** The lines of the EHLO reply behind the first, for a session as it stands now. */
+export function keywordsNow(offered: Offered, now: { readonly isSecured: boolean }): readonly string[] {
+  return offered.startTls && !now.isSecured ? [...offered.keywords, 'STARTTLS'] : offered.keywords;
 }

@@ -7,6 +7,7 @@
 import type { Clock, TimerWheel } from '#base';
 import type { MailboxStore, PhaseRunner } from '#hooks';
 import type { Intake } from '#intake';
+import type { TlsContexts } from '#net';
 import type { Counters, PanicLog, RecordSink } from '#observe';
 
 /** How much memory is left: all is well, bodies are being let go, or no new mail (SMTP-19). */
@@ -27,6 +28,7 @@ export interface SessionPorts {
   readonly pressure: () => Pressure;
   /** Whether mail to this domain is blackholed inline: refused at RCPT TO. */
   readonly isBlackholed: (domain: string) => boolean;
+  readonly tls: Pick<TlsContexts, 'for'>;
   /** This machine's name, where no option gives another. */
   readonly hostname: string;
   /** Product and version, as greeting and Received header show them. */

@@ -144,6 +144,7 @@ export class EsmtpService {
       rules,
       connection,
       remote: { ip, text: listener.isUnix ? '' : ip.text, port: socket.remotePort ?? 0 },
+      listen: listener.address,
       local: { ip: socket.localAddress ?? listener.address, port: socket.localPort ?? 0 },
       ended: (over) => {
         this.#sessions.delete(over);

@@ -9,6 +9,7 @@ import { LeftGlobs, parseCidr, PrefixTrie } from '#base';
 import type { BodyRules } from '#smtp';
 import { bodyRulesFrom } from './body-rules.ts';
 import { offeredBy, type Offered } from './extensions.ts';
+import { tlsRulesFrom, type TlsRules } from './tls-rules.ts';
 
 /** A record of the resolver: one property an option, by its key. */
 export type OptionRecord = Readonly<Record<string, unknown>>;
@@ -44,6 +45,7 @@ export interface SessionRules {
   readonly serviceSessions: number;
   readonly traceHeaders: boolean;
   readonly body: BodyRules;
+  readonly tls: TlsRules;
 }
 
 const made = new WeakMap<OptionRecord, SessionRules>();
@@ -60,6 +62,7 @@ export function sessionRulesOf(record: OptionRecord): SessionRules {
 
 function readRules(o: OptionRecord): SessionRules {
   const relaySenders = listOf(o['relayForSendingDomains']);
+  const tls = tlsRulesFrom(o);
   return {
     bannerHostname: textOf(o['bannerHostname']),
     staticBanner: textOf(o['staticBanner']),
@@ -74,6 +77,7 @@ function readRules(o: OptionRecord): SessionRules {
       allowWhitespaceInEnvelope: flagOf(o['rfc2821AllowWhitespaceInEnvelope'], false),
       pedanticAddresses: flagOf(o['rfc2821PedanticAddressRules'], true),
       maxMessageSize: numberOf(o['maxMessageSize']),
+      hasCertificate: tls.settings !== undefined,
     }),
     relayHosts: networksOf(listOf(o['relayHosts']) ?? []),
     relayDomains: new LeftGlobs(listOf(o['relayDomains']) ?? []),
@@ -95,6 +99,7 @@ function readRules(o: OptionRecord): SessionRules {
     serviceSessions: numberOf(o['serviceSessions']),
     traceHeaders: flagOf(o['rfc2822TraceHeaders'], true),
     body: bodyRulesFrom(o, numberOf(o['maxMessageSize'])),
+    tls,
   };
 }
 

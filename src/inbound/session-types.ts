@@ -57,6 +57,8 @@ export interface Session {
   /** The configuration changed since this session began. */
   readonly isStale: boolean;
   readonly hostname: string;
+  /** TLS protects the connection. */
+  readonly isSecured: boolean;
   say(reply: Reply): void;
   /** Says a refusal and records it. */
   refuse(reply: Reply, o?: RefuseOptions): void;
@@ -66,6 +68,8 @@ export interface Session {
   later(work: (settle: Settle) => void): void;
   /** Runs the modules of a phase. A verdict that refuses was said and recorded already: `go` then gets false. */
   runPhase(phase: Phase, view: Pick<HookView, 'recipient' | 'message'>, go: (isAccepted: boolean, verdict: Verdict) => void): void;
+  /** Says the word and begins TLS; then the session begins anew without a greeting. */
+  secure(word: Reply): void;
   /** Forgets the transaction: RSET, EHLO, the end of a message. */
   resetTransaction(): void;
 }

@@ -5,12 +5,12 @@
  * when the answer comes, the work goes on in the same turn, and all replies of a turn leave in one write. An exception ends
  * this session with 421 and a line in the panic log, and nothing else.
  * Bounds: one unread chunk of input, one command line (#smtp), `WASTED_BYTES_MAX` octets of bodies begun and given up.
- * Not here: the meaning of a verb (verbs/). AUTH, STARTTLS and the X extensions are answered as not offered until their
- * rooms exist. Truth: RFC 5321; sections 7 and 8 of the rules; attacks A17 to A31, A58 to A60, A68.
+ * Not here: the meaning of a verb (verbs/), what TLS does to the session (session-tls.ts).
+ * Truth: RFC 5321; sections 7 and 8 of the rules; attacks A17 to A31, A58 to A60, A68.
  */
 import type { IpAddress } from '#base';
 import { CONTINUE, ValidationContext, type HookView, type Phase, type Verdict } from '#hooks';
-import type { CloseReason, Connection, ConnectionOwner } from '#net';
+import type { CloseReason, Connection, ConnectionOwner, TlsFacts } from '#net';
 import { contextPairs } from '#observe';
 import { formatReply, greeting, LineReader, parseCommand, replies, replyText, type Command, type CommandFault, type Reply } from '#smtp';
 import { BodyIntake, restOf } from './body-intake.ts';
@@ -21,6 +21,7 @@ import type { ReceptionState } from './reception-state.ts';
 import { peerMayRelay } from './relay.ts';
 import type { SessionRules } from './session-rules.ts';
 import type { ConnectionFacts, RefuseOptions, Session, Settle } from './session-types.ts';
+import { beginTls, tlsKeys } from './session-tls.ts';
 import { Transaction } from './transaction.ts';
 
 /** Octets of bodies that a client may begin and give up (BDAT and RSET) on one connection before it is shown out (A22). */
@@ -36,6 +37,8 @@ export interface SessionOptions {
   /** `text` is '' on a Unix socket, which counts as the loopback address. */
   readonly remote: { readonly ip: IpAddress; readonly text: string; readonly port: number };
   readonly local: { readonly ip: string; readonly port: number };
+  /** The address of the Listen stanza. */
+  readonly listen: string;
   /** Told once, when the connection is gone. */
   readonly ended: (session: EsmtpSession) => void;
 }
@@ -53,6 +56,10 @@ export class EsmtpSession implements Session, ConnectionOwner {
   readonly #reader = new LineReader();
   readonly #ended: (session: EsmtpSession) => void;
   readonly #version: number;
+  readonly #listen: string;
+  #isSecured = false;
+  /** What was known before the client said anything: all that is left of the context when TLS begins. */
+  #greetedWith: readonly (readonly [string, string])[] | undefined;
   #waits = 0;
   #isHeld = false;
   #isGreeted = false;
@@ -68,6 +75,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
     this.#connection = o.connection;
     this.#ended = o.ended;
     this.#version = o.ports.version();
+    this.#listen = o.listen;
     this.hostname = o.rules.bannerHostname ?? o.ports.hostname;
     this.facts = {
       id: o.ports.intake.nextId(),
@@ -99,22 +107,34 @@ export class EsmtpSession implements Session, ConnectionOwner {
     return this.#waits === 0 && !this.transaction.isOpen;
   }
 
+  get isSecured(): boolean {
+    return this.#isSecured;
+  }
+
   /** Begins: contexts, modules of accept and connect, the greeting. */
   start(): void {
-    const { rules, context, facts } = this;
+    const { rules } = this;
     this.#connection.start(this);
-    this.#work(() => {
-      for (const [key, value] of rules.context) context.setConnection(key, value);
-      context.setConnection('pathway', rules.pathway);
-      if (peerMayRelay(rules, facts.ip)) context.setConnection('can_relay', 'true');
-      this.runPhase('accept', {}, (isAccepted) => {
-        if (!isAccepted) {
-          this.#close();
-          return;
-        }
-        this.runPhase('connect', {}, (isWelcome) => (isWelcome ? this.#greet() : this.#close()));
-      });
+    this.#work(() => (rules.tls.useSsl ? this.secure() : this.#welcome()));
+  }
+
+  /** Contexts of a connection as it begins, then whether it is welcome. */
+  #welcome(): void {
+    this.#setContext();
+    this.runPhase('accept', {}, (isAccepted) => {
+      if (!isAccepted) {
+        this.#close();
+        return;
+      }
+      this.runPhase('connect', {}, (isWelcome) => (isWelcome ? this.#greet() : this.#close()));
     });
+  }
+
+  #setContext(): void {
+    const { rules, context, facts } = this;
+    for (const [key, value] of rules.context) context.setConnection(key, value);
+    context.setConnection('pathway', rules.pathway);
+    if (peerMayRelay(rules, facts.ip)) context.setConnection('can_relay', 'true');
   }
 
   /** Refuses the connection before any greeting. */
@@ -167,6 +187,33 @@ export class EsmtpSession implements Session, ConnectionOwner {
       text: replyText(reply),
     });
     if (o.close === true) this.#close();
+  }
+
+  secure(word?: Reply): void {
+    this.later((settle) => {
+      beginTls({ session: this, connection: this.#connection, listen: this.#listen, word }, (facts) =>
+        settle(() => {
+          if (facts !== undefined) this.#secured(facts, word === undefined);
+        }),
+      );
+    });
+  }
+
+  /** The handshake is done: what was said in clear is forgotten (RFC 3207 section 4.2, attack A37). */
+  #secured(tls: TlsFacts, isFirstWord: boolean): void {
+    const { context, facts, rules } = this;
+    this.#isSecured = true;
+    if (rules.tls.injection !== 'allow') this.#reader.clear();
+    this.resetTransaction();
+    context.connection.clear();
+    for (const [key, value] of this.#greetedWith ?? []) context.setConnection(key, value);
+    this.#greetedWith = undefined;
+    facts.helo = '';
+    facts.isEsmtp = false;
+    for (const [key, value] of tlsKeys(tls)) context.setConnection(key, value);
+    if (tls.isClientVerified && rules.tls.verifiedPeerCanRelay) context.setConnection('can_relay', 'true');
+    if (isFirstWord) this.#welcome();
+    else this.state = 'awaiting ehlo/helo';
   }
 
   later(work: (settle: Settle) => void): void {
@@ -256,6 +303,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
   #greet(): void {
     this.state = 'sending banner';
     this.#isGreeted = true;
+    if (this.rules.offered.startTls && !this.#isSecured) this.#greetedWith = [...this.context.connection];
     const { staticBanner } = this.rules;
     if (staticBanner === undefined) {
       const { product, clock } = this.ports;

@@ -41,8 +41,9 @@ function hostOf(s: Session): string {
   return s.rules.receivedHostname ?? s.ports.hostname;
 }
 
-/** RFC 5321 section 4.4 and RFC 6531 section 4.3. */
+/** RFC 5321 section 4.4, RFC 3848 (S: over TLS) and RFC 6531 section 4.3. */
 function protocolWord(s: Session): string {
-  if (s.transaction.parameters.smtpUtf8 === true) return 'UTF8SMTP';
-  return s.facts.isEsmtp ? 'ESMTP' : 'SMTP';
+  const isUtf8 = s.transaction.parameters.smtpUtf8 === true;
+  if (!isUtf8 && !s.facts.isEsmtp) return 'SMTP';
+  return `${isUtf8 ? 'UTF8SMTP' : 'ESMTP'}${s.isSecured ? 'S' : ''}`;
 }

@@ -6,26 +6,27 @@
  * Not here: what any room does. Truth: ARCHITECTURE.md, sections 5, 7 and 8.
  */
 import { MessageIdSource, systemClock, systemRandom, TimerWheel } from '#base';
-import { applyChanges, Resolver, type Snapshot } from '#config';
+import { applyChanges, type Resolver, type Snapshot } from '#config';
 import { PhaseRunner, type MailboxStore } from '#hooks';
 import { EsmtpService, type SessionCell } from '#inbound';
 import { Intake, receptionRecorder, ResidentBudget } from '#intake';
 import { LimitTable } from '#limits';
 import { LoopLink } from '#loops';
+import { TlsContexts } from '#net';
 import { Counters, PanicLog, RecordBatcher, WriterOutlet } from '#observe';
 import { Queues } from '#queue';
 import { InstanceLease, Spool } from '#spool';
-import { compilePcre } from '#system';
 import { availableMemory } from './available-memory.ts';
 import { makeStores } from './catalog.ts';
 import { excludedKeys } from './excluded-keys.ts';
+import { listenerProblem } from './listener-check.ts';
 import { LoopHealth } from './loop-health.ts';
 import type { LoopAnswer, LoopBirth, LoopOrder } from './messages.ts';
 import { noticePort } from './notices.ts';
 import { bindingPort, optionsPort } from './options-port.ts';
 import { Outgoing } from './outgoing.ts';
 import { Shard } from './shard.ts';
-import { debugFlagsOf } from './site.ts';
+import { debugFlagsOf, resolverOf } from './site.ts';
 import { esmtpStanzas } from './stanzas.ts';
 
 export class LoopRuntime {
@@ -43,6 +44,7 @@ export class LoopRuntime {
   readonly #service: EsmtpService;
   readonly #outgoing: Outgoing | undefined;
   readonly #health: LoopHealth;
+  readonly #tls: TlsContexts;
   /** Shared with intake and sessions; a commit replaces what is in it. */
   readonly #stores: MailboxStore[] = [];
   #prepared: { snapshot: Snapshot; stores: MailboxStore[] } | undefined;
@@ -67,7 +69,7 @@ export class LoopRuntime {
     const panic = new PanicLog({ clock, timers: wheel, write: outlet.writePanic });
     panicOf.log = panic;
     link.onFault((fault) => panic.announce('CRITICAL', 'ERROR', `${fault.what} (${fault.room}): ${fault.error?.stack ?? ''}`));
-    const resolver = new Resolver(applyChanges(undefined, birth.configuration), { compileRegex: compilePcre, clock });
+    const resolver = resolverOf(applyChanges(undefined, birth.configuration));
     const tell = (text: string) => panic.announce('ERROR', 'FD', text);
     const global = resolver.global();
     const spool = await Spool.open({
@@ -182,6 +184,7 @@ export class LoopRuntime {
       name: `loop ${link.self}`,
     });
     this.#bodiesKept();
+    this.#tls = new TlsContexts({ mono: () => clock.mono(), panic });
     this.#service = new EsmtpService({
       ports: {
         intake,
@@ -195,6 +198,7 @@ export class LoopRuntime {
         version: () => resolver.version,
         pressure: () => (this.#records.isCrowded ? 'refuse' : this.#health.pressure),
         isBlackholed: (domain) => isInline(resolver.sending('default', 'default', domain).blackhole),
+        tls: this.#tls,
         hostname: birth.hostname,
         product: birth.product,
       },
@@ -247,7 +251,7 @@ export class LoopRuntime {
 
   async #listen(): Promise<LoopAnswer> {
     if (!this.#birth.without.includes('esmtp')) {
-      const refused = await this.#apply(this.#resolver);
+      const refused = listenerProblem(this.#resolver) ?? (await this.#apply(this.#resolver));
       if (refused !== undefined) return { kind: 'refused', reason: refused };
     }
     if (!this.#isRecovering) void this.#recover();
@@ -276,6 +280,8 @@ export class LoopRuntime {
   /** New sockets are opened and stores are looked at before anything is in force; what is refused has changed nothing. */
   async #prepare(configuration: Parameters<typeof applyChanges>[1]): Promise<LoopAnswer> {
     const next = applyChanges(this.#resolver.snapshot, configuration);
+    const problem = this.#birth.without.includes('esmtp') ? undefined : listenerProblem(resolverOf(next));
+    if (problem !== undefined) return { kind: 'refused', reason: problem };
     try {
       this.#prepared = { snapshot: next, stores: makeStores(next, { host: this.#birth.hostname, clock: systemClock }) };
     } catch (error) {
@@ -290,6 +296,7 @@ export class LoopRuntime {
       this.#stores.splice(0, this.#stores.length, ...this.#prepared.stores);
     }
     this.#prepared = undefined;
+    this.#tls.recheck();
     this.#panic.flags = debugFlagsOf(this.#resolver);
     if (!this.#birth.without.includes('esmtp')) {
       const refused = await this.#apply(this.#resolver);

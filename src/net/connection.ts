@@ -5,16 +5,23 @@
  * in one turn leaves in one write. A peer that does not read its replies first stops being read, then is closed.
  * Bounds: `OUTPUT_HIGH_BYTES` of replies waiting (then `isCongested`, and the owner stops working), one chunk of input,
  * `LINGER_BYTES_MAX` bytes and `LINGER_MS` for a peer that goes on sending after our end.
- * Not here: lines, commands, TLS. Truth: attacks A58 to A60; the measurements of reply writes are in bench/README.md.
+ * `secure()` puts TLS between the two: nothing that came in clear is read afterwards, and what was said before leaves in clear first.
+ * Not here: lines, commands, certificates. Truth: attacks A34, A58 to A60; the measurements of reply writes are in bench/README.md.
  */
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import type { TimerWheel } from '#base';
+import type { TlsContext } from './tls-contexts.ts';
+import { tlsFactsOf, type TlsFacts } from './tls-facts.ts';
 
 /** Bytes of replies waiting for the peer above which the owner is asked to stop. */
 export const OUTPUT_HIGH_BYTES = 16_384;
 
 /** Milliseconds for which a peer may leave replies unread before it is closed, where the idle time does not say less. */
 export const WRITE_STALL_MS = 300_000;
+
+/** Milliseconds for a TLS handshake, where the idle time does not say less. */
+export const HANDSHAKE_MS = 30_000;
 
 /** Milliseconds for a peer to close its end after we ended ours. */
 export const LINGER_MS = 5_000;
@@ -47,8 +54,16 @@ export interface ConnectionOptions {
   readonly idleMs: number;
 }
 
+export interface SecureOptions {
+  readonly context: TlsContext;
+  /** The handshake is done; called within a turn. */
+  readonly done: (facts: TlsFacts) => void;
+  /** It failed; `closed` follows. */
+  readonly failed: (cause: string) => void;
+}
+
 export class Connection {
-  readonly #stream: Duplex;
+  #stream: Duplex;
   readonly #wheel: Pick<TimerWheel, 'schedule' | 'cancel'>;
   readonly #mono: () => number;
   #owner: ConnectionOwner | undefined;
@@ -65,6 +80,8 @@ export class Connection {
   #endAfterFlush = false;
   #lingered = 0;
   #reason: CloseReason = 'peer';
+  #handshake: SecureOptions | undefined;
+  #handshakeTimer = 0;
 
   constructor(o: ConnectionOptions) {
     this.#stream = o.stream;
@@ -77,15 +94,79 @@ export class Connection {
   /** Begins to read. Must be called once, in the turn in which the connection was made. */
   start(owner: ConnectionOwner): void {
     this.#owner = owner;
-    const stream = this.#stream;
+    this.#attach(this.#stream);
+    this.#armIdle(this.#idleMs);
+  }
+
+  /** Whether TLS is between us and the peer, or about to be. */
+  get isSecured(): boolean {
+    return this.#stream instanceof TLSSocket || this.#handshake !== undefined;
+  }
+
+  /** Bytes that came from the peer and were not given to the owner yet. */
+  get buffered(): number {
+    return this.#stream.readableLength;
+  }
+
+  /**
+   * Begins a TLS handshake as the server, once. What was said so far leaves in clear first; bytes that the peer sent in clear
+   * behind that are taken for TLS, which ends the connection. Until `done` nothing may be written.
+   */
+  secure(o: SecureOptions): void {
+    if (this.isSecured || !this.isOpen) return;
+    this.#handshake = o;
+    this.pause();
+    const limit = this.#idleMs > 0 ? Math.min(this.#idleMs, HANDSHAKE_MS) : HANDSHAKE_MS;
+    this.#handshakeTimer = this.#wheel.schedule(limit, () => {
+      o.failed('the client was too slow');
+      this.destroy('stalled');
+    });
+    const text = this.#out;
+    this.#out = '';
+    if (text === '') this.#wrap(o);
+    else this.#stream.write(text, 'latin1', () => this.#wrap(o));
+  }
+
+  #wrap(o: SecureOptions): void {
+    if (this.#isClosed || this.#isEnding) return;
+    const raw = this.#stream;
+    const { secureContext, requestCertificate } = o.context;
+    const tls = new TLSSocket(raw, { isServer: true, secureContext, requestCert: requestCertificate, rejectUnauthorized: false });
+    // The library refuses renegotiation by a client already; this says so once more, whatever its build.
+    tls.disableRenegotiation();
+    this.#stream = tls;
+    // What the runtime still reads out of the socket in clear goes to the TLS library, not to us.
+    raw.removeAllListeners('data');
+    tls.on('error', (error: Error) => {
+      if (this.#handshake !== undefined) o.failed(error.message);
+    });
+    tls.once('secure', () => {
+      this.#handshake = undefined;
+      this.#wheel.cancel(this.#handshakeTimer);
+      this.#handshakeTimer = 0;
+      this.progress();
+      if (this.#holds > 0) tls.pause();
+      this.turn(() => o.done(tlsFactsOf(tls, requestCertificate)));
+    });
+    this.#attach(tls);
+    this.resume();
+  }
+
+  /** Listens to a stream for as long as it is the one in use. */
+  #attach(stream: Duplex): void {
     stream.on('data', (chunk: Buffer) => this.#onData(chunk));
-    stream.on('drain', () => this.#onDrain());
-    stream.on('end', () => this.#onEnd());
+    stream.on('drain', () => {
+      if (stream === this.#stream) this.#onDrain();
+    });
+    stream.on('end', () => {
+      if (stream === this.#stream) this.#onEnd();
+    });
     stream.on('error', () => {
       if (this.#reason === 'peer') this.#reason = 'error';
     });
-    stream.on('close', () => this.#onClose());
-    this.#armIdle(this.#idleMs);
+    stream.on('close', () => {
+      if (stream === this.#stream) this.#onClose();
+    });
   }
 
   /** Replies are waiting for a peer that does not read: the owner should stop working until `drained`. */
@@ -100,7 +181,7 @@ export class Connection {
 
   /** Says text (latin1) to the peer: at the end of the turn, or now when no turn is open. */
   write(text: string): void {
-    if (!this.isOpen) return;
+    if (!this.isOpen || this.#handshake !== undefined) return;
     this.#out += text;
     if (this.#turns === 0) this.#flush();
   }
@@ -142,6 +223,11 @@ export class Connection {
   /** Says what is waiting, then closes. */
   end(): void {
     if (!this.isOpen) return;
+    if (this.#handshake !== undefined) {
+      // Nothing can be said in the midst of a handshake.
+      this.destroy('local');
+      return;
+    }
     if (this.#reason === 'peer') this.#reason = 'local';
     if (this.#turns > 0) {
       this.#endAfterFlush = true;
@@ -219,6 +305,11 @@ export class Connection {
 
   #onEnd(): void {
     if (this.#isEnding) return;
+    if (this.#handshake !== undefined) {
+      this.#handshake.failed('the client went away');
+      this.destroy('peer');
+      return;
+    }
     this.turn(() => this.#owner?.ended());
   }
 
@@ -239,6 +330,7 @@ export class Connection {
     this.#isClosed = true;
     if (this.#timer !== 0) this.#wheel.cancel(this.#timer);
     if (this.#stallTimer !== 0) this.#wheel.cancel(this.#stallTimer);
+    if (this.#handshakeTimer !== 0) this.#wheel.cancel(this.#handshakeTimer);
     this.#timer = 0;
     this.#out = '';
     this.#owner?.closed(this.#reason);
@@ -256,7 +348,7 @@ export class Connection {
         return;
       }
       this.#timer = 0;
-      if (this.#isCongested) {
+      if (this.#isCongested || this.#handshake !== undefined) {
         // It does not read: there is nobody to say a last word to, and nothing more to read from it.
         this.destroy('stalled');
         return;

@@ -22,6 +22,7 @@ export const replies = {
   reset: reply(250, '2.0.0', 'OK'),
   noop: reply(250, '2.0.0', 'OK'),
   goodbye: reply(221, '2.0.0', 'closing connection'),
+  startTlsReady: reply(220, '2.0.0', 'Ready to start TLS'),
   help: reply(214, '2.0.0', 'see RFC 5321'),
   cannotVerify: reply(252, '2.5.0', 'send some mail, the address will be checked on delivery'),
 
@@ -41,6 +42,7 @@ export const replies = {
   storageTrouble: reply(452, '4.3.1', 'Insufficient system storage'),
   resourceLimitations: reply(452, '4.3.0', 'Resource limitations, please try later'),
   configurationError: reply(451, '4.3.5', 'configuration error, please try later'),
+  tlsUnavailable: reply(454, '4.7.0', 'TLS not available for the moment'),
   certificateNotYetValid: reply(454, undefined, 'certificate not yet valid: possible clock skew'),
   certificateExpired: reply(454, undefined, 'certificate expired'),
 
@@ -89,6 +91,7 @@ export const replies = {
   bodyReadError: reply(554, '5.5.0', 'error while reading body'),
 
   // policy
+  startTlsInjection: reply(554, '5.5.0', 'data behind STARTTLS'),
   relayingDenied: reply(550, '5.7.1', 'relaying denied'),
   recipientBlackholed: reply(551, '5.7.1', 'recipient blackholed'),
   nullSenderRefused: reply(550, '5.7.1', 'null envelope sender not allowed'),

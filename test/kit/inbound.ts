@@ -10,7 +10,7 @@ import { PhaseRunner, type BodySink, type MailboxStore, type ValidationModule } 
 import { EsmtpSession, sessionRulesOf, type OptionRecord, type Pressure, type SessionPorts } from '#inbound';
 import { Intake, receptionRecorder, ResidentBudget, type BindingPort, type SpoolPort } from '#intake';
 import type { Envelope } from '#mail';
-import { Connection } from '#net';
+import { Connection, TlsContexts } from '#net';
 import type { CounterName, MailRecord } from '#observe';
 
 export interface StoredMessage {
@@ -179,6 +179,7 @@ export class World {
       version: () => this.version,
       pressure: () => this.pressure,
       isBlackholed: (domain) => o.blackholed?.includes(domain) === true,
+      tls: new TlsContexts({ mono: () => this.clock.mono(), panic }),
       hostname: 'mx.here.test',
       product: 'Impetus 0.1.0',
     };
@@ -210,6 +211,7 @@ export class World {
       connection,
       remote: { ip: parseIp(from) as IpAddress, text: from, port: 4025 },
       local: { ip: '192.0.2.1', port: 25 },
+      listen: ':25',
       ended: () => {
         client.isGone = true;
       },

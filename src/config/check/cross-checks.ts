@@ -55,6 +55,7 @@ const offeredWords = new Set([
   'DSN',
   'ENHANCEDSTATUSCODES',
   'ENHANCEDSTATUSCODE',
+  'STARTTLS',
 ]);
 const removableWords = new Set(['-CHUNKING', '-SMTPUTF8', '-DSN']);
 

@@ -5,6 +5,7 @@
  * Not here: checking the name against anything; that is for modules. Truth: SMTP-01, SMTP-02; RFC 5321 section 4.1.1.1.
  */
 import { ehloReply, heloReply, type HelloCommand } from '#smtp';
+import { keywordsNow } from '../extensions.ts';
 import type { Session } from '../session-types.ts';
 
 export function hello(s: Session, command: HelloCommand): void {
@@ -23,7 +24,7 @@ export function hello(s: Session, command: HelloCommand): void {
     }
     // A Unix socket has no address to greet.
     const remoteIp = s.facts.remoteIp === '' ? 'localhost' : s.facts.remoteIp;
-    s.say(command.verb === 'EHLO' ? ehloReply(s.hostname, remoteIp, s.rules.offered.keywords) : heloReply(s.hostname, remoteIp));
+    s.say(command.verb === 'EHLO' ? ehloReply(s.hostname, remoteIp, keywordsNow(s.rules.offered, s)) : heloReply(s.hostname, remoteIp));
     s.state = 'awaiting mailfrom';
   });
 }

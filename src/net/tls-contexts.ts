@@ -1,0 +1,195 @@
+/**
+ * TLS contexts of listeners: certificate, key, authorities, ciphers and versions of a stanza, made once and kept.
+ *
+ * The one rule: a context is made whole or refused with the option and the file named; a file that went bad while the server
+ * runs leaves the context made before in force and says so. Each listener has its own, so that no session ticket of one is good
+ * at another. Files are looked at again when the configuration is read, and every `CHECK_EVERY_MS` while connections come.
+ * Bound: `CONTEXTS_MAX` contexts; the one used longest ago goes first.
+ * Not here: the handshake (connection.ts). Truth: rules TLSI-01, TLSI-02; OpenSSL's lists of ciphers.
+ */
+import { createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { Lru } from '#base';
+import type { PanicLog } from '#observe';
+import { protocolRange } from './tls-protocols.ts';
+
+/** Contexts kept on one loop. */
+const CONTEXTS_MAX = 1024;
+
+/** Milliseconds between two looks at the files of a context that is in use. */
+const CHECK_EVERY_MS = 5_000;
+
+/** Bytes of one certificate, key or bundle file. */
+const FILE_MAX_BYTES = 16 * 1024 * 1024;
+
+/** `none` ignores what a client presents, `require` insists at the handshake's end in the context only; `optional` looks when there is one. */
+export type TlsVerifyMode = 'none' | 'require' | 'optional';
+
+export interface TlsSettings {
+  readonly certificate: string;
+  /** Where it is absent, the key stands in the certificate's file. */
+  readonly key: string | undefined;
+  readonly clientCa: string | undefined;
+  readonly ciphers: string | undefined;
+  readonly protocols: string | undefined;
+  readonly verifyMode: TlsVerifyMode;
+}
+
+/** What is needed to begin a handshake. */
+export interface TlsContext {
+  readonly secureContext: SecureContext;
+  readonly requestCertificate: boolean;
+}
+
+/** A stanza whose TLS cannot be had; the message names option and file. */
+export class TlsError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'TlsError';
+  }
+}
+
+interface Kept {
+  context: TlsContext;
+  stamp: string;
+  checkedAt: number;
+  /** Which reading of the configuration it was last looked at for. */
+  reading: number;
+}
+
+export class TlsContexts {
+  readonly #kept = new Lru<string, Kept>({ max: CONTEXTS_MAX });
+  readonly #mono: () => number;
+  #reading = 0;
+  readonly #panic: Pick<PanicLog, 'log'>;
+
+  constructor(o: { readonly mono: () => number; readonly panic: Pick<PanicLog, 'log'> }) {
+    this.#mono = o.mono;
+    this.#panic = o.panic;
+  }
+
+  /** The context for settings on a listener. Throws TlsError when it must be made and cannot be. */
+  for(settings: TlsSettings, listener: string): TlsContext {
+    const key = `${listener}\0${JSON.stringify(settings)}`;
+    const now = this.#mono();
+    const kept = this.#kept.get(key);
+    if (kept === undefined) {
+      const made = { context: makeTlsContext(settings, listener), stamp: stampOf(settings), checkedAt: now, reading: this.#reading };
+      this.#kept.set(key, made);
+      return made.context;
+    }
+    if (now - kept.checkedAt >= CHECK_EVERY_MS || kept.reading !== this.#reading) {
+      kept.checkedAt = now;
+      kept.reading = this.#reading;
+      this.#renew(kept, settings, listener);
+    }
+    return kept.context;
+  }
+
+  /** The configuration was read again: every file is looked at before its next use. */
+  recheck(): void {
+    this.#reading++;
+  }
+
+  #renew(kept: Kept, settings: TlsSettings, listener: string): void {
+    const stamp = stampOf(settings);
+    if (stamp === kept.stamp) return;
+    kept.stamp = stamp;
+    try {
+      kept.context = makeTlsContext(settings, listener);
+    } catch (error) {
+      this.#panic.log('ERROR', 'SSL', `${(error as Error).message}; the certificate read before stays in use`);
+    }
+  }
+}
+
+/** Makes a context from files. Throws TlsError. */
+export function makeTlsContext(settings: TlsSettings, listener = ''): TlsContext {
+  const certificate = readPem('TLS_Certificate', settings.certificate);
+  const keyFile = settings.key ?? settings.certificate;
+  const key = settings.key === undefined ? certificate : readPem('TLS_Key', settings.key);
+  checkPair({
+    certificate,
+    key,
+    file: settings.certificate,
+    keyFile,
+    keyOption: settings.key === undefined ? 'TLS_Certificate' : 'TLS_Key',
+  });
+  const range = protocolRange(settings.protocols);
+  if (typeof range === 'string') throw new TlsError(`TLS_Protocols "${settings.protocols ?? ''}": ${range}`);
+  const options: SecureContextOptions = {
+    cert: certificate,
+    key,
+    // Without a bundle nobody verifies: the runtime's own authorities would let any public certificate relay.
+    ca: settings.clientCa === undefined ? [] : readAuthorities(settings.clientCa),
+    honorCipherOrder: true,
+    sessionIdContext: createHash('sha256').update(`${listener}\0${settings.certificate}`).digest('hex').slice(0, 32),
+    ...range,
+    ...(settings.ciphers === undefined ? {} : { ciphers: settings.ciphers }),
+  };
+  return {
+    secureContext: secureContextOf(options, settings),
+    requestCertificate: settings.verifyMode !== 'none',
+  };
+}
+
+function secureContextOf(options: SecureContextOptions, settings: TlsSettings): SecureContext {
+  try {
+    return createSecureContext(options);
+  } catch (error) {
+    const cause = (error as Error).message;
+    if (/cipher/i.test(cause)) throw new TlsError(`TLS_Ciphers "${settings.ciphers ?? ''}": no such ciphers`);
+    throw new TlsError(`TLS_Certificate "${settings.certificate}" cannot be used: ${cause}`);
+  }
+}
+
+function checkPair(o: { certificate: Buffer; key: Buffer; file: string; keyFile: string; keyOption: string }): void {
+  const certificate = certificateIn(o.certificate);
+  if (certificate === undefined) throw new TlsError(`TLS_Certificate "${o.file}" holds no certificate in PEM form`);
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(o.key);
+  } catch {
+    const hint = o.keyOption === 'TLS_Key' ? '' : '; name its file in TLS_Key';
+    throw new TlsError(`${o.keyOption} "${o.keyFile}" holds no private key in PEM form that can be read without a passphrase${hint}`);
+  }
+  if (!certificate.checkPrivateKey(key)) throw new TlsError(`TLS_Key "${o.keyFile}" is not the key of TLS_Certificate "${o.file}"`);
+}
+
+function certificateIn(pem: Buffer): X509Certificate | undefined {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    return undefined;
+  }
+}
+
+function readAuthorities(file: string): Buffer {
+  const pem = readPem('TLS_Client_CA', file);
+  if (certificateIn(pem) === undefined) throw new TlsError(`TLS_Client_CA "${file}" holds no certificate in PEM form`);
+  return pem;
+}
+
+function readPem(option: string, file: string): Buffer {
+  try {
+    if (statSync(file).size > FILE_MAX_BYTES) throw new TlsError(`${option} "${file}" is larger than ${FILE_MAX_BYTES} bytes`);
+    return readFileSync(file);
+  } catch (error) {
+    if (error instanceof TlsError) throw error;
+    const { code = 'error' } = error as NodeJS.ErrnoException;
+    const cause = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'the server may not read it' : code;
+    throw new TlsError(`${option} "${file}" cannot be read: ${cause}`);
+  }
+}
+
+/** Changes when a file is written, replaced or linked anew. */
+function stampOf(settings: TlsSettings): string {
+  return [settings.certificate, settings.key, settings.clientCa]
+    .map((file) => {
+      if (file === undefined) return '';
+      const at = statSync(file, { throwIfNoEntry: false });
+      return at === undefined ? 'none' : `${at.dev}:${at.ino}:${at.size}:${at.mtimeMs}`;
+    })
+    .join(' ');
+}
