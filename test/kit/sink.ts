@@ -2,7 +2,7 @@
  * A next hop under the test's control: takes mail on a free port of 127.0.0.1 and keeps what it got, byte for byte.
  *
  * The one rule: it answers as the script says (`replies` by verb), and by default as an ordinary server with PIPELINING.
- * Speed and correctness against foreign software are proven with Postfix's smtp-sink instead.
+ * BDAT is understood whether or not CHUNKING is offered. Speed and correctness against foreign software are proven with Postfix's smtp-sink instead.
  */
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
@@ -11,6 +11,9 @@ export interface Taken {
   readonly mailFrom: string;
   readonly rcptTo: string[];
   readonly data: Buffer;
+  /** The octets as they stood on the wire: behind DATA dot-stuffed and without the end mark, or the chunks of BDAT. */
+  readonly wire: Buffer;
+  readonly by: 'DATA' | 'BDAT';
   readonly connection: number;
 }
 
@@ -19,6 +22,13 @@ export interface SinkOptions {
   /** Answers by verb (`MAIL`, `RCPT`, `DATA`, `.`, `EHLO`, `banner`): a line, or a function of the command line. */
   readonly replies?: Readonly<Record<string, string | ((line: string) => string | undefined)>>;
   readonly port?: number;
+}
+
+/** A chunk that is being read, and what of the message came before it. */
+interface Chunks {
+  size: number;
+  isLast: boolean;
+  readonly taken: Buffer[];
 }
 
 export class Sink {
@@ -61,6 +71,8 @@ export class Sink {
     socket.setNoDelay(true);
     let buffer = Buffer.alloc(0);
     let inData = false;
+    let chunks: Chunks | undefined;
+    let isInChunk = false;
     let mailFrom = '';
     let rcptTo: string[] = [];
     const say = (text: string) => {
@@ -76,6 +88,21 @@ export class Sink {
     socket.on('data', (chunk: Buffer) => {
       buffer = Buffer.concat([buffer, chunk]);
       for (;;) {
+        if (isInChunk && chunks !== undefined) {
+          if (buffer.length < chunks.size) return;
+          chunks.taken.push(Buffer.from(buffer.subarray(0, chunks.size)));
+          buffer = buffer.subarray(chunks.size);
+          isInChunk = false;
+          const reply = this.#answer(chunks.isLast ? '.' : 'BDAT', '', '250 2.0.0 taken');
+          if (chunks.isLast) {
+            const wire = Buffer.concat(chunks.taken);
+            chunks = undefined;
+            if (reply.startsWith('2')) this.messages.push({ mailFrom, rcptTo, data: wire, wire, by: 'BDAT', connection });
+            rcptTo = [];
+          }
+          say(reply);
+          continue;
+        }
         if (inData) {
           const end = buffer.subarray(0, 3).equals(Buffer.from('.\r\n')) ? -2 : buffer.indexOf('\r\n.\r\n');
           if (end === -1) return;
@@ -83,7 +110,7 @@ export class Sink {
           buffer = buffer.subarray(end === -2 ? 3 : end + 5);
           inData = false;
           const reply = this.#answer('.', '', '250 2.0.0 taken');
-          if (reply.startsWith('2')) this.messages.push({ mailFrom, rcptTo, data: unstuff(data), connection });
+          if (reply.startsWith('2')) this.messages.push({ mailFrom, rcptTo, data: unstuff(data), wire: data, by: 'DATA', connection });
           rcptTo = [];
           say(reply);
           continue;
@@ -109,6 +136,14 @@ export class Sink {
           const reply = this.#answer('DATA', line, rcptTo.length > 0 ? '354 go on' : '554 no recipients');
           inData = reply.startsWith('354');
           say(reply);
+        } else if (verb === 'BDAT') {
+          const m = /^BDAT (\d+)( LAST)?$/i.exec(line);
+          if (m === null) {
+            say('501 no chunk');
+            continue;
+          }
+          chunks = { size: Number(m[1]), isLast: m[2] !== undefined, taken: chunks?.taken ?? [] };
+          isInChunk = true;
         } else if (verb === 'QUIT') {
           say('221 bye');
           socket.end();
