@@ -25,9 +25,13 @@ ec_logger { mainlog = "{dir}/log/mainlog.ec" paniclog = "{dir}/log/paniclog.ec" 
 maildir { basedir = "{dir}/mail" all_domains = true createusers = true }
 `;
 
+/** Whatever runs on ecelerity.conf at the end, in the background, is stopped. */
 async function prepare(t: TestContext, text: string): Promise<Server> {
   const server = await prepareServer({ bare: true, conf: text });
-  t.after(() => server.end());
+  t.after(async () => {
+    await command('ec_ctl', ['stop', '-c', server.path('ecelerity.conf')]);
+    await server.end();
+  });
   chmodSync(server.dir, 0o755);
   return server;
 }
@@ -90,7 +94,6 @@ test(
     );
     const file = server.path('ecelerity.conf');
     const started = await command('ecelerity', ['-c', file], { cwd: '/' });
-    t.after(() => command('ec_ctl', ['stop', '-c', file]));
     assert.equal(started.code, 0, started.err + started.out);
     const pid = server.read('server.pid').trim();
     assert.deepEqual(status(pid, 'Uid'), [`${nobody}\t${nobody}\t${nobody}\t${nobody}`]);
@@ -164,9 +167,8 @@ test('an ordinary user starts a server without a security scope, and is told wha
     low.err,
     new RegExp(`Cannot listen on "127\\.0\\.0\\.1:${port}": ports below 1024 need root or the capability cap_net_bind_service`),
   );
-  writeFileSync(server.path('high.conf'), server.fill(`${own}\nESMTP_Listener { Listen "127.0.0.1:{port:smtp}" {} }`));
-  const started = await asNobody(['-c', server.path('high.conf')]);
-  t.after(() => command('ec_ctl', ['stop', '-c', server.path('high.conf')]));
+  writeFileSync(server.path('ecelerity.conf'), server.fill(`${own}\nESMTP_Listener { Listen "127.0.0.1:{port:smtp}" {} }`));
+  const started = await asNobody(['-c', server.path('ecelerity.conf')]);
   assert.equal(started.code, 0, started.err);
   await (await SmtpClient.greet(server.ports['smtp']!)).quit();
 });

@@ -40,11 +40,16 @@ export class ConsoleClient {
       socket.once('connect', done);
       socket.once('error', (error) => fail(new Error(`no console answers at ${endpoint}: ${error.message}`)));
     });
-    const frames = reader(socket, endpoint);
-    const hello = await frames();
-    if (hello['kind'] !== 'hello' || hello['protocol'] !== protocolVersion)
-      throw new Error(`${endpoint} does not speak version ${protocolVersion} of the console protocol`);
-    return new ConsoleClient(socket, hello as unknown as ServerHello, frames);
+    try {
+      const frames = reader(socket, endpoint);
+      const hello = await frames();
+      if (hello['kind'] !== 'hello' || hello['protocol'] !== protocolVersion)
+        throw new Error(`${endpoint} does not speak version ${protocolVersion} of the console protocol`);
+      return new ConsoleClient(socket, hello as unknown as ServerHello, frames);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
   }
 
   /** Runs one command line and gathers its whole answer. */
