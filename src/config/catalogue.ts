@@ -101,8 +101,16 @@ export function optionIn(path: readonly ScopeKind[], name: string): OptionDeclar
   const core = optionsByScope.get(fold(kind.name))?.get(folded);
   if (core !== undefined && (kind.module === undefined || coreKinds.has(fold(kind.name))))
     return fitsListener(core, path) ? core : undefined;
-  return kind.module === undefined ? undefined : moduleOption(kind.module, kind, folded, name);
+  if (kind.module !== undefined) return moduleOption(kind.module, kind, folded, name);
+  return isMobile(kind.name, folded) ? openOption('for mobile networks', name) : undefined;
 }
+
+/** Options of Momentum's package for mobile networks: some hundred, none of which has an effect here. Delivery_Method guards. */
+function isMobile(scope: string, folded: string): boolean {
+  return mobileScopes.has(scope) && /^(?:smpp|mm7)_[a-z0-9_]+$/.test(folded);
+}
+
+const mobileScopes = new Set(['Binding', 'Binding_Group', 'Domain', 'Global']);
 
 /** Everything declared under a name: for messages that say where it would be legal. */
 export function declarationsOf(name: string): readonly OptionDeclaration[] {
@@ -209,25 +217,26 @@ function moduleOption(module: ModuleDeclaration, kind: ScopeKind, folded: string
   if (found !== undefined) return found;
   // Sieve scripts hang on hooks by name: `hook:name [ script = "..." ]`.
   if (folded.startsWith('hook:') && module.scopes?.some((scope) => scope.name === 'hook') === true) {
-    return { ...openOption(module, written), type: { kind: 'dictionary' } };
+    return { ...openOption(`of the module ${module.name}`, written), type: { kind: 'dictionary' } };
   }
   const common = moduleOptions.get(folded);
   if (common !== undefined) return common;
-  return kind.isOpen ? openOption(module, written) : undefined;
+  return kind.isOpen ? openOption(`of the module ${module.name}`, written) : undefined;
 }
 
-function openOption(module: ModuleDeclaration, name: string): OptionDeclaration {
+/** An option that no table lists; `what` says whose it is. */
+function openOption(what: string, name: string): OptionDeclaration {
   return {
     name,
     key: fold(name),
     type: { kind: 'any' },
-    scopes: [module.name],
+    scopes: ['*'],
     effect: 'restart',
     since: '',
     status: 'inert',
     implemented: false,
     category: 'module',
-    about: `option of the module ${module.name}, which no public page describes`,
+    about: `option ${what}`,
   };
 }
 

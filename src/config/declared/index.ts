@@ -21,8 +21,11 @@ import { miscOptions } from './misc.ts';
 import { httpOptions } from './http.ts';
 import { moduleOptions } from './module.ts';
 import { xmppOptions } from './xmpp.ts';
+import { momentum4Options } from './momentum4.ts';
+import { moduleDeclarations as modules } from './modules.ts';
+import { momentum4Modules } from './modules4.ts';
+import type { ModuleDeclaration } from '../declaration.ts';
 export { scopeDeclarations } from './scopes.ts';
-export { moduleDeclarations } from './modules.ts';
 
 export const declaredOptions = [
   ...listenerOptions,
@@ -45,4 +48,7 @@ export const declaredOptions = [
   ...httpOptions,
   ...moduleOptions,
   ...xmppOptions,
+  ...momentum4Options,
 ] as const;
+
+export const moduleDeclarations: readonly ModuleDeclaration[] = [...modules, ...momentum4Modules];

@@ -37,7 +37,7 @@ export const routingOptions = [
   {
     name: 'Delivery_Method',
     key: 'deliveryMethod',
-    type: { kind: 'enum', values: ['ESMTP', 'SMTP', 'LMTP', 'ECSTREAM', 'APN', 'GCM', 'MM7'] },
+    type: { kind: 'enum', values: ['ESMTP', 'SMTP', 'LMTP', 'ECSTREAM', 'APN', 'GCM', 'MM7', 'XFER', 'DELAY_XFER'] },
     default: 'ESMTP',
     scopes: ['Binding', 'Binding_Group', 'Domain', 'Global'],
     effect: 'next-use',

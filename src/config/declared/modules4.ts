@@ -1,0 +1,114 @@
+/* Modules of Momentum 4 and 5, and some of mobile networks, that the manual of Momentum 3 does not list, as data, so that a tree of those versions is read whole. None has its behaviour here yet:
+ * those that restrict or protect are guards, the rest is accepted with one line in the paniclog.
+ * It holds no behaviour. Facts: the module pages and examples of the public manual of Momentum 4. */
+import type { ModuleDeclaration, ScopeDeclaration, Status } from '../declaration.ts';
+import { moduleOption } from './module-option.ts';
+
+interface Row {
+  readonly name: string;
+  readonly since: string;
+  readonly category: string;
+  readonly about: string;
+  readonly status?: Status;
+  readonly options?: readonly string[];
+  readonly scopes?: readonly ScopeDeclaration[];
+  /** Options of the scopes inside, by scope. */
+  readonly inner?: Readonly<Record<string, readonly string[]>>;
+}
+
+const rows: readonly Row[] = [
+  { name: 'cassandra_client', since: '4.0', category: 'datasource', about: 'connections to a Cassandra store', options: ['uri'] },
+  {
+    name: 'curfew',
+    since: '5.3',
+    category: 'routing',
+    about: 'hours in which the mail of bindings or domains waits',
+    status: 'guards',
+    options: ['Schedule_File', 'Timezone'],
+  },
+  { name: 'dane', since: '4.8', category: 'tls', about: 'look-ups behind Use_DANE' },
+  { name: 'dkim2', since: '5.4', category: 'signing', about: 'DKIM2 signing and checking for policy scripts' },
+  {
+    name: 'engagement_tracker',
+    since: '4.0',
+    category: 'http',
+    about: 'counts openings and clicks',
+    options: ['click_tracking_include_metadata', 'max_metadata_len'],
+  },
+  {
+    name: 'event_hydrant',
+    since: '4.0',
+    category: 'logging',
+    about: 'events for a message queue',
+    options: [
+      ...['concurrency', 'cust_prefix', 'jlog_filename', 'log_click', 'log_conversion', 'log_delivery', 'log_genfail', 'log_genrejection'],
+      ...['log_inband_bounce', 'log_open', 'log_outofband_bounce', 'log_reception', 'log_rejection', 'log_tempfail', 'write_jlog'],
+    ],
+  },
+  {
+    name: 'ha_proxy_client',
+    since: '4.x',
+    category: 'routing',
+    about: 'watches the proxies that HA_Proxy_Server names',
+    options: ['health_check_failure_threshold', 'health_check_interval', 'health_check_success_threshold', 'health_check_timeout'],
+  },
+  {
+    name: 'msg_gen',
+    since: '4.0',
+    category: 'http',
+    about: 'makes messages from templates and lists',
+    options: [
+      ...[
+        'click_tracking_enabled',
+        'click_tracking_scheme',
+        'cluster_cfg',
+        'engagement_tracking_host',
+        'gen_count',
+        'gen_transactional_threads',
+      ],
+      ...['open_tracking_enabled', 'open_tracking_scheme', 'quorum', 'scheduled_interval_delete', 'scheduled_send'],
+      'start_time_max_schedule_interval',
+    ],
+    scopes: [
+      {
+        name: 'node',
+        parents: ['msg_gen'],
+        instance: 'required',
+        status: 'inert',
+        implemented: false,
+        since: '4.0',
+        about: 'one server that makes messages',
+      },
+    ],
+    inner: { node: ['mta_id', 'votes'] },
+  },
+  { name: 'mstore', since: '3.x', category: 'mobile', about: 'store of messages for mobile networks' },
+  { name: 'openarc', since: '5.0', category: 'signing', about: 'ARC signing and checking for policy scripts' },
+  { name: 'outbound_smtp_auth_v0', since: '4.x', category: 'security', about: 'older form of outbound_smtp_auth' },
+  { name: 'smtpapi', since: '4.1', category: 'http', about: 'counts openings and clicks of injected mail' },
+  {
+    name: 'spamassassin',
+    since: '5.0',
+    category: 'content',
+    about: 'asks a SpamAssassin daemon about each message',
+    status: 'guards',
+    options: ['daemon', 'max_size', 'timeout'],
+  },
+  { name: 'substitution_engine', since: '4.0', category: 'http', about: 'fills templates' },
+  { name: 'xmpp_logger', since: '3.4', category: 'mobile', about: 'log of XMPP events' },
+];
+
+export const momentum4Modules: readonly ModuleDeclaration[] = rows.map((row) => ({
+  name: row.name,
+  singleton: true,
+  status: row.status ?? 'inert',
+  implemented: false,
+  since: row.since,
+  category: row.category,
+  about: row.about,
+  options: [
+    ...(row.options ?? []).map((name) => moduleOption(row.name, name)),
+    ...Object.entries(row.inner ?? {}).flatMap(([scope, names]) => names.map((name) => moduleOption(row.name, name, { scope }))),
+  ],
+  ...(row.scopes === undefined ? {} : { scopes: row.scopes }),
+}));
