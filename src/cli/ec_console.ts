@@ -36,6 +36,12 @@ function within<T>(work: Promise<T>, endpoint: string): Promise<T> {
   });
 }
 
+/** A word that the shell gave whole is typed with the marks it took away; a whole line in one word is a line. */
+function typed(word: string, _index: number, words: readonly string[]): string {
+  const isBroken = words.length > 1 && /\s/.test(word) && !/^["'([]/.test(word);
+  return isBroken ? `"${word.replace(/[\\"]/g, '\\$&')}"` : word;
+}
+
 function isEndpoint(word: string | undefined): word is string {
   return word !== undefined && (/[/:]/.test(word) || /^\d+$/.test(word));
 }
@@ -79,7 +85,7 @@ async function main(): Promise<number> {
   const client = await within(ConsoleClient.open(endpoint), endpoint);
   try {
     if (words.length === 0) return (await interact(client, first)) ? 0 : 1;
-    const { ok, text } = await within(client.run(words.join(' ')), endpoint);
+    const { ok, text } = await within(client.run(words.map(typed).join(' ')), endpoint);
     (ok ? process.stdout : process.stderr).write(visible(text));
     return ok ? 0 : 1;
   } finally {

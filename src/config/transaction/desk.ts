@@ -133,7 +133,11 @@ export class ConfigDesk {
       if (read.targets === undefined) return Promise.resolve({ ok: false, text: 'There is no configuration to save.' });
       const { disk, store } = this.#o;
       const done = writeBack({ images, targets: read.targets, disk, store, saved: this.#saved, instead });
-      if (done.images !== images) this.#standing = readDraft(this.#standing, done.images);
+      if (done.images !== images) {
+        // Settings of the virtual file have moved: the images before them would bring them back to two places.
+        this.#standing = readDraft(this.#standing, done.images);
+        this.#before = undefined;
+      }
       return Promise.resolve({ ok: done.ok, text: done.text });
     });
   }

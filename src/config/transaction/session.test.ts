@@ -275,6 +275,7 @@ test('what is refused leaves everything as it was: name, scope, type, threads (C
   assert.match(await refused(session, 'set max_retries many'), /Cannot set "Max_Retries" to "many" in scope Global: expected/);
   assert.match(await refused(session, 'set max_retries 1 2'), /expected one value/);
   assert.match(await refused(session, 'set max_retries 1 include "x"'), /expected one value/);
+  assert.match(await refused(session, 'set gateway a#b'), /stands in quotation marks/);
   assert.match(await refused(session, 'set domain a.test spoolbase /x'), /may not stand in scope Domain/);
   assert.match(await refused(session, 'set max_retries'), /there is no value/);
   assert.match(await refused(session, 'set domain "/(/" max_retries 1'), /pattern|regular/i);
@@ -493,6 +494,15 @@ test('history says who, when, old and new; undo takes one change back, also belo
   assert.match(house.text(), /Max_Retries = 1/);
   assert.match(await refused(tom, 'undo 99'), /no such change/);
   assert.match(await refused(tom, 'undo x'), /no number/);
+});
+
+test('CFG-46 a change that was saved and then taken back is saved again', async () => {
+  const house = new House('Max_Retries = 1\n');
+  const session = house.open();
+  await run(session, 'set max_retries 2', 'writeback', 'undo');
+  assert.equal(await run(session, 'writeback'), `Saved ${main}`);
+  assert.equal(house.text(), 'Max_Retries = 1\n');
+  assert.equal(await run(session, 'writeback'), 'There is nothing to save.');
 });
 
 test('undo of the newest change restores every byte', async () => {

@@ -5,6 +5,7 @@
  * module may be left out; the rest is an option and, where one is wanted, a value in the language of the files (CC-01 to CC-03).
  * It answers with canonical names and looks nothing up but which instances exist. Truth: CC-01, CC-02, CFG-04, CFG-05, CFG-11.
  */
+import { Buffer } from 'node:buffer';
 import { parseConf, type NewValue, type Value } from '#syntax';
 import { childKind, declarationsOf, globalKind, nearestOption, nearestScope, optionIn, type ScopeKind } from '../catalogue.ts';
 import type { OptionDeclaration } from '../declaration.ts';
@@ -94,9 +95,12 @@ export interface TypedValue {
 export function parseTyped(declaration: OptionDeclaration, rest: string, path: ScopePath): ({ readonly ok: true } & TypedValue) | Refused {
   const action = `Cannot set "${declaration.name}" to "${rest}" in scope ${path.length === 0 ? 'Global' : describePath(path)}`;
   if (rest === '') return refuse(`Cannot set "${declaration.name}": there is no value`);
-  const conf = parseConf(`value = ${rest}\n`, 'console');
+  const text = `value = ${rest}`;
+  const conf = parseConf(text, 'console');
   const [statement, ...more] = conf.statements;
-  if (conf.problems.length > 0 || more.length > 0 || statement?.kind !== 'option') {
+  // What is left over would be a comment: a word with a # in it must not lose its end.
+  const isWhole = statement?.at.end === Buffer.byteLength(text);
+  if (conf.problems.length > 0 || more.length > 0 || statement?.kind !== 'option' || !isWhole) {
     return refuse(`${action}: expected one value; a value with spaces or special characters stands in quotation marks`);
   }
   const parsed = parseValue(declaration.type, statement.value);

@@ -11,7 +11,7 @@ import { dirname, resolve } from 'node:path';
 import { isFault, type FileSource } from '../files/file-source.ts';
 import type { WriteTargets } from '../files/where-to-write.ts';
 import type { FileStore } from './file-store.ts';
-import type { FileImages, Image } from './images.ts';
+import type { FileImages } from './images.ts';
 import { moveSettings, textsOf } from './placing.ts';
 
 const readMaxBytes = 64 * 1024 * 1024;
@@ -81,19 +81,20 @@ function settleVirtual(images: FileImages, targets: WriteTargets): { readonly im
   return { images: moved.images.withVirtual(rest, targets.main.path) };
 }
 
-/** Every file whose text is not what the disk has from us. */
+/** Every file whose text is not what the disk has from us; one that we saved may have got its first text back. */
 function changedFiles(o: WriteBack, images: FileImages): Job[] {
   const jobs: Job[] = [];
   for (const image of images.edited.values()) {
-    const known = o.saved.get(image.path) ?? (image.isNew ? undefined : images.original(image.path));
-    if (known !== undefined ? !image.bytes.equals(known) : hasText(image))
-      jobs.push({ path: image.path, bytes: image.bytes, expected: known });
+    if (o.saved.has(image.path)) continue;
+    const known = image.isNew ? undefined : images.original(image.path);
+    const isChanged = known === undefined ? image.bytes.length > 0 : !image.bytes.equals(known);
+    if (isChanged) jobs.push({ path: image.path, bytes: image.bytes, expected: known });
+  }
+  for (const [path, known] of o.saved) {
+    const bytes = images.bytesOf(path);
+    if (!bytes.equals(known)) jobs.push({ path, bytes, expected: known });
   }
   return jobs;
-}
-
-function hasText(image: Image): boolean {
-  return image.bytes.length > 0;
 }
 
 /** A read-only main file that a configuration from scratch has replaced in memory. */
@@ -109,7 +110,8 @@ function conflictOf(disk: FileSource, job: Job): string | undefined {
     if (now.fault === 'ENOENT' && job.expected === undefined) return undefined;
     return `Cannot save ${job.path}: ${now.words}`;
   }
-  if (job.expected !== undefined && now.bytes.equals(job.expected)) return undefined;
+  // Our own text stands there already when only the last step of saving it failed.
+  if (now.bytes.equals(job.bytes) || (job.expected !== undefined && now.bytes.equals(job.expected))) return undefined;
   const what = job.expected === undefined ? 'it exists now, and was not read' : 'it was changed on disk since it was read';
   return `Cannot save ${job.path}: ${what}; "config diff" shows what "config reload" would change`;
 }
