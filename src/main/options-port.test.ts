@@ -36,7 +36,10 @@ test('OUT-04 a group gives its bindings in turn, and leaves out those with Suspe
 });
 
 test('OUT-21 the Gateway of a Domain scope renames the queue; one given elsewhere does not', () => {
-  const port = optionsPort(of('Gateway = g.test Domain d.test { Gateway = x.test } Domain e.test { Max_Retries = 1 }'));
+  const port = optionsPort(
+    of('Gateway = g.test Domain d.test { Gateway = x.test } Domain e.test { Max_Retries = 1 } Domain none.test { Gateway = "" }'),
+  );
+  assert.equal(port.domainGateway('default', 'default', 'none.test'), undefined, 'an empty one takes the gateway away');
   assert.equal(port.domainGateway('default', 'default', 'd.test'), 'x.test');
   assert.equal(port.domainGateway('default', 'default', 'e.test'), undefined);
 });

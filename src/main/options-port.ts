@@ -26,7 +26,7 @@ export function optionsPort(resolver: Resolver): OptionsPort {
     },
     domainGateway(group, binding, domain) {
       const record = resolver.sending(group, binding, domain);
-      if (record.gateway === undefined) return undefined;
+      if (record.gateway === undefined || record.gateway === '') return undefined;
       return domainStep.test(resolver.definition(record, 'gateway')?.id ?? '') ? record.gateway : undefined;
     },
   };

@@ -1,11 +1,13 @@
 /**
- * A next hop under the test's control: takes mail on a free port of 127.0.0.1 and keeps what it got, byte for byte.
+ * A next hop under the test's control: takes mail on a free port of a loopback address and keeps what it got, byte for byte.
  *
- * The one rule: it answers as the script says (`replies` by verb), and by default as an ordinary server with PIPELINING.
- * BDAT is understood whether or not CHUNKING is offered. Speed and correctness against foreign software are proven with Postfix's smtp-sink instead.
+ * The one rule: it answers as the script says (`replies` by verb), and by default as an ordinary server with PIPELINING; BDAT is
+ * understood whether or not CHUNKING is offered, STARTTLS where `tls` has a certificate.
+ * Speed and correctness against foreign software are proven with Postfix's smtp-sink instead.
  */
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
+import { TLSSocket } from 'node:tls';
 
 export interface Taken {
   readonly mailFrom: string;
@@ -15,20 +17,32 @@ export interface Taken {
   readonly wire: Buffer;
   readonly by: 'DATA' | 'BDAT';
   readonly connection: number;
+  /** It came in BDAT chunks, so many; 0: by DATA. */
+  readonly chunks: number;
+  readonly isTls: boolean;
+  /** The address that the sender connected from. */
+  readonly from: string;
 }
+
+/** Exactly these bytes (latin1) instead of a line, and the connection ended behind them if wished. */
+export interface RawReply {
+  readonly raw: string | Buffer;
+  readonly ends?: boolean;
+}
+
+export type ScriptedReply = string | RawReply;
 
 export interface SinkOptions {
   readonly extensions?: readonly string[];
-  /** Answers by verb (`MAIL`, `RCPT`, `DATA`, `.`, `EHLO`, `banner`): a line, or a function of the command line. */
-  readonly replies?: Readonly<Record<string, string | ((line: string) => string | undefined)>>;
+  /** Answers by verb (`MAIL`, `RCPT`, `DATA`, `BDAT` for a chunk before the last, `.`, `EHLO`, `banner`): a reply, or a function of the command line. */
+  readonly replies?: Readonly<Record<string, ScriptedReply | ((line: string) => ScriptedReply | undefined)>>;
   readonly port?: number;
-}
-
-/** A chunk that is being read, and what of the message came before it. */
-interface Chunks {
-  size: number;
-  isLast: boolean;
-  readonly taken: Buffer[];
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** PEM texts; STARTTLS is offered and works. */
+  readonly tls?: { readonly key: string; readonly cert: string };
+  /** Messages (`.` or BDAT LAST) are answered when the promise that it gives is kept. */
+  readonly hold?: () => Promise<void>;
 }
 
 export class Sink {
@@ -36,12 +50,14 @@ export class Sink {
   readonly commands: string[] = [];
   connections = 0;
   open = 0;
+  /** The most connections that were open at a time. */
+  peak = 0;
   server: NetServer | undefined;
+  readonly options: SinkOptions;
   readonly #sockets = new Set<Socket>();
-  readonly #options: SinkOptions;
 
   constructor(options: SinkOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   get port(): number {
@@ -50,7 +66,10 @@ export class Sink {
 
   async listen(): Promise<this> {
     this.server = createServer((socket) => this.#serve(socket));
-    await new Promise<void>((done) => this.server!.listen(this.#options.port ?? 0, '127.0.0.1', done));
+    await new Promise<void>((done, fail) => {
+      this.server!.once('error', fail);
+      this.server!.listen(this.options.port ?? 0, this.options.host ?? '127.0.0.1', done);
+    });
     return this;
   }
 
@@ -59,97 +78,204 @@ export class Sink {
     await new Promise((done) => this.server!.close(done));
   }
 
-  #answer(verb: string, line: string, otherwise: string): string {
-    const scripted = this.#options.replies?.[verb];
-    return (typeof scripted === 'function' ? scripted(line) : scripted) ?? otherwise;
+  /** Commands of a verb. */
+  said(verb: string): string[] {
+    return this.commands.filter((line) => line.toUpperCase().startsWith(verb));
   }
 
   #serve(socket: Socket): void {
-    const connection = this.connections++;
+    const number = this.connections++;
     this.open++;
+    this.peak = Math.max(this.peak, this.open);
     this.#sockets.add(socket);
     socket.setNoDelay(true);
-    let buffer = Buffer.alloc(0);
-    let inData = false;
-    let chunks: Chunks | undefined;
-    let isInChunk = false;
-    let mailFrom = '';
-    let rcptTo: string[] = [];
-    const say = (text: string) => {
-      socket.write(`${text}\r\n`);
-      if (text.startsWith('421')) socket.end();
-    };
-    say(this.#answer('banner', '', '220 sink.test ESMTP'));
     socket.on('error', () => undefined);
     socket.on('close', () => {
       this.open--;
       this.#sockets.delete(socket);
     });
-    socket.on('data', (chunk: Buffer) => {
-      buffer = Buffer.concat([buffer, chunk]);
-      for (;;) {
-        if (isInChunk && chunks !== undefined) {
-          if (buffer.length < chunks.size) return;
-          chunks.taken.push(Buffer.from(buffer.subarray(0, chunks.size)));
-          buffer = buffer.subarray(chunks.size);
-          isInChunk = false;
-          const reply = this.#answer(chunks.isLast ? '.' : 'BDAT', '', '250 2.0.0 taken');
-          if (chunks.isLast) {
-            const wire = Buffer.concat(chunks.taken);
-            chunks = undefined;
-            if (reply.startsWith('2')) this.messages.push({ mailFrom, rcptTo, data: wire, wire, by: 'BDAT', connection });
-            rcptTo = [];
-          }
-          say(reply);
-          continue;
-        }
-        if (inData) {
-          const end = buffer.subarray(0, 3).equals(Buffer.from('.\r\n')) ? -2 : buffer.indexOf('\r\n.\r\n');
-          if (end === -1) return;
-          const data = end === -2 ? Buffer.alloc(0) : Buffer.from(buffer.subarray(0, end + 2));
-          buffer = buffer.subarray(end === -2 ? 3 : end + 5);
-          inData = false;
-          const reply = this.#answer('.', '', '250 2.0.0 taken');
-          if (reply.startsWith('2')) this.messages.push({ mailFrom, rcptTo, data: unstuff(data), wire: data, by: 'DATA', connection });
-          rcptTo = [];
-          say(reply);
-          continue;
-        }
-        const end = buffer.indexOf('\r\n');
-        if (end === -1) return;
-        const line = buffer.subarray(0, end).toString('latin1');
-        buffer = buffer.subarray(end + 2);
-        this.commands.push(line);
-        const verb = line.slice(0, 4).toUpperCase();
-        if (verb === 'EHLO') {
-          const words = ['sink.test', ...(this.#options.extensions ?? ['PIPELINING', '8BITMIME'])];
-          say(this.#answer('EHLO', line, words.map((word, i) => `250${i === words.length - 1 ? ' ' : '-'}${word}`).join('\r\n')));
-        } else if (verb === 'MAIL') {
-          mailFrom = line;
-          rcptTo = [];
-          say(this.#answer('MAIL', line, '250 ok'));
-        } else if (verb === 'RCPT') {
-          const reply = this.#answer('RCPT', line, '250 ok');
-          if (reply.startsWith('2')) rcptTo.push(line);
-          say(reply);
-        } else if (verb === 'DATA') {
-          const reply = this.#answer('DATA', line, rcptTo.length > 0 ? '354 go on' : '554 no recipients');
-          inData = reply.startsWith('354');
-          say(reply);
-        } else if (verb === 'BDAT') {
-          const m = /^BDAT (\d+)( LAST)?$/i.exec(line);
-          if (m === null) {
-            say('501 no chunk');
-            continue;
-          }
-          chunks = { size: Number(m[1]), isLast: m[2] !== undefined, taken: chunks?.taken ?? [] };
-          isInChunk = true;
-        } else if (verb === 'QUIT') {
-          say('221 bye');
-          socket.end();
-        } else say(this.#answer(verb, line, '250 ok'));
-      }
+    void new SinkConnection(this, socket, number);
+  }
+}
+
+/** One connection: commands, and bodies by DATA or BDAT, each answered in its turn. */
+class SinkConnection {
+  readonly #sink: Sink;
+  readonly #number: number;
+  readonly #from: string;
+  #socket: Socket;
+  #buffer = Buffer.alloc(0);
+  #inData = false;
+  /** Octets of a BDAT chunk that are awaited. */
+  #chunkLeft = -1;
+  #isLast = false;
+  #chunks: Buffer[] = [];
+  #isHeld = false;
+  #mailFrom = '';
+  #rcptTo: string[] = [];
+
+  constructor(sink: Sink, socket: Socket, number: number) {
+    this.#sink = sink;
+    this.#socket = socket;
+    this.#number = number;
+    this.#from = socket.remoteAddress ?? '';
+    this.#say(this.#answer('banner', '', '220 sink.test ESMTP'));
+    socket.on('data', this.#onData);
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#buffer = Buffer.concat([this.#buffer, chunk]);
+    this.#go();
+  };
+
+  #go(): void {
+    while (!this.#isHeld) {
+      const isProgress = this.#inData ? this.#data() : this.#chunkLeft >= 0 ? this.#chunk() : this.#line();
+      if (!isProgress) return;
+    }
+  }
+
+  #answer(verb: string, line: string, otherwise: string): ScriptedReply {
+    const scripted = this.#sink.options.replies?.[verb];
+    return (typeof scripted === 'function' ? scripted(line) : scripted) ?? otherwise;
+  }
+
+  #say(reply: ScriptedReply): void {
+    if (typeof reply === 'object') {
+      this.#socket.write(typeof reply.raw === 'string' ? Buffer.from(reply.raw, 'latin1') : reply.raw);
+      if (reply.ends === true) this.#socket.end();
+      return;
+    }
+    this.#socket.write(`${reply}\r\n`);
+    if (reply.startsWith('421')) this.#socket.end();
+  }
+
+  #data(): boolean {
+    const buffer = this.#buffer;
+    const isEmpty = buffer.subarray(0, 3).equals(Buffer.from('.\r\n'));
+    const end = isEmpty ? -2 : buffer.indexOf('\r\n.\r\n');
+    if (end === -1) return false;
+    const data = isEmpty ? Buffer.alloc(0) : Buffer.from(buffer.subarray(0, end + 2));
+    this.#buffer = buffer.subarray(isEmpty ? 3 : end + 5);
+    this.#inData = false;
+    this.#taken(data, 0, this.#answer('.', '', '250 2.0.0 taken'));
+    return true;
+  }
+
+  #chunk(): boolean {
+    if (this.#buffer.length < this.#chunkLeft) return false;
+    this.#chunks.push(Buffer.from(this.#buffer.subarray(0, this.#chunkLeft)));
+    this.#buffer = this.#buffer.subarray(this.#chunkLeft);
+    this.#chunkLeft = -1;
+    const otherwise = this.#rcptTo.length > 0 ? '250 2.0.0 taken' : '503 5.5.1 no recipients';
+    const reply = this.#answer(this.#isLast ? '.' : 'BDAT', '', otherwise);
+    if (!this.#isLast) {
+      this.#say(reply);
+      return true;
+    }
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    this.#taken(Buffer.concat(chunks), chunks.length, reply);
+    return true;
+  }
+
+  /** The whole message is there; the answer to it may be held back. */
+  #taken(wire: Buffer, chunks: number, reply: ScriptedReply): void {
+    const isGood = typeof reply === 'string' && reply.startsWith('2');
+    const message = {
+      mailFrom: this.#mailFrom,
+      rcptTo: this.#rcptTo,
+      data: chunks > 0 ? wire : unstuff(wire),
+      wire,
+      by: chunks > 0 ? ('BDAT' as const) : ('DATA' as const),
+      connection: this.#number,
+      chunks,
+      isTls: this.#socket instanceof TLSSocket,
+      from: this.#from,
+    };
+    if (isGood) this.#sink.messages.push(message);
+    this.#rcptTo = [];
+    const { hold } = this.#sink.options;
+    if (!hold) {
+      this.#say(reply);
+      return;
+    }
+    this.#isHeld = true;
+    void hold().then(() => {
+      this.#isHeld = false;
+      this.#say(reply);
+      this.#go();
     });
+  }
+
+  #line(): boolean {
+    const end = this.#buffer.indexOf('\r\n');
+    if (end === -1) return false;
+    const line = this.#buffer.subarray(0, end).toString('latin1');
+    this.#buffer = this.#buffer.subarray(end + 2);
+    this.#sink.commands.push(line);
+    this.#command(line.slice(0, 4).toUpperCase(), line);
+    return true;
+  }
+
+  #command(verb: string, line: string): void {
+    switch (verb) {
+      case 'EHLO':
+        this.#say(this.#answer(verb, line, this.#capabilities()));
+        return;
+      case 'MAIL':
+        this.#mailFrom = line;
+        this.#rcptTo = [];
+        this.#say(this.#answer(verb, line, '250 ok'));
+        return;
+      case 'RCPT': {
+        const reply = this.#answer(verb, line, '250 ok');
+        if (typeof reply === 'string' && reply.startsWith('2')) this.#rcptTo.push(line);
+        this.#say(reply);
+        return;
+      }
+      case 'DATA': {
+        const reply = this.#answer(verb, line, this.#rcptTo.length > 0 ? '354 go on' : '554 no recipients');
+        this.#inData = typeof reply === 'string' && reply.startsWith('354');
+        this.#say(reply);
+        return;
+      }
+      case 'BDAT': {
+        const [, octets = '0', last] = line.split(' ');
+        this.#chunkLeft = Number(octets);
+        this.#isLast = last?.toUpperCase() === 'LAST';
+        return;
+      }
+      case 'STAR':
+        this.#startTls(line);
+        return;
+      case 'QUIT':
+        this.#say('221 bye');
+        this.#socket.end();
+        return;
+      default:
+        this.#say(this.#answer(verb, line, '250 ok'));
+    }
+  }
+
+  #capabilities(): string {
+    const { tls, extensions } = this.#sink.options;
+    const isOffered = tls !== undefined && !(this.#socket instanceof TLSSocket);
+    const words = ['sink.test', ...(extensions ?? ['PIPELINING', '8BITMIME']), ...(isOffered ? ['STARTTLS'] : [])];
+    return words.map((word, i) => `250${i === words.length - 1 ? ' ' : '-'}${word}`).join('\r\n');
+  }
+
+  #startTls(line: string): void {
+    const { tls } = this.#sink.options;
+    const reply = this.#answer('STARTTLS', line, tls === undefined ? '502 no' : '220 go on');
+    this.#say(reply);
+    if (tls === undefined || typeof reply !== 'string' || !reply.startsWith('220')) return;
+    const raw = this.#socket;
+    raw.off('data', this.#onData);
+    this.#buffer = Buffer.alloc(0);
+    this.#socket = new TLSSocket(raw, { isServer: true, key: tls.key, cert: tls.cert });
+    this.#socket.on('error', () => raw.destroy());
+    this.#socket.on('data', this.#onData);
   }
 }
 

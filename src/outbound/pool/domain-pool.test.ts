@@ -291,6 +291,23 @@ test('OUT-25: after MX_Failures_Fallback_To_A failures of MX look-ups the addres
   assert.deepEqual(world.lookups, ['a.test', 'a.test', 'A a.test']);
 });
 
+test('OUT-25: when the addresses of the domain are no way either, its MX records are asked for again', async (t) => {
+  const server = await startServer(t);
+  const answers: MailPlan[] = [{ kind: 'temporary', reason: 'timeout', stage: 'mx' }, { kind: 'none' }, plan('127.0.0.1')];
+  const world = new World(t, {
+    isManual: true,
+    dns: () => answers.shift() ?? { kind: 'none' },
+    options: { mxFailuresFallbackToA: 1, retryInterval: 60, remoteSmtpPort: server.port },
+  });
+  world.send('1@a.test');
+  for (let i = 0; i < 8 && !world.kinds.includes('D'); i += 1) {
+    await world.turns();
+    world.pass(121);
+  }
+  await world.until(() => world.kinds === 'TTD');
+  assert.deepEqual(world.lookups, ['a.test', 'A a.test', 'a.test']);
+});
+
 test('OUT-25: a null MX fails the mail at once, and a plan is asked for again when its TTL has passed', async (t) => {
   const server = await startServer(t);
   let isNull = true;

@@ -174,6 +174,8 @@ export class DomainPool implements SessionOwner {
     this.#ports.planner.plan(this.queue, isAddressOnly, (plan) => {
       this.#isPlanning = false;
       this.#plan = plan;
+      // The addresses of the domain were no way either: the next look-up asks for its MX records again.
+      if (isAddressOnly) this.#mxFailures = 0;
       this.#planUntil = this.#ports.clock.mono() + (plan.kind === 'targets' ? plan.lifeMs : 0);
       if (plan.kind === 'targets') this.#lookupFailures = this.#mxFailures = 0;
       if (isAtOnce) return;

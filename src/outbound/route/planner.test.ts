@@ -117,7 +117,12 @@ test('A52: our own name among the mail hosts cuts off itself and what is less pr
 
 test('OUT-29: Use_IPv6 = false leaves IPv6 addresses out', () => {
   const answers = { 'a.test': hosts(['a', 10, '2001:db8::1', '192.0.2.1']) };
-  assert.deepEqual(targets({ answers, global: { useIpv6: false } }), ['192.0.2.1:25']);
+  const global = { useIpv6: false };
+  assert.deepEqual(targets({ answers, global }), ['192.0.2.1:25']);
+  assert.deepEqual(targets({ gateway: '[2001:db8::1]', global }), ['2001:db8::1:25'], 'the operator wrote it');
+  assert.deepEqual(targets({ routes: ['smtp://[2001:db8::1]'], global }), ['2001:db8::1:25']);
+  assert.deepEqual(targets({ domain: '[ipv6:2001:db8::7]', global }), ['2001:db8::7:25']);
+  assert.deepEqual(targets({ domain: '[ipv6:::1]', global }), ['551 5.4.6 [internal] Private/Loopback Address']);
 });
 
 test('a domain that is an address literal is connected to without a question', () => {

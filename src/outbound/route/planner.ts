@@ -120,7 +120,7 @@ export class Planner {
         const worst = Math.min(Infinity, ...own.map((host) => host.preference));
         const hosts = plan.hosts.filter((host) => host.preference < worst);
         if (hosts.length === 0 && own.length > 0) return permanent(replies.mailLoop);
-        return this.#judge(hostTargets(hosts, o), Math.max(LEAST_LIFE_MS, plan.ttl * 1000));
+        return this.#judge(this.#reachable(hostTargets(hosts, o)), Math.max(LEAST_LIFE_MS, plan.ttl * 1000));
       }
     }
   }
@@ -170,13 +170,17 @@ export class Planner {
     else this.#o.dns.mailHosts(to.host, hear);
   }
 
+  /** OUT-29: Use_IPv6 is about AAAA records; an address that somebody wrote down is meant. */
+  #reachable(targets: readonly Target[]): readonly Target[] {
+    return this.#o.global().useIpv6 ? targets : targets.filter(({ ip }) => !ip.includes(':'));
+  }
+
   /** What is forbidden goes, and IPv6 where it is not to be used; nothing left is a permanent failure or an unknown domain. */
   #judge(targets: readonly Target[], lifeMs: number): Plan {
-    const { prohibitedHosts, useIpv6 } = this.#o.global();
-    const usable = useIpv6 ? targets : targets.filter(({ ip }) => !ip.includes(':'));
-    const allowed = usable.filter(({ ip, isForeign }) => !isProhibited(ip, prohibitedHosts, isForeign ? 'learnt' : 'operator'));
+    const { prohibitedHosts } = this.#o.global();
+    const allowed = targets.filter(({ ip, isForeign }) => !isProhibited(ip, prohibitedHosts, isForeign ? 'learnt' : 'operator'));
     if (allowed.length > 0) return { kind: 'targets', targets: orderTargets(allowed, this.#o.random), lifeMs };
-    return usable.length > 0 ? permanent(replies.prohibited) : failed(replies.noMxOrA);
+    return targets.length > 0 ? permanent(replies.prohibited) : failed(replies.noMxOrA);
   }
 }
 
