@@ -161,15 +161,20 @@ function evaluate(read: ReadConfiguration, questions: readonly string[], withRea
   return status;
 }
 
-/** CC-06, CC-09: `Name = value`, lists one item a line. */
+/** CC-06, CC-09: `Name = value` as it was written, lists one item a line; defaults print as 0/1 (CFG-07). */
 function settingLines(answer: Explanation): string[] {
   const { option, value } = answer;
   if (Array.isArray(value)) return [`${option} = (`, ...(value as readonly string[]).map((item) => `  ${quoteWord(item)}`), '  )'];
-  return [`${option} = ${shown(value)}`];
+  const used = answer.asked.find((asked) => asked.isUsed);
+  return [`${option} = ${used === undefined ? shown(value) : shownAs(used)}`];
 }
 
 function shown(value: OptionValue | undefined): string {
   return typeof value === 'string' ? quoteWord(value) : formatValue(value);
+}
+
+function shownAs(asked: Asked): string {
+  return asked.written?.kind === 'word' ? quoteWord(asked.written.text) : shown(asked.value);
 }
 
 function reasons(answer: Explanation): string[] {
@@ -183,7 +188,7 @@ function reasons(answer: Explanation): string[] {
 function reason(asked: Asked): string {
   if (!asked.isPresent) return 'no such scope';
   if (asked.at === undefined) return 'not set here';
-  return `${shown(asked.value)}  ${asked.at.file}:${asked.at.line}:${asked.at.column}${asked.isUsed ? '  <- used' : ''}`;
+  return `${shownAs(asked)}  ${asked.at.file}:${asked.at.line}:${asked.at.column}${asked.isUsed ? '  <- used' : ''}`;
 }
 
 try {

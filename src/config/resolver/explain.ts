@@ -9,7 +9,7 @@ import { childKind, globalKind, optionIn, type ScopeKind } from '../catalogue.ts
 import type { OptionDeclaration } from '../declaration.ts';
 import { foldDomainName, foldHostName, scopeKey, type ScopePath } from '../scopes/scope-path.ts';
 import type { Origin, ScopeNode } from '../snapshot/scope-node.ts';
-import type { OptionValue } from '../values.ts';
+import type { OptionValue, Written } from '../values.ts';
 import { hostSteps, listeningSteps, pathwayOf, pathwaySteps, sendingSteps, type ScopeMatcher, type Step } from './steps.ts';
 
 export interface Asked {
@@ -18,6 +18,8 @@ export interface Asked {
   /** Where the option is set in this scope; undefined when this scope is silent. */
   readonly at: Origin | undefined;
   readonly value: OptionValue | undefined;
+  /** As it stands in the file; only snapshots of the main thread know that. */
+  readonly written: Written | undefined;
   /** The first that spoke. */
   readonly isUsed: boolean;
 }
@@ -46,7 +48,7 @@ export function explainPath(
     const own = step.ignores === declaration.key ? undefined : step.node?.options.get(name);
     const isUsed = own !== undefined && !isFound;
     if (isUsed) isFound = true;
-    return { path: step.path, isPresent: step.node !== undefined, at: own?.at, value: own?.value, isUsed };
+    return { path: step.path, isPresent: step.node !== undefined, at: own?.at, value: own?.value, written: own?.written, isUsed };
   });
   return concluded(declaration, question.path, asked);
 }
