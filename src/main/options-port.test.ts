@@ -3,7 +3,10 @@
  * Facts: OUT-03, OUT-04, OUT-21, FB-15. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { ManualClock, seededRandom, TimerWheel } from '#base';
 import { memoryFiles, readConfiguration, type Resolver } from '#config';
+import type { Envelope } from '#mail';
+import { Queues } from '#queue';
 import { bindingPort, optionsPort } from './options-port.ts';
 import { resolverOf } from './site.ts';
 
@@ -43,3 +46,58 @@ test('OUT-21 the Gateway of a Domain scope renames the queue; one given elsewher
   assert.equal(port.domainGateway('default', 'default', 'd.test'), 'x.test');
   assert.equal(port.domainGateway('default', 'default', 'e.test'), undefined);
 });
+
+test('FB-13 a look-up on the path of a message is one property read: 10,000 messages on one queue cause one resolver call', () => {
+  const resolver = of('Max_Recipients_Per_Batch = 7 Binding b { Domain "/^d/" { Retry_Interval = 60 } } Domain e.test { Max_Retries = 3 }');
+  const clock = new ManualClock();
+  const queues = new Queues({
+    resolver: optionsPort(resolver),
+    spool: { note: () => undefined, settled: () => undefined, loadBody: () => undefined },
+    notices: { send: (_facts, done) => done() },
+    clock,
+    wheel: new TimerWheel({ clock }),
+    random: seededRandom(1),
+    records: { record: () => undefined },
+    counters: { add: () => undefined },
+    panic: { log: () => undefined },
+  });
+  const before = resolver.resolveCalls;
+  for (let i = 0; i < 10_000; i += 1) queues.accepted(message(i, 'b', 'd.test'), undefined);
+  assert.equal(resolver.resolveCalls - before, 1);
+  const queue = queues.find('b', 'd.test');
+  assert.equal(queue?.active, 10_000);
+  assert.deepEqual([queue?.options.maxRecipientsPerBatch, queue?.options.retryInterval], [7, 60]);
+  assert.equal(queue?.options, resolver.sending('default', 'b', 'd.test'), 'the queue holds the record itself');
+  for (let i = 0; i < 100; i += 1) queues.accepted(message(i, 'b', 'e.test'), undefined);
+  assert.equal(resolver.resolveCalls - before, 2, 'another queue, one more');
+  // A swap that touches neither keeps both records.
+  const { snapshot } = readConfiguration({
+    main: '/e',
+    files: memoryFiles({
+      '/e': 'Max_Recipients_Per_Batch = 7 Binding b { Domain "/^d/" { Retry_Interval = 60 } } Domain e.test { Max_Retries = 3 } Domain f.test { Max_Retries = 9 }',
+    }),
+    searchPath: [],
+    previous: resolver.snapshot,
+  });
+  resolver.swap(snapshot!);
+  queues.reconfigured();
+  assert.equal(resolver.resolveCalls - before, 2);
+});
+
+function message(index: number, binding: string, domain: string): Envelope {
+  const id = String(index);
+  return {
+    batchId: id,
+    connectionId: 'c',
+    sender: 'a@b.test',
+    recipients: [{ id, address: `u@${domain}`, local: 'u', domain, binding, bindingGroup: 'default' }],
+    receivedAt: 0,
+    size: 100,
+    remoteIp: '192.0.2.1',
+    remotePort: 25,
+    protocol: 'esmtp',
+    helo: 'c.test',
+    contextConnection: {},
+    contextMessage: {},
+  };
+}
