@@ -79,3 +79,16 @@ test('folding never fails, is stable, and leaves __proto__ a name like others', 
     { numRuns: 500 },
   );
 });
+
+test('A32 the quick way for names that need no change says what the patterns say', () => {
+  const pattern = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
+  const unit = fc.constantFrom('a', 'z', '0', '9', '-', '.', '_', 'A', 'ab', 'a'.repeat(31), 'b'.repeat(62));
+  fc.assert(
+    fc.property(fc.array(unit, { maxLength: 12 }), (parts) => {
+      const name = parts.join('');
+      const lower = name.toLowerCase();
+      assert.equal(toAsciiDomain(name), pattern.test(lower) ? lower : undefined);
+    }),
+    { numRuns: 3000 },
+  );
+});

@@ -27,15 +27,16 @@ export function openBody(s: Session): void {
 export function endOfMessage(s: Session): void {
   s.state = 'sending body response';
   const { body, context } = s;
-  const received = body.facts?.received ?? 0;
-  const refusal = body.complete() ?? (received > RECEIVED_MAX ? replies.tooManyHops : undefined);
+  const refused = body.complete();
+  const { facts } = body;
+  const refusal = refused ?? (facts !== undefined && facts.received > RECEIVED_MAX ? replies.tooManyHops : undefined);
   if (refusal !== undefined) {
     body.drop();
     s.refuse(refusal);
     s.resetTransaction();
     return;
   }
-  if (body.facts?.hasDate === false) context.setMessage('rfc2822_date_missing', 'true');
+  if (facts?.hasDate === false) context.setMessage('rfc2822_date_missing', 'true');
   const { draft } = body;
   if (draft === undefined) {
     accepted(s, undefined);

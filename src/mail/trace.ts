@@ -6,13 +6,12 @@
  * It does not decide whether to add them: rfc2822_trace_headers, rfc2822_date_header and rfc2822_messageid_header do.
  * Truth: rules SMTP-14, SMTP-16; RFC 5321 section 4.4, RFC 3848 and 6531 for the word after `with`.
  */
-import { isIPv6 } from 'node:net';
 import { messageIdHeader } from '#base';
 import { formatDate } from './date.ts';
 import { oneLine } from './one-line.ts';
 
 export interface Hop {
-  /** The peer's address, '' for a Unix socket or a message of our own. */
+  /** The peer's address in canonical text, '' for a Unix socket or a message of our own. */
   readonly remoteIp: string;
   readonly remotePort: number;
   readonly helo: string;
@@ -35,20 +34,26 @@ export interface Hop {
 /** Octets of one value in a trace header: two of them, escaped, stay within the 998 octets of a line. */
 const VALUE_MAX = 320;
 
+const NOT_PLAIN = /[^ -~]/;
+const SPECIAL = /[()\\]/;
+
 function value(text: string): string {
+  // Printable ASCII within the bound: what nearly every value is, and needs no work.
+  if (text.length <= VALUE_MAX && !NOT_PLAIN.test(text)) return text;
   const line = oneLine(text, VALUE_MAX);
   // A character takes up to three octets in UTF-8.
   return Buffer.byteLength(line) <= VALUE_MAX ? line : oneLine(line, Math.floor(VALUE_MAX / 3));
 }
 
 function comment(text: string): string {
-  return value(text).replace(/[()\\]/g, '\\$&');
+  const safe = value(text);
+  return SPECIAL.test(safe) ? safe.replace(/[()\\]/g, '\\$&') : safe;
 }
 
 function origin(hop: Hop): string {
   const helo = `helo=${comment(hop.helo)}`;
   if (hop.remoteIp === '') return `local (${helo})`;
-  if (isIPv6(hop.remoteIp)) return `[IPv6:${hop.remoteIp}] ([${hop.remoteIp}]:${hop.remotePort} ${helo})`;
+  if (hop.remoteIp.includes(':')) return `[IPv6:${hop.remoteIp}] ([${hop.remoteIp}]:${hop.remotePort} ${helo})`;
   return `[${hop.remoteIp}] ([${hop.remoteIp}:${hop.remotePort}] ${helo})`;
 }
 

@@ -152,6 +152,7 @@ function orcptSetter(utf8: boolean): Setter<RcptParameters> {
 
 /** Walks ` KEY=value KEY ...` from `from` to the end of the line, one blank before each, and gives each to its setter. */
 function walk<T>(line: string, from: number, into: T, setters: ReadonlyMap<string, Setter<T>>): Fault | undefined {
+  if (from === line.length) return undefined;
   const seen = new Set<string>();
   let at = from;
   while (at < line.length) {
