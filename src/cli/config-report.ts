@@ -28,7 +28,10 @@ export function configReport(read: ReadConfiguration): string[] {
     else known.push(use);
   }
   let lines: string[] = [];
-  for (const key of ['missing', 'works', 'inert', 'unknown'] as const) lines = lines.concat(section(titles[key], groups[key]));
+  for (const key of ['missing', 'works', 'inert', 'unknown'] as const) {
+    lines = lines.concat(section(titles[key], groups[key]));
+    if (key === 'missing' && groups.missing.size > 0) lines.push(`  To start without all of them: ${acceptance(groups.missing)}`, '');
+  }
   const others = read.problems.filter(
     (problem) => !['guard-missing', 'unknown-option', 'unknown-scope', 'wrong-scope'].includes(problem.code),
   );
@@ -42,6 +45,12 @@ export function configReport(read: ReadConfiguration): string[] {
     `${count('missing')} guards not working yet, ${count('works')} work, ${count('inert')} without effect, ${count('unknown')} unknown, ${others.length} other problems`,
   );
   return lines;
+}
+
+/** The statement that accepts every guard of the report. */
+function acceptance(missing: ReadonlyMap<string, readonly Use[]>): string {
+  const names = new Set([...missing.values()].flatMap((uses) => uses.map((use) => use.name)));
+  return `Accept_Unimplemented = ( ${[...names].sort().join(' ')} )`;
 }
 
 /** A guard that restricts nothing as it is set has no effect; one that works, works. */

@@ -116,6 +116,7 @@ test('--report lists guards first, then what works, what has no effect, what is 
   const order = [
     'Guards that do not work yet',
     'sieve { }  moving.conf:4:1',
+    'To start without all of them: Accept_Unimplemented = ( sieve )',
     'Works',
     'Max_Retries',
     'Accepted without effect',
