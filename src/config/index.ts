@@ -25,7 +25,7 @@ export { expectedForm } from './value-types.ts';
 export type { CompiledRegex, CompileRegex } from './resolver/patterns.ts';
 export { nearestOptionAt, parseQuestion, type Question } from './resolver/question.ts';
 export { Resolver, type Definition, type ResolverPorts } from './resolver/resolver.ts';
-export { ConfigDesk, type Activation, type DeskOptions } from './transaction/desk.ts';
+export { ConfigDesk, type Activation, type Cause, type DeskOptions } from './transaction/desk.ts';
 export { fileStore, type FileOperations, type FileStore } from './transaction/file-store.ts';
 export { frozenFiles } from './transaction/images.ts';
 export type { ReadSetup, Reply } from './transaction/draft.ts';

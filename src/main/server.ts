@@ -7,7 +7,15 @@
  */
 import { dirname, resolve } from 'node:path';
 import { systemClock, TimerWheel } from '#base';
-import { changesBetween, type Activation, type ConfigDesk, type ReadConfiguration, type Resolver, type Snapshot } from '#config';
+import {
+  changesBetween,
+  type Activation,
+  type Cause,
+  type ConfigDesk,
+  type ReadConfiguration,
+  type Resolver,
+  type Snapshot,
+} from '#config';
 import type { ListenStanza } from '#inbound';
 import { LimitTable } from '#limits';
 import { entryBeside, LoopPool, LoopsError } from '#loops';
@@ -107,7 +115,7 @@ export class Server {
     if (taken !== undefined) throw new StartError(taken);
     await this.#startThreads(spoolDirectory);
     const bound = await this.#listen();
-    await this.#startControl(openDesk(site, this.#o.site.file, (read) => this.#activate(read)));
+    await this.#startControl(openDesk(site, this.#o.site.file, (read, by) => this.#activate(read, by)));
     this.#announce(site, { global, raised: raised.limit?.soft });
     const { problems: logProblems } = await this.#askWriter({ kind: 'reopen' });
     const report = bootReport({
@@ -320,7 +328,7 @@ export class Server {
   }
 
   /** Puts a configuration into force that was read from disk or made at the console; the desk lets one in at a time. */
-  async #activate(read: ReadConfiguration): Promise<Activation> {
+  async #activate(read: ReadConfiguration, by: Cause): Promise<Activation> {
     if (this.#stopping) return { ok: false, lines: ['The server is stopping.'] };
     const { snapshot } = read;
     if (!snapshot) return this.#refuse(problemsOf(read));
@@ -342,9 +350,9 @@ export class Server {
     const { problems } = await this.#askWriter({ kind: 'loggers', stanzas: loggerStanzas(snapshot) });
     this.#panic.flags = this.#debugFlags();
     await this.#control?.commit();
-    said.push(...problems, ...later);
+    said.push(...problems, ...later, ...(by.remarks ?? []));
     for (const line of [...this.#newNotices(read), ...said]) this.#panic.announce('WARNING', 'START', line);
-    this.#panic.announce('NOTICE', 'START', `configuration ${snapshot.version} is in force`);
+    this.#panic.announce('NOTICE', 'START', `configuration ${snapshot.version} is in force: ${by.what}, ${by.who}`);
     return { ok: true, lines: said };
   }
 

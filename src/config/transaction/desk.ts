@@ -20,12 +20,21 @@ import { FileImages, frozenFiles } from './images.ts';
 import { recurseLines } from './listing.ts';
 import { ConfigSession } from './session.ts';
 import { undone } from './undo.ts';
-import { foreignTo, writeBack } from './write-back.ts';
+import { foreignTo, hasUnsaved, writeBack } from './write-back.ts';
 
 /** What came of it; `lines` are the problems, or what is worth saying about a success. */
 export interface Activation {
   readonly ok: boolean;
   readonly lines: readonly string[];
+}
+
+/** Why a configuration is put into force: for the history and the log. */
+export interface Cause {
+  readonly who: string;
+  /** The command. */
+  readonly what: string;
+  /** What is worth saying if it succeeds. */
+  readonly remarks?: readonly string[];
 }
 
 export interface DeskOptions {
@@ -39,7 +48,7 @@ export interface DeskOptions {
   readonly store: FileStore;
   readonly clock: Clock;
   /** Prepares and puts into force on all threads, or changes nothing; gets readings with problems too, and refuses them. */
-  activate(read: ReadConfiguration): Promise<Activation>;
+  activate(read: ReadConfiguration, by: Cause): Promise<Activation>;
 }
 
 export class ConfigDesk {
@@ -78,14 +87,11 @@ export class ConfigDesk {
   }
 
   /** Puts `make(standing)` into force. Nothing else is put into force between the two. */
-  replace(
-    by: { who: string; what: string },
-    make: () => { ok: true; draft: Draft; text: string } | { ok: false; text: string },
-  ): Promise<Reply> {
+  replace(by: Cause, make: () => { ok: true; draft: Draft; text: string } | { ok: false; text: string }): Promise<Reply> {
     return this.#inTurn(async () => {
       const made = make();
       if (!made.ok) return made;
-      const activated = await this.#o.activate(made.draft.read);
+      const activated = await this.#o.activate(made.draft.read, by);
       if (!activated.ok) return { ok: false, text: activated.lines.join('\n') };
       const before = this.#standing;
       const entry = this.#put(made.draft, by);
@@ -99,9 +105,12 @@ export class ConfigDesk {
   reload(who: string, path?: string): Promise<Activation> {
     return this.#inTurn(async () => {
       const fresh = this.readAgain(path);
-      const activated = await this.#o.activate(fresh.draft.read);
+      const isDropping = hasUnsaved(this.#standing.images, this.#saved);
+      const remarks = isDropping ? ['Changes that were not saved were dropped; config history shows them.'] : [];
+      const by = { who, what: path === undefined ? 'config reload' : `config reload ${path}`, remarks };
+      const activated = await this.#o.activate(fresh.draft.read, by);
       if (!activated.ok) return activated;
-      this.#put(fresh.draft, { who, what: path === undefined ? 'config reload' : `config reload ${path}` });
+      this.#put(fresh.draft, by);
       this.#saved = new Map();
       this.#before = undefined;
       return activated;
@@ -167,10 +176,10 @@ export class ConfigDesk {
     return draft.read.snapshot === undefined ? { ok: false, text: problemLines(draft.read).join('\n') } : { ok: true, draft, text };
   }
 
-  #put(draft: Draft, by: { who: string; what: string }): HistoryEntry | undefined {
+  #put(draft: Draft, by: Cause): HistoryEntry | undefined {
     const differences = this.differencesTo(draft);
     this.#standing = draft;
-    return differences.length === 0 ? undefined : this.#history.add({ at: this.#o.clock.now(), ...by, differences });
+    return differences.length === 0 ? undefined : this.#history.add({ at: this.#o.clock.now(), who: by.who, what: by.what, differences });
   }
 
   #mainPath(): string {

@@ -37,7 +37,7 @@ function kept<T>(map: Map<string, T>, path: string, ask: () => T): T {
   return found;
 }
 
-export interface Image {
+interface Image {
   readonly path: string;
   readonly bytes: Buffer;
   /** True for a file that was not there when the configuration was read. */

@@ -37,13 +37,13 @@ class House {
         return undefined;
       },
     };
-    const activate = async (next: ReadConfiguration): Promise<Activation> => {
+    const activate = async (next: ReadConfiguration, by: { readonly remarks?: readonly string[] }): Promise<Activation> => {
       if (next.snapshot === undefined) return { ok: false, lines: problemLines(next) };
       await Promise.resolve();
       this.meanwhile?.();
       if (this.refusal !== undefined) return { ok: false, lines: [this.refusal] };
       this.activated.push(next);
-      return { ok: true, lines: [] };
+      return { ok: true, lines: by.remarks ?? [] };
     };
     this.desk = new ConfigDesk({ setup, files: frozen, read, disk, store, clock: this.clock, activate });
   }
@@ -255,7 +255,7 @@ test('CC-19 CFG-47 reload drops what was not saved, is refused in a transaction,
   const session = house.open();
   await run(session, 'set max_retries 5', 'begin');
   assert.match(await refused(session, 'reload'), /transaction is open/);
-  await run(session, 'rollback', 'reload');
+  assert.match(await run(session, 'rollback', 'reload'), /^Changes that were not saved were dropped/);
   assert.equal(await run(session, 'get max_retries'), 'Max_Retries = 1');
   house.files[main] = 'Max_Retrys = 1\n';
   assert.match(await refused(session, 'reload'), /No module provides capability/);

@@ -74,9 +74,8 @@ export class ConfigSession {
     const reply = await this.#desk.replace({ who: this.#who, what: 'config commit' }, () => {
       if (this.#desk.standing !== open.base) return refuse(this.#conflict());
       const wrong = refusalOf(open.draft.read, { isOpen: false });
-      return wrong === undefined
-        ? { ok: true, draft: { ...open.draft, isFromScratch: false }, text: 'Transaction committed.' }
-        : refuse(wrong);
+      if (wrong !== undefined) return refuse(wrong);
+      return { ok: true, draft: { ...open.draft, isFromScratch: false }, text: ['Transaction committed.', ...lastDoor(open)].join('\n') };
     });
     if (reply.ok) this.#open = undefined;
     return reply;
@@ -215,6 +214,12 @@ export class ConfigSession {
       'config replay lists its changes; config rollback drops it, and they can be made again.'
     );
   }
+}
+
+/** A console that closes behind its user. */
+function lastDoor(open: Transaction): string[] {
+  const isClosed = rootOf(open.base).children.has('control_listener') && !rootOf(open.draft).children.has('control_listener');
+  return isClosed ? ['Warning: there is no Control_Listener any more: new console connections are not possible.'] : [];
 }
 
 /** CC-17: the main file as an empty one would be; no other file is read. */

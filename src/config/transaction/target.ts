@@ -68,7 +68,8 @@ function readInstance(kind: ScopeKind, kinds: readonly ScopeKind[], at: { node: 
   const taken: Instance = { ok: true, text, rest: at.after.slice(found[0].length).trimStart() };
   if (kind.instance === 'required' || at.node?.children.has(scopeKey(kind.name, text)) === true) return taken;
   // The one stanza of a module: what follows is its option or a scope inside it, unless an instance of that name exists.
-  const isMember = childKind(kinds, text) !== undefined || (!kind.isOpen && optionIn(kinds, text) !== undefined);
+  const hasOne = at.node?.children.has(scopeKey(kind.name, undefined)) === true;
+  const isMember = childKind(kinds, text) !== undefined || ((!kind.isOpen || hasOne) && optionIn(kinds, text) !== undefined);
   return isMember ? none : taken;
 }
 

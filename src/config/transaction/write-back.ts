@@ -81,8 +81,13 @@ function settleVirtual(images: FileImages, targets: WriteTargets): { readonly im
   return { images: moved.images.withVirtual(rest, targets.main.path) };
 }
 
+/** True when a reload would lose something. */
+export function hasUnsaved(images: FileImages, saved: ReadonlyMap<string, Buffer>): boolean {
+  return images.virtual !== '' || changedFiles({ saved }, images).length > 0;
+}
+
 /** Every file whose text is not what the disk has from us; one that we saved may have got its first text back. */
-function changedFiles(o: WriteBack, images: FileImages): Job[] {
+function changedFiles(o: { readonly saved: ReadonlyMap<string, Buffer> }, images: FileImages): Job[] {
   const jobs: Job[] = [];
   for (const image of images.edited.values()) {
     if (o.saved.has(image.path)) continue;
