@@ -20,6 +20,7 @@ export interface ScopeKind {
   /** True for a module whose options no public page lists: any option is taken there, without effect. */
   readonly isOpen: boolean;
   readonly inertIn?: readonly string[];
+  readonly lacks?: readonly string[];
   readonly about: string;
 }
 
@@ -244,7 +245,16 @@ function pick(from: ScopeDeclaration | ModuleDeclaration): Omit<ScopeKind, 'modu
   const instance = 'instance' in from ? from.instance : 'optional';
   const { name, status, implemented, about } = from;
   const inertIn = 'inertIn' in from ? from.inertIn : undefined;
-  return { name, instance, status, implemented, about, ...(inertIn === undefined ? {} : { inertIn }) };
+  const lacks = 'lacks' in from ? from.lacks : undefined;
+  return {
+    name,
+    instance,
+    status,
+    implemented,
+    about,
+    ...(inertIn === undefined ? {} : { inertIn }),
+    ...(lacks === undefined ? {} : { lacks }),
+  };
 }
 
 function mapOf(of: Map<string, Map<string, OptionDeclaration>>, key: string): Map<string, OptionDeclaration> {

@@ -83,6 +83,8 @@ export interface ScopeDeclaration {
   readonly implemented: boolean;
   /** Scopes inside which this one has no effect, although it has elsewhere. */
   readonly inertIn?: readonly ScopeName[];
+  /** Options that do not work in this scope and below, although they do elsewhere: guards among them stop the start here. */
+  readonly lacks?: readonly string[];
   readonly about: string;
   readonly since: string;
 }

@@ -99,7 +99,8 @@ function categoryPage(category: string): string {
 
 function scopePage(): string {
   const rows = [...scopes].sort(byName).map((s) => {
-    const but = s.inertIn === undefined ? '' : `; no effect inside ${s.inertIn.join(', ')}`;
+    const inert = s.inertIn === undefined ? '' : `; no effect inside ${s.inertIn.join(', ')}`;
+    const but = s.lacks === undefined ? inert : `${inert}; in it do not work yet: ${s.lacks.join(', ')}`;
     return `| ${s.name} | ${cell(s.about)} | ${s.parents.join(', ')} | ${s.instance === 'none' ? 'no' : 'yes'} | ${s.since} | ${shortStatus(s)}${but} |`;
   });
   return `${generated}# Scopes\n\nNothing inside a scope without effect has an effect, and no guard in it stops the start.\n\n| scope | what it is | stands in | has a name | since | here |\n|---|---|---|---|---|---|\n${rows.join('\n')}\n`;

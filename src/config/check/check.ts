@@ -132,7 +132,7 @@ class Walker {
     const value = parsed.ok ? parsed.value : undefined;
     const { name } = declaration;
     const isWithoutEffect = kind.status === 'inert';
-    const use = { what: 'option', name, ...statusIn(kind, declaration), declaration, value, at, path: around.path } as const;
+    const use = { what: 'option', name, ...statusIn(around.kinds, declaration), declaration, value, at, path: around.path } as const;
     this.uses.push({ ...use, module: kind.module?.name, isPassive: around.isPassive, isWithoutEffect });
     if (!parsed.ok) {
       this.#wrongValue(merged, declaration, around, parsed);
@@ -245,11 +245,14 @@ function useOf(kind: ScopeKind): Pick<Use, 'name' | 'status' | 'implemented'> {
   return { name: kind.name, status: kind.status, implemented: kind.implemented };
 }
 
-/** What an option says of itself, as far as its surroundings have any effect. */
-function statusIn(kind: ScopeKind, declaration: OptionDeclaration): Pick<Use, 'status' | 'implemented'> {
-  const { status, implemented } = declaration;
-  const isInert = kind.status === 'inert' || (status === 'works' && !kind.implemented);
-  return isInert ? { status: 'inert', implemented: false } : { status, implemented };
+/** What an option says of itself, as far as its surroundings have any effect, and have what it needs. */
+function statusIn(kinds: readonly ScopeKind[], declaration: OptionDeclaration): Pick<Use, 'status' | 'implemented'> {
+  const kind = kinds.at(-1) ?? globalKind;
+  const { status, implemented, name } = declaration;
+  const isLacking = kinds.some((step) => step.lacks?.includes(name) === true);
+  const isInert = kind.status === 'inert' || (status === 'works' && (!kind.implemented || isLacking));
+  if (isInert) return { status: 'inert', implemented: false };
+  return { status, implemented: implemented && !isLacking };
 }
 
 /** Whoever reaches such a socket would command the server: it is not opened as long as nobody is asked who he is (CON-10). */

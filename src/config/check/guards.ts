@@ -57,8 +57,10 @@ export function isMissingGuard(use: Use): boolean {
   const isGuard = use.status === 'guards' && !use.implemented;
   if (use.what !== 'option') return isGuard;
   if (use.value === undefined || use.declaration === undefined || use.isWithoutEffect) return false;
-  const { stopsAt, default: standard } = use.declaration;
+  const { stopsAt, type } = use.declaration;
   if (stopsAt !== undefined) return stopsAt(use.value);
+  // A switch without a documented default is off.
+  const standard = use.declaration.default ?? (type.kind === 'boolean' ? false : undefined);
   return isGuard && (standard === undefined || !isDeepEqual(use.value, standard));
 }
 
