@@ -42,12 +42,17 @@ async function arrives(message: string, why: string): Promise<void> {
 }
 
 test('A hundred thousand headers, a header of 1 MB, 100,000 addresses in To: as sent, in bounded memory (A47)', async () => {
+  const bombs: Readonly<Record<string, string>> = {
+    '100,000 headers': `${whole}${'X-A: b\r\n'.repeat(100_000)}\r\ntext\r\n`,
+    'a header of 1 MB': `${whole}X-Long: ${'x'.repeat(1_000_000)}\r\n\r\ntext\r\n`,
+    '100,000 addresses': `${whole}To: a@b.test${',\r\n a@b.test'.repeat(100_000)}\r\n\r\ntext\r\n`,
+    '100,000 folds': `${whole}X-Folded: a${'\r\n b'.repeat(100_000)}\r\n\r\ntext\r\n`,
+  };
+  for (const [why, message] of Object.entries(bombs)) await arrives(message, why);
+  // A second round on the warm server must find room in what the first one used.
   const before = residentKb(shared.server.pid);
-  await arrives(`${whole}${'X-A: b\r\n'.repeat(100_000)}\r\ntext\r\n`, '100,000 headers');
-  await arrives(`${whole}X-Long: ${'x'.repeat(1_000_000)}\r\n\r\ntext\r\n`, 'a header of 1 MB');
-  await arrives(`${whole}To: a@b.test${',\r\n a@b.test'.repeat(100_000)}\r\n\r\ntext\r\n`, '100,000 addresses');
-  await arrives(`${whole}X-Folded: a${'\r\n b'.repeat(100_000)}\r\n\r\ntext\r\n`, '100,000 folds');
-  assert.ok(residentKb(shared.server.pid) - before < 60_000);
+  for (const [why, message] of Object.entries(bombs)) await arrives(message, why);
+  assert.ok(residentKb(shared.server.pid) - before < 40_000);
 });
 
 test('Names of 997, 998 and 1000 characters, __proto__, empty and odd values, control characters in values: as sent or 550 5.6.0 (A47, SMTP-04)', async () => {
