@@ -8,6 +8,7 @@
 import { impossible } from '#base';
 import { replies, type Command, type CommandFault } from '#smtp';
 import type { Session } from './session-types.ts';
+import { auth } from './verbs/auth.ts';
 import { bdat } from './verbs/bdat.ts';
 import { data } from './verbs/data.ts';
 import { hello } from './verbs/hello.ts';
@@ -39,6 +40,8 @@ export function dispatch(s: Session, command: Command | CommandFault): void {
       return help(s);
     case 'VRFY':
       return vrfy(s);
+    case 'AUTH':
+      return auth(s, command.argument);
     case 'STARTTLS':
       return startTls(s);
     case 'FAULT':
@@ -46,7 +49,6 @@ export function dispatch(s: Session, command: Command | CommandFault): void {
     case 'EXPN':
     case 'ETRN':
     case 'LHLO':
-    case 'AUTH':
     case 'XCLIENT':
     case 'XREMOTEIP':
     case 'XSETCONTEXT':

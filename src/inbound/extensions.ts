@@ -9,13 +9,21 @@
  */
 import type { CommandRules } from '#smtp';
 
+/** The words of SMTP_Extensions in one spelling. */
+export function extensionWords(list: readonly string[]): string[] {
+  return list.map((word) => word.trim().toUpperCase().replace(/\s+/g, ' '));
+}
+
 interface ExtensionOptions {
+  /** As extensionWords() gives them. */
   readonly extensions: readonly string[];
   readonly allowTrailingWhitespace: boolean;
   readonly allowWhitespaceInEnvelope: boolean;
   readonly pedanticAddresses: boolean;
   readonly maxMessageSize: number;
   readonly hasCertificate: boolean;
+  /** SASL mechanisms that are listed and have a back end. */
+  readonly mechanisms: readonly string[];
 }
 
 export interface Offered {
@@ -24,13 +32,16 @@ export interface Offered {
   readonly enhancedCodes: boolean;
   readonly chunking: boolean;
   readonly startTls: boolean;
+  readonly auth: boolean;
+  /** Both lines of AUTH-02: the old form and the standard's. */
+  readonly authKeywords: readonly string[];
   /** What the command parser is to allow after EHLO, and before it or after HELO. */
   readonly afterEhlo: CommandRules;
   readonly afterHelo: CommandRules;
 }
 
 export function offeredBy(o: ExtensionOptions): Offered {
-  const listed = new Set(o.extensions.map((word) => word.trim().toUpperCase().replace(/\s+/g, ' ')));
+  const listed = new Set(o.extensions);
   const isKept = (word: string): boolean => !listed.has(`-${word}`);
   const chunking = isKept('CHUNKING');
   const smtpUtf8 = isKept('SMTPUTF8');
@@ -49,10 +60,12 @@ export function offeredBy(o: ExtensionOptions): Offered {
     keywords,
     enhancedCodes,
     chunking,
+    auth: o.mechanisms.length > 0,
+    authKeywords: o.mechanisms.length > 0 ? [`AUTH=${o.mechanisms.join(' ')}`, `AUTH ${o.mechanisms.join(' ')}`] : [],
     startTls: listed.has('STARTTLS') && o.hasCertificate,
     afterEhlo: {
       ...switches,
-      offers: { size: true, eightBitMime: true, chunking, binaryMime: false, smtpUtf8, dsn, auth: false },
+      offers: { size: true, eightBitMime: true, chunking, binaryMime: false, smtpUtf8, dsn, auth: o.mechanisms.length > 0 },
     },
     afterHelo: {
       ...switches,
@@ -62,6 +75,9 @@ export function offeredBy(o: ExtensionOptions): Offered {
 }
 
 /** The lines of the EHLO reply behind the first, for a session as it stands now. */
-export function keywordsNow(offered: Offered, now: { readonly isSecured: boolean }): readonly string[] {
-  return offered.startTls && !now.isSecured ? [...offered.keywords, 'STARTTLS'] : offered.keywords;
+export function keywordsNow(offered: Offered, now: { readonly isSecured: boolean; readonly mayAuthenticate: boolean }): readonly string[] {
+  const keywords = [...offered.keywords];
+  if (now.mayAuthenticate) keywords.push(...offered.authKeywords);
+  if (offered.startTls && !now.isSecured) keywords.push('STARTTLS');
+  return keywords;
 }

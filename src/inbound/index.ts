@@ -4,10 +4,12 @@
  * The one rule: this room speaks with clients and hands what they send to the intake; it knows no queue.
  * Not here: the grammar of SMTP (#smtp), sockets (#net), ids and durability (#intake).
  */
+export { authProblem } from './auth-rules.ts';
 export { RECEIVED_MAX } from './end-of-message.ts';
 export type { Pressure, SessionCell, SessionPorts } from './ports.ts';
 export { RECEPTION_STATES } from './reception-state.ts';
 export type { ReceptionState } from './reception-state.ts';
+export { extensionWords } from './extensions.ts';
 export { CONNECTIONS_MAX, EsmtpService } from './service.ts';
 export type { EsmtpServiceOptions, ListenStanza } from './service.ts';
 export { sessionRulesOf } from './session-rules.ts';

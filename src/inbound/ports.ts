@@ -7,6 +7,7 @@
 import type { Clock, TimerWheel } from '#base';
 import type { MailboxStore, PhaseRunner } from '#hooks';
 import type { Intake } from '#intake';
+import type { Authenticator } from '#auth';
 import type { TlsContexts } from '#net';
 import type { Counters, PanicLog, RecordSink } from '#observe';
 
@@ -29,6 +30,9 @@ export interface SessionPorts {
   /** Whether mail to this domain is blackholed inline: refused at RCPT TO. */
   readonly isBlackholed: (domain: string) => boolean;
   readonly tls: Pick<TlsContexts, 'for'>;
+  /** Whether an extension that a session does not have is listed anywhere in the configuration. */
+  readonly isOfferedElsewhere: (word: string) => boolean;
+  readonly auth: Pick<Authenticator, 'begin' | 'failed' | 'gate'>;
   /** This machine's name, where no option gives another. */
   readonly hostname: string;
   /** Product and version, as greeting and Received header show them. */

@@ -7,8 +7,9 @@
  */
 import { LeftGlobs, parseCidr, PrefixTrie } from '#base';
 import type { BodyRules } from '#smtp';
+import { authRulesFrom, type AuthRules } from './auth-rules.ts';
 import { bodyRulesFrom } from './body-rules.ts';
-import { offeredBy, type Offered } from './extensions.ts';
+import { extensionWords, offeredBy, type Offered } from './extensions.ts';
 import { tlsRulesFrom, type TlsRules } from './tls-rules.ts';
 
 /** A record of the resolver: one property an option, by its key. */
@@ -46,6 +47,7 @@ export interface SessionRules {
   readonly traceHeaders: boolean;
   readonly body: BodyRules;
   readonly tls: TlsRules;
+  readonly auth: AuthRules;
 }
 
 const made = new WeakMap<OptionRecord, SessionRules>();
@@ -63,6 +65,8 @@ export function sessionRulesOf(record: OptionRecord): SessionRules {
 function readRules(o: OptionRecord): SessionRules {
   const relaySenders = listOf(o['relayForSendingDomains']);
   const tls = tlsRulesFrom(o);
+  const extensions = extensionWords(listOf(o['smtpExtensions']) ?? []);
+  const auth = authRulesFrom(o, extensions);
   return {
     bannerHostname: textOf(o['bannerHostname']),
     staticBanner: textOf(o['staticBanner']),
@@ -72,12 +76,13 @@ function readRules(o: OptionRecord): SessionRules {
     pathway: textOf(o['pathway']) ?? 'default',
     pathwayGroup: textOf(o['pathwayGroup']) ?? 'default',
     offered: offeredBy({
-      extensions: listOf(o['smtpExtensions']) ?? [],
+      extensions,
       allowTrailingWhitespace: flagOf(o['allowTrailingWhitespaceInCommands'], false),
       allowWhitespaceInEnvelope: flagOf(o['rfc2821AllowWhitespaceInEnvelope'], false),
       pedanticAddresses: flagOf(o['rfc2821PedanticAddressRules'], true),
       maxMessageSize: numberOf(o['maxMessageSize']),
       hasCertificate: tls.settings !== undefined,
+      mechanisms: [...auth.mechanisms.keys()],
     }),
     relayHosts: networksOf(listOf(o['relayHosts']) ?? []),
     relayDomains: new LeftGlobs(listOf(o['relayDomains']) ?? []),
@@ -100,6 +105,7 @@ function readRules(o: OptionRecord): SessionRules {
     traceHeaders: flagOf(o['rfc2822TraceHeaders'], true),
     body: bodyRulesFrom(o, numberOf(o['maxMessageSize'])),
     tls,
+    auth,
   };
 }
 

@@ -7,7 +7,7 @@
  */
 import type { IpAddress } from '#base';
 import type { HookView, Phase, ValidationContext, Verdict } from '#hooks';
-import type { Reply } from '#smtp';
+import type { CommandFault, Reply } from '#smtp';
 import type { BodyIntake } from './body-intake.ts';
 import type { SessionPorts } from './ports.ts';
 import type { ReceptionState } from './reception-state.ts';
@@ -26,6 +26,10 @@ export interface ConnectionFacts {
   /** Name given in EHLO or HELO, '' before. */
   helo: string;
   isEsmtp: boolean;
+  /** Who authenticated, '' when nobody did. */
+  authUser: string;
+  /** Attempts to authenticate that failed. */
+  authFailures: number;
   messages: number;
   /** RCPT TO commands of the connection, and how many of them were accepted. */
   offeredRecipients: number;
@@ -68,6 +72,10 @@ export interface Session {
   later(work: (settle: Settle) => void): void;
   /** Runs the modules of a phase. A verdict that refuses was said and recorded already: `go` then gets false. */
   runPhase(phase: Phase, view: Pick<HookView, 'recipient' | 'message'>, go: (isAccepted: boolean, verdict: Verdict) => void): void;
+  /** The reply to a verb that this session does not offer: refused where others may use it, unknown where nobody may (EXT-01). */
+  notOffered(word: string): Reply;
+  /** Whoever takes the next lines instead of the commands; undefined gives them back. */
+  dialogue: ((line: string | CommandFault) => void) | undefined;
   /** Says the word and begins TLS; then the session begins anew without a greeting. */
   secure(word: Reply): void;
   /** Forgets the transaction: RSET, EHLO, the end of a message. */

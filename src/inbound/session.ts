@@ -13,6 +13,7 @@ import { CONTINUE, ValidationContext, type HookView, type Phase, type Verdict } 
 import type { CloseReason, Connection, ConnectionOwner, TlsFacts } from '#net';
 import { contextPairs } from '#observe';
 import { formatReply, greeting, LineReader, parseCommand, replies, replyText, type Command, type CommandFault, type Reply } from '#smtp';
+import { acceptIdentity, ANONYMOUS } from './verbs/auth.ts';
 import { BodyIntake, restOf } from './body-intake.ts';
 import { dispatch } from './dispatch.ts';
 import { greetingDate } from './trace.ts';
@@ -52,6 +53,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
   readonly body = new BodyIntake();
   readonly hostname: string;
   state: ReceptionState = 'just connected';
+  dialogue: ((line: string | CommandFault) => void) | undefined;
   readonly #connection: Connection;
   readonly #reader = new LineReader();
   readonly #ended: (session: EsmtpSession) => void;
@@ -87,6 +89,8 @@ export class EsmtpSession implements Session, ConnectionOwner {
       protocol: 'esmtp',
       helo: '',
       isEsmtp: false,
+      authUser: '',
+      authFailures: 0,
       messages: 0,
       offeredRecipients: 0,
       recipients: 0,
@@ -135,6 +139,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
     for (const [key, value] of rules.context) context.setConnection(key, value);
     context.setConnection('pathway', rules.pathway);
     if (peerMayRelay(rules, facts.ip)) context.setConnection('can_relay', 'true');
+    if (rules.auth.alwaysAllow) acceptIdentity(this, ANONYMOUS);
   }
 
   /** Refuses the connection before any greeting. */
@@ -189,6 +194,10 @@ export class EsmtpSession implements Session, ConnectionOwner {
     if (o.close === true) this.#close();
   }
 
+  notOffered(word: string): Reply {
+    return this.ports.isOfferedElsewhere(word) ? replies.notForYou : replies.unrecognizedCommand;
+  }
+
   secure(word?: Reply): void {
     this.later((settle) => {
       beginTls({ session: this, connection: this.#connection, listen: this.#listen, word }, (facts) =>
@@ -210,6 +219,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
     this.#greetedWith = undefined;
     facts.helo = '';
     facts.isEsmtp = false;
+    facts.authUser = '';
     for (const [key, value] of tlsKeys(tls)) context.setConnection(key, value);
     if (tls.isClientVerified && rules.tls.verifiedPeerCanRelay) context.setConnection('can_relay', 'true');
     if (isFirstWord) this.#welcome();
@@ -329,7 +339,9 @@ export class EsmtpSession implements Session, ConnectionOwner {
     const line = this.#reader.next();
     if (line === undefined) return false;
     this.#connection.progress();
-    dispatch(this, typeof line === 'string' ? this.#parse(line) : line);
+    const { dialogue } = this;
+    if (dialogue !== undefined) dialogue(line);
+    else dispatch(this, typeof line === 'string' ? this.#parse(line) : line);
     return true;
   }
 

@@ -1,5 +1,5 @@
 /*
- * What listeners need from the disk before they are put into force: certificates and keys of every stanza that names some.
+ * What listeners need before they are put into force: certificates and keys from the disk, back ends of authentication that exist here.
  *
  * The one rule: it is asked by each loop when it starts and when a configuration is prepared, as the user that the server runs as; the
  * first thing that cannot be had refuses the whole, with option and file (TLSI-01).
@@ -7,7 +7,7 @@
  */
 import { parseCidr } from '#base';
 import { childrenNamed, type ListeningRecord, type Resolver, type ScopeNode } from '#config';
-import { sessionRulesOf } from '#inbound';
+import { authProblem, extensionWords, sessionRulesOf } from '#inbound';
 import { makeTlsContext } from '#net';
 
 /** Options that make a Peer's listener needs differ from those of its Listen. */
@@ -19,13 +19,17 @@ const ownKeys: ReadonlySet<string> = new Set([
   'tlsClientCa',
   'tlsCiphers',
   'tlsProtocols',
+  'authDigestMd5Parameters',
 ]);
 
 /** Why a listener cannot work as configured; undefined when all can. */
 export function listenerProblem(resolver: Resolver): string | undefined {
   const seen = new Set<string>();
   for (const { record, where } of listeningRecords(resolver)) {
-    const { tls } = sessionRulesOf(record as unknown as Readonly<Record<string, unknown>>);
+    const options = record as unknown as Readonly<Record<string, unknown>>;
+    const unusable = authProblem(options);
+    if (unusable !== undefined) return `Cannot authenticate on ${where}: ${unusable}`;
+    const { tls } = sessionRulesOf(options);
     if (tls.useSsl && tls.settings === undefined) return `Cannot listen on ${where}: Use_SSL needs TLS_Certificate`;
     const key = JSON.stringify(tls.settings ?? '');
     if (tls.settings === undefined || seen.has(key)) continue;
@@ -60,4 +64,26 @@ function peersOf(node: ScopeNode): string[] {
   return childrenNamed(node, 'Peer')
     .filter((peer) => [...peer.options.values()].some((option) => ownKeys.has(option.key)))
     .map((peer) => peer.instance ?? '');
+}
+
+/** Whether any SMTP_Extensions of the configuration in force lists a word; gathered anew when the configuration changed (EXT-01). */
+export function offeredElsewhere(resolver: Resolver): (word: string) => boolean {
+  let version = -1;
+  let words = new Set<string>();
+  return (word) => {
+    if (version !== resolver.version) {
+      version = resolver.version;
+      words = new Set();
+      gatherExtensions(resolver.snapshot.root, words);
+    }
+    return words.has(word);
+  };
+}
+
+function gatherExtensions(node: ScopeNode, words: Set<string>): void {
+  for (const { key, value } of node.options.values()) {
+    if (key !== 'smtpExtensions' || !Array.isArray(value)) continue;
+    for (const word of extensionWords(value as readonly string[])) words.add(word.startsWith('AUTH') ? 'AUTH' : word);
+  }
+  for (const child of node.children.values()) gatherExtensions(child, words);
 }

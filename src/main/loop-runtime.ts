@@ -5,6 +5,7 @@
  * Configuration comes as changes: prepared (sockets opened, stores made) and then committed or aborted, all loops alike.
  * Not here: what any room does. Truth: ARCHITECTURE.md, sections 5, 7 and 8.
  */
+import { Authenticator } from '#auth';
 import { MessageIdSource, systemClock, systemRandom, TimerWheel } from '#base';
 import { applyChanges, type Resolver, type Snapshot } from '#config';
 import { PhaseRunner, type MailboxStore } from '#hooks';
@@ -19,7 +20,7 @@ import { InstanceLease, Spool } from '#spool';
 import { availableMemory } from './available-memory.ts';
 import { makeStores } from './catalog.ts';
 import { excludedKeys } from './excluded-keys.ts';
-import { listenerProblem } from './listener-check.ts';
+import { listenerProblem, offeredElsewhere } from './listener-check.ts';
 import { LoopHealth } from './loop-health.ts';
 import type { LoopAnswer, LoopBirth, LoopOrder } from './messages.ts';
 import { noticePort } from './notices.ts';
@@ -198,6 +199,8 @@ export class LoopRuntime {
         version: () => resolver.version,
         pressure: () => (this.#records.isCrowded ? 'refuse' : this.#health.pressure),
         isBlackholed: (domain) => isInline(resolver.sending('default', 'default', domain).blackhole),
+        auth: new Authenticator({ clock, random: systemRandom, panic, hostname: birth.hostname }),
+        isOfferedElsewhere: offeredElsewhere(resolver),
         tls: this.#tls,
         hostname: birth.hostname,
         product: birth.product,

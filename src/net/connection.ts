@@ -54,7 +54,7 @@ export interface ConnectionOptions {
   readonly idleMs: number;
 }
 
-export interface SecureOptions {
+interface SecureOptions {
   readonly context: TlsContext;
   /** The handshake is done; called within a turn. */
   readonly done: (facts: TlsFacts) => void;

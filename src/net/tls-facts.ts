@@ -9,7 +9,7 @@ import type { PeerCertificate, TLSSocket } from 'node:tls';
 
 const NAME_MAX = 1024;
 
-export interface TlsClientCertificate {
+interface TlsClientCertificate {
   /** One line, `/C=US/O=Example/CN=name`. */
   readonly subject: string;
   readonly subjectCn: string;

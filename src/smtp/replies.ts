@@ -23,6 +23,7 @@ export const replies = {
   noop: reply(250, '2.0.0', 'OK'),
   goodbye: reply(221, '2.0.0', 'closing connection'),
   startTlsReady: reply(220, '2.0.0', 'Ready to start TLS'),
+  authenticated: reply(235, '2.7.0', 'Authentication successful'),
   help: reply(214, '2.0.0', 'see RFC 5321'),
   cannotVerify: reply(252, '2.5.0', 'send some mail, the address will be checked on delivery'),
 
@@ -42,6 +43,8 @@ export const replies = {
   storageTrouble: reply(452, '4.3.1', 'Insufficient system storage'),
   resourceLimitations: reply(452, '4.3.0', 'Resource limitations, please try later'),
   configurationError: reply(451, '4.3.5', 'configuration error, please try later'),
+  authTrouble: reply(454, '4.7.0', 'Temporary authentication failure'),
+  tooManyAuthFailures: reply(421, '4.7.0', 'too many authentication failures'),
   tlsUnavailable: reply(454, '4.7.0', 'TLS not available for the moment'),
   certificateNotYetValid: reply(454, undefined, 'certificate not yet valid: possible clock skew'),
   certificateExpired: reply(454, undefined, 'certificate expired'),
@@ -63,6 +66,10 @@ export const replies = {
   unexpectedCommand: reply(501, '5.5.4', 'unexpected command'),
   bdatSyntax: reply(501, '5.5.4', 'BDAT syntax error'),
   argumentMissing: reply(501, '5.5.4', 'Syntax error (argument missing)'),
+  authSyntax: reply(501, '5.5.2', 'cannot understand authentication response'),
+  authCancelled: reply(501, '5.7.0', 'Authentication cancelled'),
+  authLineTooLong: reply(500, '5.5.6', 'authentication exchange line too long'),
+  mechanismUnknown: reply(504, '5.5.4', 'authentication mechanism not offered'),
   parameterUnknown: reply(555, '5.5.4', 'parameter not recognized or not offered'),
   parameterSyntax: reply(501, '5.5.4', 'Syntax error in parameters'),
   parameterTwice: reply(501, '5.5.4', 'parameter given twice'),
@@ -91,6 +98,10 @@ export const replies = {
   bodyReadError: reply(554, '5.5.0', 'error while reading body'),
 
   // policy
+  authRequired: reply(530, '5.7.0', 'Authentication required'),
+  authFailed: reply(535, '5.7.8', 'Authentication credentials invalid'),
+  authNeedsTls: reply(538, '5.7.11', 'Encryption required for requested authentication mechanism'),
+  notForYou: reply(550, '5.7.1', 'not allowed for this client'),
   startTlsInjection: reply(554, '5.5.0', 'data behind STARTTLS'),
   relayingDenied: reply(550, '5.7.1', 'relaying denied'),
   recipientBlackholed: reply(551, '5.7.1', 'recipient blackholed'),

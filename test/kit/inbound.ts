@@ -5,7 +5,8 @@
  * Not here: loopback sockets (the service's own tests).
  */
 import { Duplex } from 'node:stream';
-import { ManualClock, MessageIdSource, parseIp, TimerWheel, type IpAddress } from '#base';
+import { Authenticator } from '#auth';
+import { ManualClock, MessageIdSource, parseIp, systemRandom, TimerWheel, type IpAddress } from '#base';
 import { PhaseRunner, type BodySink, type MailboxStore, type ValidationModule } from '#hooks';
 import { EsmtpSession, sessionRulesOf, type OptionRecord, type Pressure, type SessionPorts } from '#inbound';
 import { Intake, receptionRecorder, ResidentBudget, type BindingPort, type SpoolPort } from '#intake';
@@ -147,6 +148,8 @@ export class World {
   readonly intake: Intake;
   options: OptionRecord;
   version = 1;
+  /** Extensions that other listeners list. */
+  elsewhere: string[] = [];
   pressure: Pressure = 'ok';
 
   constructor(o: WorldOptions = {}) {
@@ -179,6 +182,8 @@ export class World {
       version: () => this.version,
       pressure: () => this.pressure,
       isBlackholed: (domain) => o.blackholed?.includes(domain) === true,
+      auth: new Authenticator({ clock: this.clock, random: systemRandom, panic, hostname: 'mx.here.test' }),
+      isOfferedElsewhere: (word) => this.elsewhere.includes(word),
       tls: new TlsContexts({ mono: () => this.clock.mono(), panic }),
       hostname: 'mx.here.test',
       product: 'Impetus 0.1.0',

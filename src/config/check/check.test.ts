@@ -184,9 +184,9 @@ test('a guard that does not work yet stops the start with its place, unless the 
 });
 
 test('a guard counts only when it restricts: its own default changes nothing', () => {
-  valid('ESMTP_Listener { Listen ":25" { Always_Deny = false } } Cluster_Max_Outbound_Connections = -1');
-  assert.equal(only('ESMTP_Listener { Listen ":25" { Always_Deny = true } }').code, 'guard-missing');
-  valid('ESMTP_Listener { Listen ":25" { Always_Deny = true } }\nESMTP_Listener { Listen "*:25" { Always_Deny = false } }');
+  valid('TLS_Enable_DHE_Ciphers = true Cluster_Max_Outbound_Connections = -1');
+  assert.equal(only('TLS_Enable_DHE_Ciphers = false').code, 'guard-missing');
+  valid('TLS_Enable_DHE_Ciphers = false\nTLS_Enable_DHE_Ciphers = true');
 });
 
 test('one line for a guard: what stands inside it is covered by its acceptance', () => {

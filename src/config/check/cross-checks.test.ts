@@ -31,9 +31,9 @@ test('OUT-21 V6-01 a Gateway that is none is refused at once, not when mail come
 test('EXT-01 a word of SMTP_Extensions that is not offered yet is a notice, told once', () => {
   assert.deepEqual(notices('ESMTP_Listener { SMTP_Extensions = ( ENHANCEDSTATUSCODES 8BITMIME "-CHUNKING" ) }'), []);
   assert.deepEqual(
-    notices('ESMTP_Listener { SMTP_Extensions = ( "AUTH LOGIN" STARTTLS "-SIZE" ) Listen ":25" { SMTP_Extensions = ( STARTTLS ) } }'),
+    notices('ESMTP_Listener { SMTP_Extensions = ( "AUTH NTLM" STARTTLS "-SIZE" ) Listen ":25" { SMTP_Extensions = ( STARTTLS ) } }'),
     [
-      '"AUTH LOGIN" of SMTP_Extensions is not offered yet',
+      '"AUTH NTLM" of SMTP_Extensions is not offered yet',
       '"-SIZE" of SMTP_Extensions removes nothing: only -CHUNKING, -SMTPUTF8 and -DSN do',
     ],
   );

@@ -56,6 +56,11 @@ const offeredWords = new Set([
   'ENHANCEDSTATUSCODES',
   'ENHANCEDSTATUSCODE',
   'STARTTLS',
+  'AUTH LOGIN',
+  'AUTH PLAIN',
+  'AUTH CRAM-MD5',
+  'AUTH DIGEST-MD5',
+  'AUTH SCRAM-SHA-256',
 ]);
 const removableWords = new Set(['-CHUNKING', '-SMTPUTF8', '-DSN']);
 

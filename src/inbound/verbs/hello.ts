@@ -24,7 +24,15 @@ export function hello(s: Session, command: HelloCommand): void {
     }
     // A Unix socket has no address to greet.
     const remoteIp = s.facts.remoteIp === '' ? 'localhost' : s.facts.remoteIp;
-    s.say(command.verb === 'EHLO' ? ehloReply(s.hostname, remoteIp, keywordsNow(s.rules.offered, s)) : heloReply(s.hostname, remoteIp));
+    s.say(
+      command.verb === 'EHLO'
+        ? ehloReply(
+            s.hostname,
+            remoteIp,
+            keywordsNow(s.rules.offered, { isSecured: s.isSecured, mayAuthenticate: !s.rules.auth.needsTls || s.isSecured }),
+          )
+        : heloReply(s.hostname, remoteIp),
+    );
     s.state = 'awaiting mailfrom';
   });
 }

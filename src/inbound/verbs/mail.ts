@@ -22,6 +22,11 @@ export function mail(s: Session, command: MailCommand): void {
     return;
   }
   s.state = 'awaiting mailfrom';
+  const denial = denialOf(s);
+  if (denial !== undefined) {
+    s.refuse(denial);
+    return;
+  }
   const spent = spentLimit(s);
   if (spent !== undefined) {
     s.refuse(spent, { close: true });
@@ -60,6 +65,13 @@ export function mail(s: Session, command: MailCommand): void {
 function outOfOrder(s: Session): Reply | undefined {
   if (s.transaction.isOpen) return replies.mailAlreadyEstablished;
   return s.rules.requireEhlo && s.facts.helo === '' ? replies.heloNeeded : undefined;
+}
+
+/** Always_Deny, and Enable_Authentication for those who have no right to relay by other means (AUTH-06, AUTH-07). */
+function denialOf(s: Session): Reply | undefined {
+  const { auth } = s.rules;
+  if (auth.alwaysDeny) return replies.notForYou;
+  return auth.isRequired && s.context.connection.get('can_relay') !== 'true' ? replies.authRequired : undefined;
 }
 
 function spentLimit(s: Session): Reply | undefined {
