@@ -16,7 +16,8 @@ Relay_Hosts = ( 127.0.0.0/8 )
 Gateway = "127.0.0.1:{port:sink}"
 Retry_Interval = 1
 Host_Failure_Retry = 1
-ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" {} }`;
+ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" {} }
+EventLoop "pool" { Concurrency = 2 }`;
 
 async function postfixSink(t: TestContext, port: number, dump: string): Promise<void> {
   const child = spawn('/usr/sbin/smtp-sink', ['-u', 'root', '-D', dump, `127.0.0.1:${port}`, '200'], { stdio: 'ignore', cwd: '/' });
