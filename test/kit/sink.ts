@@ -52,6 +52,8 @@ export class Sink {
   open = 0;
   /** The most connections that were open at a time. */
   peak = 0;
+  /** Commands that came in one piece with the one before them. */
+  pipelined = 0;
   server: NetServer | undefined;
   readonly options: SinkOptions;
   readonly #sockets = new Set<Socket>();
@@ -111,6 +113,8 @@ class SinkConnection {
   #isLast = false;
   #chunks: Buffer[] = [];
   #isHeld = false;
+  /** Something of the bytes that came last was handled already. */
+  #isMore = false;
   #mailFrom = '';
   #rcptTo: string[] = [];
 
@@ -125,6 +129,7 @@ class SinkConnection {
 
   readonly #onData = (chunk: Buffer): void => {
     this.#buffer = Buffer.concat([this.#buffer, chunk]);
+    this.#isMore = false;
     this.#go();
   };
 
@@ -214,6 +219,8 @@ class SinkConnection {
     const line = this.#buffer.subarray(0, end).toString('latin1');
     this.#buffer = this.#buffer.subarray(end + 2);
     this.#sink.commands.push(line);
+    if (this.#isMore) this.#sink.pipelined += 1;
+    this.#isMore = true;
     this.#command(line.slice(0, 4).toUpperCase(), line);
     return true;
   }
@@ -267,7 +274,7 @@ class SinkConnection {
 
   #startTls(line: string): void {
     const { tls } = this.#sink.options;
-    const reply = this.#answer('STARTTLS', line, tls === undefined ? '502 no' : '220 go on');
+    const reply = this.#answer('STAR', line, tls === undefined ? '502 no' : '220 go on');
     this.#say(reply);
     if (tls === undefined || typeof reply !== 'string' || !reply.startsWith('220')) return;
     const raw = this.#socket;

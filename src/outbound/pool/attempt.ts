@@ -10,7 +10,7 @@ import { parseIp } from '#base';
 import type { SendingOptions } from '#queue';
 import type { ConnectPort, Dial } from '../ports.ts';
 import { replies } from '../replies.ts';
-import type { HostMemory } from '../route/host-memory.ts';
+import { tlsDemand, type HostMemory } from '../route/host-memory.ts';
 import type { Target } from '../route/targets.ts';
 import { Opening, type Opened, type OpeningFailure } from '../session/opening.ts';
 import type { TlsPort } from '../session/tls.ts';
@@ -45,6 +45,7 @@ export class Attempt {
   readonly #ports: AttemptPorts;
   readonly #o: AttemptOptions;
   readonly #done: (outcome: AttemptOutcome) => void;
+  readonly #demand: string;
   #place = 0;
   #wire: Wire | undefined;
   #isOver = false;
@@ -54,13 +55,14 @@ export class Attempt {
     this.#ports = ports;
     this.#o = o;
     this.#done = done;
+    this.#demand = tlsDemand(o.options, o.domain);
   }
 
   start(): void {
     while (!this.#isOver && this.#place < this.#o.targets.length) {
       const target = this.#o.targets[this.#place] as Target;
       this.#place += 1;
-      if (this.#ports.hosts.wait(target) > 0) continue;
+      if (this.#ports.hosts.wait(target, this.#demand) > 0) continue;
       const to = dial(target, this.#o.options.bindAddress);
       if (to === undefined) continue;
       this.#open(target, to, true);
@@ -87,7 +89,7 @@ export class Attempt {
   }
 
   #opened(target: Target, opened: Opened): void {
-    this.#ports.hosts.succeed(target);
+    this.#ports.hosts.succeed(target, this.#demand);
     const wire = this.#wire as Wire;
     this.#end({ kind: 'opened', wire, target, opened });
   }
@@ -98,7 +100,7 @@ export class Attempt {
       this.#open(target, to, false);
       return;
     }
-    this.#ports.hosts.fail(target, this.#o.options.hostFailureRetry);
+    this.#ports.hosts.fail(target, this.#o.options.hostFailureRetry, failure.isDemandUnmet ? this.#demand : '');
     this.start();
   }
 

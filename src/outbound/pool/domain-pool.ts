@@ -11,6 +11,7 @@ import { internalResult, type Delivery, type DomainQueue, type RecipientResult, 
 import type { PanicLog } from '#observe';
 import type { BodiesPort } from '../ports.ts';
 import { replies } from '../replies.ts';
+import { tlsDemand } from '../route/host-memory.ts';
 import type { Plan, Planner } from '../route/planner.ts';
 import { ClientSession, type SessionOwner } from '../session/session.ts';
 import { Attempt, type AttemptFailure, type AttemptOutcome, type AttemptPorts } from './attempt.ts';
@@ -240,7 +241,8 @@ export class DomainPool implements SessionOwner {
     if (this.#isStopping) return;
     if (this.#failures === 0) this.#firstFailureMono = this.#ports.clock.mono();
     this.#failures += 1;
-    const waits = plan.targets.map((target) => this.#ports.hosts.wait(target));
+    const demand = tlsDemand(this.options, this.queue.domain);
+    const waits = plan.targets.map((target) => this.#ports.hosts.wait(target, demand));
     this.#rest(Math.max(1, Math.min(this.options.hostFailureRetry * 1000, ...waits)));
     if (this.#sessions.size > 0) return;
     const { kind, reply, stage, remoteIp } = { ...failure, kind: 'transient' as const };

@@ -2,13 +2,20 @@
  * Which hosts did not answer lately.
  *
  * The one rule: an address and port that failed is skipped for Host_Failure_Retry seconds by every queue of this loop, and is good again
- * at its first success. Bound: HOSTS_MAX addresses; the least recently used is forgotten, which only means that it is tried.
- * Truth: rule Q-07.
+ * at its first success. Where it was only our demand of TLS that failed, those are kept away who demand the same, and nobody else.
+ * Bound: HOSTS_MAX addresses; the least recently used is forgotten, which only means that it is tried.
+ * Truth: rules Q-07, OUT-60, OUT-61.
  */
 import { Lru, type Clock } from '#base';
+import type { SendingOptions } from '#queue';
 import type { Target } from './targets.ts';
 
 const HOSTS_MAX = 16_384;
+
+type TlsOptions = Pick<
+  SendingOptions,
+  'tls' | 'tlsIfavailableFallback' | 'tlsVerify' | 'tlsCa' | 'tlsCertificate' | 'tlsKey' | 'tlsCiphers' | 'tlsProtocols'
+>;
 
 export class HostMemory {
   readonly #clock: Clock;
@@ -20,21 +27,35 @@ export class HostMemory {
     this.#failed = new Lru({ max: HOSTS_MAX });
   }
 
-  fail(target: Target, seconds: number): void {
-    this.#failed.set(keyOf(target), this.#clock.mono() + seconds * 1000);
+  /** @param demand what was demanded of TLS (tlsDemand), when that is what failed; '' for the host itself */
+  fail(target: Target, seconds: number, demand = ''): void {
+    this.#failed.set(keyOf(target, demand), this.#clock.mono() + seconds * 1000);
   }
 
-  succeed(target: Target): void {
-    this.#failed.delete(keyOf(target));
+  succeed(target: Target, demand: string): void {
+    this.#failed.delete(keyOf(target, ''));
+    if (demand !== '') this.#failed.delete(keyOf(target, demand));
   }
 
-  /** Milliseconds until the host may be tried; 0 when it may be tried now. */
-  wait(target: Target): number {
-    const until = this.#failed.get(keyOf(target));
+  /** Milliseconds until the host may be tried with this demand; 0 when it may be tried now. */
+  wait(target: Target, demand: string): number {
+    const own = this.#left(keyOf(target, ''));
+    return demand === '' ? own : Math.max(own, this.#left(keyOf(target, demand)));
+  }
+
+  #left(key: string): number {
+    const until = this.#failed.get(key);
     return until === undefined ? 0 : Math.max(0, until - this.#clock.mono());
   }
 }
 
-function keyOf(target: Target): string {
-  return `${target.ip} ${target.port}`;
+/** All that mail of a domain demands of TLS with a host, as one text; '' for nothing. */
+export function tlsDemand(o: TlsOptions, domain: string): string {
+  if (o.tls === 'no') return '';
+  const parts = [o.tls, o.tlsIfavailableFallback, o.tlsVerify, o.tlsCa, o.tlsCertificate, o.tlsKey, o.tlsCiphers, o.tlsProtocols];
+  return o.tlsVerify === 'host' ? `${parts.join(' ')} ${domain}` : parts.join(' ');
+}
+
+function keyOf(target: Target, demand: string): string {
+  return `${target.ip} ${target.port} ${demand}`;
 }

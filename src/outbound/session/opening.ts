@@ -25,6 +25,8 @@ export interface OpeningFailure {
   readonly stage: number;
   /** The same host may be tried once more in clear text. */
   readonly isClearWorthTrying: boolean;
+  /** The host is there, and does not do what was demanded of TLS: no word about it for those who demand something else. */
+  readonly isDemandUnmet: boolean;
 }
 
 interface OpeningOptions {
@@ -184,6 +186,7 @@ export class Opening implements WireOwner {
     // A server that can still hear is told goodbye; one that broke the protocol is not.
     if (at === stage.banner || at === stage.afterEhlo) this.#wire?.finish('QUIT\r\n');
     else this.#wire?.destroy();
-    this.#done({ kind: 'failed', reply, stage: at, isClearWorthTrying });
+    const isDemandUnmet = at === stage.handshake || at === stage.afterStartTls || reply === replies.tlsNotOffered;
+    this.#done({ kind: 'failed', reply, stage: at, isClearWorthTrying, isDemandUnmet });
   }
 }
