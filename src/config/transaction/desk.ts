@@ -55,6 +55,8 @@ export class ConfigDesk {
   readonly #o: DeskOptions;
   readonly #history = new History();
   #standing: Draft;
+  /** Who replaced it last. */
+  #cause: Cause | undefined;
   #saved = new Map<string, Buffer>();
   /** The images before the newest change of the history: taking that one back restores every byte. */
   #before: { readonly entry: HistoryEntry; readonly images: FileImages } | undefined;
@@ -75,6 +77,11 @@ export class ConfigDesk {
   /** The configuration in force; the same object until it is replaced. */
   get standing(): Draft {
     return this.#standing;
+  }
+
+  /** Why what is in force is in force; undefined since the start. */
+  get cause(): Cause | undefined {
+    return this.#cause;
   }
 
   get history(): History {
@@ -136,7 +143,7 @@ export class ConfigDesk {
     });
   }
 
-  writeBack(instead: string | undefined): Promise<Reply> {
+  writeBack(who: string, instead: string | undefined): Promise<Reply> {
     return this.#inTurn(() => {
       const { images, read } = this.#standing;
       if (read.targets === undefined) return Promise.resolve({ ok: false, text: 'There is no configuration to save.' });
@@ -145,6 +152,7 @@ export class ConfigDesk {
       if (done.images !== images) {
         // Settings of the virtual file have moved: the images before them would bring them back to two places.
         this.#standing = readDraft(this.#standing, done.images);
+        this.#cause = { who, what: 'config writeback' };
         this.#before = undefined;
       }
       return Promise.resolve({ ok: done.ok, text: done.text });
@@ -179,6 +187,7 @@ export class ConfigDesk {
   #put(draft: Draft, by: Cause): HistoryEntry | undefined {
     const differences = this.differencesTo(draft);
     this.#standing = draft;
+    this.#cause = by;
     return differences.length === 0 ? undefined : this.#history.add({ at: this.#o.clock.now(), who: by.who, what: by.what, differences });
   }
 

@@ -223,6 +223,20 @@ test('CC-15 CC-16 the first to commit wins; the later one may replay its command
   assert.equal(await run(tom, 'get retry_interval'), 'Retry_Interval = 9');
 });
 
+test('CC-15 a reload is a change of the configuration, too, and the conflict names it', async () => {
+  const house = new House('Max_Retries = 1\n');
+  const [tom, eve] = [house.open('tom'), house.open('eve')];
+  await run(tom, 'begin', 'set max_retries 5');
+  await run(eve, 'reload');
+  assert.match(await refused(tom, 'commit'), /was changed by eve \(config reload\)/);
+});
+
+test('a commit that closes the console behind its user says so (CC-17)', async () => {
+  const house = new House('Control_Listener { Listen "/tmp/x" { } }\n');
+  const session = house.open();
+  assert.match(await run(session, 'begin from scratch', 'commit'), /^Transaction committed\.\nWarning: there is no Control_Listener/);
+});
+
 test('CC-15 of commits at the same moment exactly one wins', async () => {
   const house = new House('Max_Retries = 1\n');
   const sessions = Array.from({ length: 8 }, (_, index) => house.open(`n${index}`));

@@ -161,7 +161,7 @@ export class ConfigSession {
   }
 
   writeBack(path: string | undefined): Promise<Reply> {
-    return this.#desk.writeBack(path);
+    return this.#desk.writeBack(this.#who, path);
   }
 
   dump(path: string | undefined): Reply {
@@ -207,8 +207,8 @@ export class ConfigSession {
   }
 
   #conflict(): string {
-    const last = this.#desk.history.last();
-    const by = last === undefined ? '' : ` by ${last.who} (${last.what})`;
+    const { cause } = this.#desk;
+    const by = cause === undefined ? '' : ` by ${cause.who} (${cause.what})`;
     return (
       `Cannot commit: conflict, the configuration was changed${by} since this transaction began.\n` +
       'config replay lists its changes; config rollback drops it, and they can be made again.'
