@@ -114,6 +114,16 @@ function open(server: string): Promise<Socket> {
 
 async function submit(o: { server: string; sender: string; recipients: string[]; message: string }): Promise<void> {
   const socket = await open(o.server);
+  try {
+    await converse(socket, o);
+  } finally {
+    // Whatever was said: the server is told the end, and nobody waits for its answer.
+    socket.end('QUIT\r\n');
+    socket.unref();
+  }
+}
+
+async function converse(socket: Socket, o: { sender: string; recipients: string[]; message: string }): Promise<void> {
   const dialogue = new Dialogue(socket);
   await dialogue.say('the connection', '220');
   await dialogue.say('EHLO', '250', `EHLO ${hostname()}`);
@@ -122,7 +132,15 @@ async function submit(o: { server: string; sender: string; recipients: string[];
   await dialogue.say('the message', '354', 'DATA');
   socket.write(o.message.replace(/(^|\r\n)\./g, '$1..').replace(/(\r\n)?$/, '\r\n.\r\n'), 'latin1');
   await dialogue.say('the message', '250');
-  socket.end('QUIT\r\n');
+}
+
+/** A user without an entry in the password database has a number. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.());
+  }
 }
 
 async function main(): Promise<number> {
@@ -151,10 +169,10 @@ async function main(): Promise<number> {
     console.error(`ec_sendmail: ${JSON.stringify(bad)} is no address: expected user@domain`);
     return 64;
   }
-  const sender = values.f ?? `${userInfo().username}@${hostname()}`;
+  const sender = values.f ?? `${userName()}@${hostname()}`;
   const warning =
     values.f !== undefined && process.getuid?.() !== 0
-      ? `X-Authentication-Warning: ${hostname()}: ${userInfo().username} set sender to ${values.f} using -f\r\n`
+      ? `X-Authentication-Warning: ${hostname()}: ${userName()} set sender to ${values.f} using -f\r\n`
       : '';
   const shown = values.t ? head.replace(/^bcc[ \t]*:.*\r\n(?:[ \t].*\r\n)*/gim, '') : head;
   await submit({ server: values.server, sender, recipients, message: `${warning}${withHeaders(shown, sender, values.F)}\r\n${body}` });

@@ -3,10 +3,11 @@
  */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { mailOf, maildir } from '../kit/mailbox.ts';
 import { panicMatching, panicTexts } from '../kit/log-lines.ts';
-import { command, startServer, until } from '../kit/server.ts';
+import { command, prepareServer, root, startServer, until } from '../kit/server.ts';
 import { SmtpClient } from '../kit/smtp-client.ts';
 
 const relayHosts = 'Relay_Hosts = ( 127.0.0.1 )';
@@ -167,4 +168,21 @@ test('options that need a restart are accepted by a reload and named (CFG-50)', 
   const asked = await command('ec_console', [server.path('control'), 'config', 'reload']);
   assert.equal(asked.code, 0, asked.err);
   assert.match(asked.out, /Reconfigured\.[\s\S]*Force_Fsync has a new value; it takes effect at the next restart/);
+});
+
+test('a foreground server ends when its terminal is closed, instead of running on unseen; without one SIGHUP is a reload', async (t) => {
+  const server = await prepareServer({ conf });
+  t.after(() => server.end());
+  const line = `${root}/bin/ecelerity -c ${server.path('ecelerity.conf')} --foreground --allow-root`;
+  // `script` (on every Debian) is the terminal.
+  const terminal = spawn('script', ['-qfc', `exec ${line}`, '/dev/null'], { cwd: server.dir, stdio: ['pipe', 'pipe', 'ignore'] });
+  t.after(() => terminal.kill('SIGKILL'));
+  await until(() => server.read('ecelerity.pid') !== '', 'the pidfile');
+  await until(async () => (await greeting(server.ports['smtp']!))?.startsWith('220') === true, 'the greeting');
+  const pid = Number(server.read('ecelerity.pid'));
+  process.kill(pid, 'SIGHUP');
+  await panicMatching(server, /configuration 2 is in force/);
+  terminal.kill('SIGKILL');
+  await until(() => server.read('ecelerity.pid') === '', 'the server to stop', 20);
+  assert.equal(await greeting(server.ports['smtp']!), undefined);
 });
