@@ -78,3 +78,25 @@ test('CFG-12 CC-19 a reload of a bad file changes nothing and says where it is b
   assert.equal(await user.run('config get max_retries'), 'Max_Retries = 1');
   user.close();
 });
+
+test('CFG-46 SIGKILL in the middle of a writeback leaves the old file or the new one, whole', async (t) => {
+  // Large enough that writing it takes a while.
+  const filler = Array.from({ length: 20_000 }, (_, index) => `# line ${index} of a comment that stays as it is\n`).join('');
+  const server = await startServer(t, { conf: `Max_Retries = 1\n${filler}` });
+  const before = server.read('ecelerity.conf');
+  let value = 1;
+  for (const waitMs of [0, 1, 2, 4, 8]) {
+    const user = await ConsoleUser.open(server);
+    await user.run(`config set max_retries ${value + 1}`);
+    const saving = user.ask('config writeback').catch(() => undefined);
+    await new Promise((done) => setTimeout(done, waitMs));
+    await server.kill();
+    await saving;
+    user.close();
+    const now = server.read('ecelerity.conf');
+    const [old, fresh] = [value, value + 1].map((number) => before.replace('Max_Retries = 1\n', `Max_Retries = ${number}\n`));
+    assert.ok(now === old || now === fresh, 'a part of a file');
+    if (now === fresh) value += 1;
+    await server.start();
+  }
+});
