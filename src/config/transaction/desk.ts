@@ -112,7 +112,8 @@ export class ConfigDesk {
   reload(who: string, path?: string): Promise<Activation> {
     return this.#inTurn(async () => {
       const fresh = this.readAgain(path);
-      const isDropping = hasUnsaved(this.#standing.images, this.#saved);
+      const { images, read } = this.#standing;
+      const isDropping = read.targets !== undefined && hasUnsaved({ images, targets: read.targets, saved: this.#saved });
       const remarks = isDropping ? ['Changes that were not saved were dropped; config history shows them.'] : [];
       const by = { who, what: path === undefined ? 'config reload' : `config reload ${path}`, remarks };
       const activated = await this.#o.activate(fresh.draft.read, by);

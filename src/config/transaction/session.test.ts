@@ -264,6 +264,22 @@ test('CC-17 from scratch begins as an empty file, whose settings can be overridd
   assert.match(house.text(), /^TimestampFormat = "%s"\n[^]*Max_Retries = 9/);
 });
 
+test('CC-17 CFG-42 from scratch over a read-only main file: it all stands in the virtual file, and writeback shows it', async () => {
+  const house = new House({
+    [main]: { text: 'Max_Retries = 1\ninclude "b.conf"\n', isReadOnly: true },
+    '/etc/b.conf': 'Retry_Interval = 1\n',
+  });
+  const session = house.open();
+  await run(session, 'set retry_interval 2', 'begin from scratch', 'set max_retries 9', 'commit');
+  assert.deepEqual(
+    [house.root?.options.get('max_retries')?.value, house.root?.options.has('retry_interval')],
+    [9, false],
+    'the included file is out of it',
+  );
+  assert.match(await run(session, 'writeback'), /^Warning: not all [^]*Not saved:\nTimestampFormat[^]*Max_Retries = 9/);
+  assert.equal(house.text('/etc/b.conf'), 'Retry_Interval = 1\n', 'nothing is saved into a file that is no part of it any more');
+});
+
 test('CC-19 CFG-47 reload drops what was not saved, is refused in a transaction, and a bad file changes nothing', async () => {
   const house = new House('Max_Retries = 1\n');
   const session = house.open();

@@ -82,15 +82,19 @@ function settleVirtual(images: FileImages, targets: WriteTargets): { readonly im
 }
 
 /** True when a reload would lose something. */
-export function hasUnsaved(images: FileImages, saved: ReadonlyMap<string, Buffer>): boolean {
-  return images.virtual !== '' || changedFiles({ saved }, images).length > 0;
+export function hasUnsaved(o: Pick<WriteBack, 'images' | 'targets' | 'saved'>): boolean {
+  return o.images.virtual !== '' || changedFiles(o, o.images).length > 0;
 }
 
-/** Every file whose text is not what the disk has from us; one that we saved may have got its first text back. */
-function changedFiles(o: { readonly saved: ReadonlyMap<string, Buffer> }, images: FileImages): Job[] {
+/**
+ * Every file of the tree whose text is not what the disk has from us; one that we saved may have got its first text back. A file that the
+ * configuration does not include any more keeps what it has.
+ */
+function changedFiles(o: Pick<WriteBack, 'targets' | 'saved'>, images: FileImages): Job[] {
+  const parts = new Set(textsOf(o.targets).map((part) => part.path));
   const jobs: Job[] = [];
   for (const image of images.edited.values()) {
-    if (o.saved.has(image.path)) continue;
+    if (o.saved.has(image.path) || !isPart(image.path, parts, o.targets)) continue;
     const known = image.isNew ? undefined : images.original(image.path);
     const isChanged = known === undefined ? image.bytes.length > 0 : !image.bytes.equals(known);
     if (isChanged) jobs.push({ path: image.path, bytes: image.bytes, expected: known });
@@ -102,10 +106,15 @@ function changedFiles(o: { readonly saved: ReadonlyMap<string, Buffer> }, images
   return jobs;
 }
 
+/** The Local_Changes_File counts before it is read for the first time, too. */
+function isPart(path: string, parts: ReadonlySet<string>, targets: WriteTargets): boolean {
+  return parts.has(path) || path === targets.localChanges.path;
+}
+
 /** A read-only main file that a configuration from scratch has replaced in memory. */
 function changedMain(o: WriteBack, images: FileImages, main: string): string[] {
   const job = changedFiles(o, images).find((one) => one.path === main);
-  return job === undefined ? [] : [job.bytes.toString()];
+  return job === undefined || job.bytes.length === 0 ? [] : [job.bytes.toString()];
 }
 
 function conflictOf(disk: FileSource, job: Job): string | undefined {
