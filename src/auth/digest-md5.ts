@@ -10,7 +10,7 @@ import type { Credential, CredentialSource } from './credentials.ts';
 import { isSameSecret, md5 } from './equal.ts';
 import { isField, MALFORMED, textOf, type SaslAnswer, type SaslExchange } from './exchange.ts';
 
-export interface DigestMd5Options {
+interface DigestMd5Options {
   readonly source: CredentialSource;
   readonly realm: string;
   readonly nonce: string;

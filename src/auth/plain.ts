@@ -9,7 +9,7 @@ import { isSameSecret, md5 } from './equal.ts';
 import { isField, MALFORMED, textOf, type SaslAnswer, type SaslExchange } from './exchange.ts';
 import type { CredentialSource } from './credentials.ts';
 
-export interface PasswordCheck {
+interface PasswordCheck {
   readonly source: CredentialSource;
   readonly realm: string;
 }

@@ -15,6 +15,8 @@ import { hello } from './verbs/hello.ts';
 import { mail } from './verbs/mail.ts';
 import { rcpt } from './verbs/rcpt.ts';
 import { help, noop, quit, rset, vrfy } from './verbs/small.ts';
+import { xDumpContext, xSetContext } from './verbs/x-context.ts';
+import { xClient, xRemoteIp } from './verbs/xclient.ts';
 import { startTls } from './verbs/starttls.ts';
 
 export function dispatch(s: Session, command: Command | CommandFault): void {
@@ -44,15 +46,19 @@ export function dispatch(s: Session, command: Command | CommandFault): void {
       return auth(s, command.argument);
     case 'STARTTLS':
       return startTls(s);
+    case 'XCLIENT':
+      return xClient(s, command.argument);
+    case 'XREMOTEIP':
+      return xRemoteIp(s, command.argument);
+    case 'XSETCONTEXT':
+      return xSetContext(s, command.argument);
+    case 'XDUMPCONTEXT':
+      return xDumpContext(s);
     case 'FAULT':
       return fault(s, command);
     case 'EXPN':
     case 'ETRN':
     case 'LHLO':
-    case 'XCLIENT':
-    case 'XREMOTEIP':
-    case 'XSETCONTEXT':
-    case 'XDUMPCONTEXT':
       return s.say(replies.unrecognizedCommand);
     default:
       return impossible(command, 'verb of a session');
@@ -72,6 +78,7 @@ function isOffered(s: Session, verb: Command['verb']): boolean {
     case 'STARTTLS':
       return s.rules.offered.startTls && !s.isSecured;
     case 'XDUMPCONTEXT':
+      return s.rules.offered.trusted.has(verb);
     case 'EXPN':
       return false;
     default:

@@ -32,6 +32,8 @@ export interface Offered {
   readonly enhancedCodes: boolean;
   readonly chunking: boolean;
   readonly startTls: boolean;
+  /** The extensions of trusted clients that are listed: XCLIENT and its like. */
+  readonly trusted: ReadonlySet<string>;
   readonly auth: boolean;
   /** Both lines of AUTH-02: the old form and the standard's. */
   readonly authKeywords: readonly string[];
@@ -39,6 +41,14 @@ export interface Offered {
   readonly afterEhlo: CommandRules;
   readonly afterHelo: CommandRules;
 }
+
+/** Extensions with which a client changes what we believe of it, and how each announces itself. */
+const TRUSTED: ReadonlyMap<string, string> = new Map([
+  ['XCLIENT', 'XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT'],
+  ['XREMOTEIP', 'XREMOTEIP'],
+  ['XSETCONTEXT', 'XSETCONTEXT'],
+  ['XDUMPCONTEXT', 'XDUMPCONTEXT'],
+]);
 
 export function offeredBy(o: ExtensionOptions): Offered {
   const listed = new Set(o.extensions);
@@ -48,7 +58,7 @@ export function offeredBy(o: ExtensionOptions): Offered {
   const dsn = isKept('DSN');
   // The seed names the keyword once with and once without its final S; both are understood.
   const enhancedCodes = listed.has('ENHANCEDSTATUSCODES') || listed.has('ENHANCEDSTATUSCODE');
-  const keywords = ['PIPELINING'];
+  const keywords = ['PIPELINING', ...o.extensions.filter((word) => TRUSTED.has(word)).map((word) => TRUSTED.get(word) ?? word)];
   if (enhancedCodes) keywords.push('ENHANCEDSTATUSCODES');
   keywords.push('8BITMIME', o.maxMessageSize > 0 ? `SIZE ${o.maxMessageSize}` : 'SIZE');
   if (chunking) keywords.push('CHUNKING');
@@ -62,6 +72,7 @@ export function offeredBy(o: ExtensionOptions): Offered {
     chunking,
     auth: o.mechanisms.length > 0,
     authKeywords: o.mechanisms.length > 0 ? [`AUTH=${o.mechanisms.join(' ')}`, `AUTH ${o.mechanisms.join(' ')}`] : [],
+    trusted: new Set(o.extensions.filter((word) => TRUSTED.has(word))),
     startTls: listed.has('STARTTLS') && o.hasCertificate,
     afterEhlo: {
       ...switches,

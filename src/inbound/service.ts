@@ -145,6 +145,7 @@ export class EsmtpService {
       connection,
       remote: { ip, text: listener.isUnix ? '' : ip.text, port: socket.remotePort ?? 0 },
       listen: listener.address,
+      rulesFor: (other) => sessionRulesOf(this.#o.optionsFor(listener.address, other)),
       local: { ip: socket.localAddress ?? listener.address, port: socket.localPort ?? 0 },
       ended: (over) => {
         this.#sessions.delete(over);

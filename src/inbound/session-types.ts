@@ -17,11 +17,12 @@ import type { Transaction } from './transaction.ts';
 /** The facts of the connection; a ConnectionView for modules. */
 export interface ConnectionFacts {
   readonly id: string;
-  readonly ip: IpAddress;
-  readonly remoteIp: string;
-  readonly remotePort: number;
-  readonly localIp: string;
-  readonly localPort: number;
+  /** Where the client is; a trusted client may say that it speaks for another one (XCLIENT, XREMOTEIP). */
+  ip: IpAddress;
+  remoteIp: string;
+  remotePort: number;
+  localIp: string;
+  localPort: number;
   readonly protocol: 'esmtp';
   /** Name given in EHLO or HELO, '' before. */
   helo: string;
@@ -76,6 +77,14 @@ export interface Session {
   notOffered(word: string): Reply;
   /** Whoever takes the next lines instead of the commands; undefined gives them back. */
   dialogue: ((line: string | CommandFault) => void) | undefined;
+  /** The rules of a client at another address on the same listener. */
+  rulesFor(ip: IpAddress): SessionRules;
+  /** Goes on under other rules. */
+  adopt(rules: SessionRules): void;
+  /** Asks the modules of accept and connect about the client as it is now; refused, it is closed. */
+  introduce(go: () => void): void;
+  /** Says the greeting. */
+  greet(): void;
   /** Says the word and begins TLS; then the session begins anew without a greeting. */
   secure(word: Reply): void;
   /** Forgets the transaction: RSET, EHLO, the end of a message. */

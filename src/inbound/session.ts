@@ -13,13 +13,12 @@ import { CONTINUE, ValidationContext, type HookView, type Phase, type Verdict } 
 import type { CloseReason, Connection, ConnectionOwner, TlsFacts } from '#net';
 import { contextPairs } from '#observe';
 import { formatReply, greeting, LineReader, parseCommand, replies, replyText, type Command, type CommandFault, type Reply } from '#smtp';
-import { acceptIdentity, ANONYMOUS } from './verbs/auth.ts';
 import { BodyIntake, restOf } from './body-intake.ts';
 import { dispatch } from './dispatch.ts';
+import { setOwnContext } from './identity.ts';
 import { greetingDate } from './trace.ts';
 import type { SessionPorts } from './ports.ts';
 import type { ReceptionState } from './reception-state.ts';
-import { peerMayRelay } from './relay.ts';
 import type { SessionRules } from './session-rules.ts';
 import type { ConnectionFacts, RefuseOptions, Session, Settle } from './session-types.ts';
 import { beginTls, tlsKeys } from './session-tls.ts';
@@ -40,13 +39,15 @@ export interface SessionOptions {
   readonly local: { readonly ip: string; readonly port: number };
   /** The address of the Listen stanza. */
   readonly listen: string;
+  /** The rules of a client at another address on the same listener. */
+  readonly rulesFor: (ip: IpAddress) => SessionRules;
   /** Told once, when the connection is gone. */
   readonly ended: (session: EsmtpSession) => void;
 }
 
 export class EsmtpSession implements Session, ConnectionOwner {
   readonly ports: SessionPorts;
-  readonly rules: SessionRules;
+  rules: SessionRules;
   readonly facts: ConnectionFacts;
   readonly context = new ValidationContext();
   readonly transaction = new Transaction();
@@ -59,6 +60,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
   readonly #ended: (session: EsmtpSession) => void;
   readonly #version: number;
   readonly #listen: string;
+  readonly rulesFor: (ip: IpAddress) => SessionRules;
   #isSecured = false;
   /** What was known before the client said anything: all that is left of the context when TLS begins. */
   #greetedWith: readonly (readonly [string, string])[] | undefined;
@@ -78,6 +80,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
     this.#ended = o.ended;
     this.#version = o.ports.version();
     this.#listen = o.listen;
+    this.rulesFor = o.rulesFor;
     this.hostname = o.rules.bannerHostname ?? o.ports.hostname;
     this.facts = {
       id: o.ports.intake.nextId(),
@@ -124,22 +127,23 @@ export class EsmtpSession implements Session, ConnectionOwner {
 
   /** Contexts of a connection as it begins, then whether it is welcome. */
   #welcome(): void {
-    this.#setContext();
+    setOwnContext(this);
+    this.introduce(() => this.greet());
+  }
+
+  introduce(go: () => void): void {
     this.runPhase('accept', {}, (isAccepted) => {
       if (!isAccepted) {
         this.#close();
         return;
       }
-      this.runPhase('connect', {}, (isWelcome) => (isWelcome ? this.#greet() : this.#close()));
+      this.runPhase('connect', {}, (isWelcome) => (isWelcome ? go() : this.#close()));
     });
   }
 
-  #setContext(): void {
-    const { rules, context, facts } = this;
-    for (const [key, value] of rules.context) context.setConnection(key, value);
-    context.setConnection('pathway', rules.pathway);
-    if (peerMayRelay(rules, facts.ip)) context.setConnection('can_relay', 'true');
-    if (rules.auth.alwaysAllow) acceptIdentity(this, ANONYMOUS);
+  adopt(rules: SessionRules): void {
+    this.rules = rules;
+    this.#connection.setIdle(rules.idleMs);
   }
 
   /** Refuses the connection before any greeting. */
@@ -310,7 +314,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
 
   // --- inside ---
 
-  #greet(): void {
+  greet(): void {
     this.state = 'sending banner';
     this.#isGreeted = true;
     if (this.rules.offered.startTls && !this.#isSecured) this.#greetedWith = [...this.context.connection];

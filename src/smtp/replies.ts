@@ -20,6 +20,7 @@ export const replies = {
   messageAccepted: reply(250, '2.0.0', 'OK'),
   chunkAccepted: reply(250, '2.0.0', 'chunk received'),
   reset: reply(250, '2.0.0', 'OK'),
+  done: reply(250, '2.0.0', 'OK'),
   noop: reply(250, '2.0.0', 'OK'),
   goodbye: reply(221, '2.0.0', 'closing connection'),
   startTlsReady: reply(220, '2.0.0', 'Ready to start TLS'),

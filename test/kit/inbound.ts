@@ -148,6 +148,8 @@ export class World {
   readonly intake: Intake;
   options: OptionRecord;
   version = 1;
+  /** Options of peers that have their own. */
+  readonly optionsByIp = new Map<string, OptionRecord>();
   /** Extensions that other listeners list. */
   elsewhere: string[] = [];
   pressure: Pressure = 'ok';
@@ -207,7 +209,7 @@ export class World {
   /** A session just begun: nothing was read or said yet but what comes at once. */
   dial(from = '192.0.2.7'): FakeClient {
     const stream = new FakeStream();
-    const rules = sessionRulesOf(this.options);
+    const rules = sessionRulesOf(this.optionsByIp.get(from) ?? this.options);
     const connection = new Connection({ stream, wheel: this.wheel, mono: () => this.clock.mono(), idleMs: rules.idleMs });
     const client = new FakeClient(stream);
     client.session = new EsmtpSession({
@@ -217,6 +219,7 @@ export class World {
       remote: { ip: parseIp(from) as IpAddress, text: from, port: 4025 },
       local: { ip: '192.0.2.1', port: 25 },
       listen: ':25',
+      rulesFor: (ip) => sessionRulesOf(this.optionsByIp.get(ip.text) ?? this.options),
       ended: () => {
         client.isGone = true;
       },

@@ -9,13 +9,11 @@
  */
 import { decodeBase64, isMechanism, type MechanismName, type SaslExchange, type SaslStep } from '#auth';
 import { replies, type CommandFault, type Reply } from '#smtp';
+import { acceptIdentity, ANONYMOUS } from '../identity.ts';
 import type { Session } from '../session-types.ts';
 
 const FAILURES_PER_CONNECTION = 3;
 const STEPS_MAX = 6;
-
-/** Whom Always_Allow makes of everybody (AUTH-08). */
-export const ANONYMOUS = 'anonymous';
 
 export function auth(s: Session, argument: string): void {
   const [word = '', initial] = argument.split(' ', 2);
@@ -45,14 +43,6 @@ function refusalOf(s: Session, name: string, argument: string): Reply | undefine
   if (!facts.isEsmtp || transaction.isOpen || facts.authUser !== '') return replies.badSequence;
   if (argument === '' || argument.split(' ').length > 2) return replies.argumentMissing;
   return isMechanism(name) && rules.auth.mechanisms.has(name) ? undefined : replies.mechanismUnknown;
-}
-
-/** Somebody is known by name now: the context, and the right to relay (AUTH-05). */
-export function acceptIdentity(s: Session, user: string): void {
-  if (user !== ANONYMOUS) s.facts.authUser = user;
-  s.context.setConnection('auth_user', user);
-  s.context.setConnection('auth_status', 'pass');
-  s.context.setConnection('can_relay', 'true');
 }
 
 class Dialogue {
