@@ -6,7 +6,7 @@
  */
 import { messageIdHeader, toAsciiDomain, type Clock, type Random } from '#base';
 import type { Intake } from '#intake';
-import { buildDsn, splitAddress } from '#mail';
+import { buildDsn, returnPathHeader, splitAddress } from '#mail';
 import type { NoticePort } from '#queue';
 
 interface NoticeOptions {
@@ -15,6 +15,8 @@ interface NoticeOptions {
   readonly random: Random;
   readonly hostname: string;
 }
+
+const returnPath = Buffer.from(returnPathHeader(''));
 
 export function noticePort(o: NoticeOptions): NoticePort {
   return {
@@ -51,7 +53,8 @@ export function noticePort(o: NoticeOptions): NoticePort {
         ...(facts.smtpUtf8 ? { smtpUtf8: true } : {}),
         ...(isAscii(message) ? {} : { body: '8BITMIME' as const }),
       };
-      o.intake().submit(head, message, (error) => done(error));
+      // A mailbox of this host is the last stop, where the sender of the envelope must be told (RFC 5321 section 4.4), as with received mail.
+      o.intake().submit(head, Buffer.concat([returnPath, message]), (error) => done(error));
     },
   };
 }
