@@ -34,7 +34,7 @@ if (files.length === 0) {
   console.error(`impetus: no test file matches ${patterns.join(' ')}`);
   process.exit(1);
 }
-const child = spawn(node, ['-C', 'impetus-source', '--test', '--test-reporter=spec', ...files.sort()], {
+const child = spawn(node, ['-C', 'impetus-source', '--test', '--test-reporter=spec', '--test-concurrency=3', '--test-timeout=300000', ...files.sort()], {
   cwd: root,
   stdio: ['ignore', 'pipe', 'inherit'],
 });

@@ -1,6 +1,5 @@
 // Proves that one name is one limit for all loops, that the table is bounded, and that the dead leave nothing behind.
 
-import { once } from 'node:events';
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Worker } from 'node:worker_threads';
@@ -109,13 +108,18 @@ test('four threads that open, take and close random names at once leave nothing 
     }
     port.postMessage(over); });`;
   const threads = [0, 1, 2, 3].map((loop) => new Worker(code, { eval: true, workerData: { shared, loop } }));
-  const started = Promise.all(threads.map(async (worker) => once(worker, 'message')));
-  await started;
-  const ended = threads.slice(0, 3).map(async (worker) => (await once(worker, 'message')) as [number]);
+  // One listener for both messages of a thread: a quick one has ended before the slowest has started.
+  const heard = threads.map((worker) => {
+    const started = Promise.withResolvers<void>();
+    const ended = Promise.withResolvers<number>();
+    worker.on('message', (message: unknown) => (message === 'started' ? started.resolve() : ended.resolve(message as number)));
+    return { started: started.promise, ended: ended.promise };
+  });
+  await Promise.all(heard.map(({ started }) => started));
   await threads[3]?.terminate();
   const table = LimitTable.attach(shared, { loop: 4, clock });
   table.releaseAllOf(3);
-  for (const [over] of await Promise.all(ended)) assert.equal(over, 0);
+  for (const over of await Promise.all(heard.slice(0, 3).map(({ ended }) => ended))) assert.equal(over, 0);
   assert.equal(table.size, 0);
   for (let i = 0; i < 20; i += 1) assert.equal(table.concurrency(`n${i}`).cell.total, 0);
   assert.equal(table.overflows, 0);
