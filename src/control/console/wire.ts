@@ -8,14 +8,14 @@
 
 export const protocolVersion = 1;
 /** Longest frame, in bytes. A longer one ends the connection. */
-export const frameBytesMax = 1_048_576;
+const frameBytesMax = 1_048_576;
 
-export type ServerFrame =
+type ServerFrame =
   | { readonly kind: 'hello'; readonly protocol: number; readonly product: string; readonly version: string; readonly revision: string }
   | { readonly kind: 'part'; readonly id: number; readonly text: string }
   | { readonly kind: 'end'; readonly id: number; readonly ok: boolean };
 
-export interface CommandFrame {
+interface CommandFrame {
   readonly kind: 'command';
   readonly id: number;
   readonly line: string;

@@ -24,6 +24,7 @@ import { answer, refusal, type Answer, type ConsoleSession, type Operation, type
 import { paniclog, pid, reopenLogs, shutdown } from './process.ts';
 import { active, delayed, domainAll, domains } from './queues.ts';
 import { summary, summaryReset } from './summary.ts';
+import { threadsRestart } from './threads-restart.ts';
 import { version } from './version.ts';
 import { writeConfig } from './write-config.ts';
 
@@ -37,7 +38,8 @@ const help: Operation = {
     const wanted = args.join(' ').toLowerCase();
     const found = operations.filter((operation) => operation.words.join(' ').startsWith(wanted));
     if (found.length === 0) return refusal(unknown(wanted));
-    return answer(found.map((operation) => `${operation.usage.padEnd(22)} ${operation.about}`).join('\n'));
+    const width = Math.max(...found.map((operation) => operation.usage.length));
+    return answer(found.map((operation) => `${operation.usage.padEnd(width)}  ${operation.about}`).join('\n'));
   },
 };
 
@@ -70,6 +72,7 @@ export const operations: readonly Operation[] = [
   shutdown,
   summary,
   summaryReset,
+  threadsRestart,
   version,
   writeConfig,
 ];

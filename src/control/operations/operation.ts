@@ -41,6 +41,8 @@ export interface ServerPort {
   panicLines(): Promise<readonly string[]>;
   /** One line per queue, gathered from all loops; loops that did not answer in time are named. */
   queues(): Promise<{ readonly lines: readonly DomainLine[]; readonly silent: readonly string[] }>;
+  /** Ends one thread as if it had died. False when there is none of that name. */
+  restartThread(which: number | 'writer'): boolean;
   /** Plain sentences about the running Node.js, e.g. that it lacks security fixes. */
   warnings(): readonly string[];
 }
