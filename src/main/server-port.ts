@@ -21,6 +21,7 @@ export interface ServerPortOptions {
   readonly reopenLogs: () => Promise<readonly string[]>;
   readonly lastPanics: () => Promise<readonly PanicLine[]>;
   readonly queues: () => Promise<{ lines: readonly DomainLine[]; silent: readonly string[] }>;
+  readonly restartThread: ServerPort['restartThread'];
   readonly timestampFormat: () => string;
 }
 
@@ -37,6 +38,7 @@ export function serverPort(o: ServerPortOptions): ServerPort {
     reopenLogs: o.reopenLogs,
     panicLines: async () => (await o.lastPanics()).map((line) => formatPanic(line, o.timestampFormat())),
     queues: o.queues,
+    restartThread: o.restartThread,
     warnings: o.warnings,
   };
 }

@@ -281,6 +281,11 @@ export class Server {
         reopenLogs: () => this.#reopenLogs(),
         lastPanics: async () => (await this.#askWriter({ kind: 'last-panics' })).lines,
         queues: () => this.#queues(),
+        restartThread: (which) => {
+          if (which !== 'writer' && which >= this.#loops) return false;
+          this.#pool!.replace(which);
+          return true;
+        },
         timestampFormat: () => this.#resolver.global().timestampFormat,
       }),
       wheel: this.#wheel,
