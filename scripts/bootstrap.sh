@@ -5,9 +5,12 @@ set -eu
 cd "$(dirname "$0")/.."
 want=$(sha256sum package-lock.json | cut -c1-64)
 if [ "$(cat node_modules/.bootstrap 2>/dev/null || true)" != "$want" ] || ! bin/node --which >/dev/null 2>&1; then
+  command -v npm >/dev/null 2>&1 || { echo 'impetus: npm is needed to fetch packages (Debian: apt-get install npm)' >&2; exit 69; }
   echo "impetus: fetching packages (first time only)" >&2
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-  bin/node --which >/dev/null
+  # Also where NODE_ENV or a setting of npm leaves out development or optional packages: the compiler and the runtime are among them.
+  npm ci --include=dev --include=optional --ignore-scripts --no-audit --no-fund --loglevel=error ||
+    { echo 'impetus: the packages could not be fetched; npm says why above' >&2; exit 69; }
+  bin/node -e '' || { echo 'impetus: no Node.js that runs here; install 24.20 or newer, or set EC_NODE' >&2; exit 69; }
   echo "$want" > node_modules/.bootstrap
 fi
 if [ ! -f dist/.built ] || [ -n "$(find src package.json tsconfig.build.json tsconfig.json -newer dist/.built -not -name '*.test.ts' 2>/dev/null | head -n 1)" ]; then
