@@ -125,5 +125,5 @@ function hashOf(text: string): string | undefined {
 
 /** RFC 2831 section 2.1.2.1: ISO 8859-1 where that can say it, UTF-8 otherwise. */
 function bytesOf(text: string): Buffer {
-  return Buffer.from(text, /^[\u0000-\u00ff]*$/.test(text) ? 'latin1' : 'utf8');
+  return Buffer.from(text, /[^\u0020-\u00ff]/.test(text) ? 'utf8' : 'latin1');
 }

@@ -28,6 +28,7 @@ export const replies = {
   binaryNotOffered: '554 5.6.1 [internal] BINARYMIME required but not advertised',
   bodyUnreadable: '451 4.3.0 [internal] message body cannot be read now',
   methodMissing: '451 4.3.5 [internal] Delivery_Method is not available',
+  outOfStep: '451 4.5.0 [internal] remote host answered before it was asked',
   defect: '451 4.3.0 [internal] delivery failed for an unknown reason',
   shuttingDown: '451 4.3.2 [internal] delivery stopped',
 } as const;

@@ -41,7 +41,8 @@ export function xClient(s: Session, argument: string): void {
   const { context, facts } = s;
   s.resetTransaction();
   const old = facts.authUser;
-  for (const key of [...context.connection.keys()]) if (!key.startsWith('tls')) context.connection.delete(key);
+  // A Map may lose keys while it is walked.
+  for (const key of context.connection.keys()) if (!key.startsWith('tls')) context.connection.delete(key);
   moveTo(s, claims.ip === undefined ? facts.ip : (claims.ip ?? UNSPECIFIED), false);
   if (claims.port !== undefined) facts.remotePort = claims.port ?? 0;
   if (claims.localIp !== undefined) facts.localIp = (claims.localIp ?? UNSPECIFIED).text;

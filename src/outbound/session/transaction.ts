@@ -9,7 +9,7 @@
  */
 import type { Delivery, RecipientResult, SendingOptions } from '#queue';
 import { serverReplyText, type Capabilities, type ServerReply } from '#smtp';
-import { malformedReply } from '../replies.ts';
+import { malformedReply, replies } from '../replies.ts';
 import { stage } from '../stages.ts';
 import { BodySender } from './body-sender.ts';
 import { mailCommand, rcptCommand } from './envelope.ts';
@@ -182,8 +182,14 @@ export class Transaction {
       this.#awaiting = 'over';
       return;
     }
-    this.#awaiting = 'confirmation';
     this.needsReset = false;
+    // An answer that came together with the 354 cannot be about a body that was not sent: the server is out of step.
+    if (this.#place.wire.hasUnread) {
+      this.isBroken = true;
+      this.abandon(replies.outOfStep);
+      return;
+    }
+    this.#awaiting = 'confirmation';
     // A server that wants a message although it took no recipient gets an empty one, and its answer means nothing.
     if (this.#accepted === 0) this.#place.wire.say('.\r\n');
     else this.#body.pumpData();
