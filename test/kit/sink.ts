@@ -92,11 +92,17 @@ export class Sink {
     this.#sockets.add(socket);
     socket.setNoDelay(true);
     socket.on('error', () => undefined);
+    let isOpen = true;
+    // After QUIT it is over for both, whenever the system tells us so.
+    const gone = (): void => {
+      if (isOpen) this.open--;
+      isOpen = false;
+    };
     socket.on('close', () => {
-      this.open--;
+      gone();
       this.#sockets.delete(socket);
     });
-    void new SinkConnection(this, socket, number);
+    void new SinkConnection(this, socket, number, gone);
   }
 }
 
@@ -118,8 +124,11 @@ class SinkConnection {
   #mailFrom = '';
   #rcptTo: string[] = [];
 
-  constructor(sink: Sink, socket: Socket, number: number) {
+  readonly #gone: () => void;
+
+  constructor(sink: Sink, socket: Socket, number: number, gone: () => void) {
     this.#sink = sink;
+    this.#gone = gone;
     this.#socket = socket;
     this.#number = number;
     this.#from = socket.remoteAddress ?? '';
@@ -258,6 +267,7 @@ class SinkConnection {
         return;
       case 'QUIT':
         this.#say('221 bye');
+        this.#gone();
         this.#socket.end();
         return;
       default:
