@@ -12,7 +12,12 @@ export const shardRoom = 'main.shard';
 
 export type ShardMessage =
   /** Home to owner: deliver these recipients. `states` has an entry for each recipient; those of other owners are not 'open'. */
-  | { readonly kind: 'accepted'; readonly envelope: Envelope; readonly states: readonly RecipientProgress[]; readonly body: Uint8Array | undefined }
+  | {
+      readonly kind: 'accepted';
+      readonly envelope: Envelope;
+      readonly states: readonly RecipientProgress[];
+      readonly body: Uint8Array | undefined;
+    }
   /** Owner to home. */
   | { readonly kind: 'note'; readonly batchId: string; readonly note: QueueNote }
   | { readonly kind: 'settled'; readonly batchId: string };
