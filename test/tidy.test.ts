@@ -194,7 +194,7 @@ test('time, chance, timers and the console are handed in, not taken', () => {
     [/\bMath\.random\(/, ['base'], 'take a Random'],
     [/\bset(?:Timeout|Interval)\(/, ['base', 'main', 'cli'], 'take the TimerWheel'],
     [/\bperformance\.now\(/, ['base', 'main'], 'take a Clock'],
-    [/(?<![.\w])console\./, ['cli'], 'write to the PanicLog'],
+    [/(?<![.#\w])console\./, ['cli'], 'write to the PanicLog'],
     [/\bprocess\.(?:argv|env)\b/, ['main', 'cli'], 'let main read it and hand it in'],
   ];
   const problems: string[] = [];

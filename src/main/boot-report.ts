@@ -12,7 +12,7 @@ import { packageRoot } from './identity.ts';
 /** More lines about one thing than this are counted, not shown. */
 const shownMax = 10;
 
-export interface BootFacts {
+interface BootFacts {
   readonly configuration: string;
   readonly bound: readonly string[];
   readonly console: readonly string[];

@@ -15,7 +15,7 @@ import type { PanicLog } from '#observe';
 
 const consolesMax = 64;
 
-export interface ControlListenerOptions {
+interface ControlListenerOptions {
   readonly server: ServerPort;
   readonly wheel: TimerWheel;
   readonly clock: Clock;
@@ -25,14 +25,14 @@ export interface ControlListenerOptions {
 
 export class ControlListener {
   readonly #o: ControlListenerOptions;
-  readonly #console: ConsoleServer;
+  readonly #consoles: ConsoleServer;
   readonly #open = new Map<string, Listener>();
   #prepared = new Map<string, Listener>();
   #wanted = new Set<string>();
 
   constructor(o: ControlListenerOptions) {
     this.#o = o;
-    this.#console = new ConsoleServer({ server: o.server, wheel: o.wheel, idleSeconds: o.idleSeconds });
+    this.#consoles = new ConsoleServer({ server: o.server, wheel: o.wheel, idleSeconds: o.idleSeconds });
   }
 
   /** The addresses that are open. */
@@ -71,7 +71,7 @@ export class ControlListener {
   }
 
   async close(): Promise<void> {
-    this.#console.close();
+    this.#consoles.close();
     this.#wanted = new Set();
     await this.commit();
   }
@@ -89,7 +89,7 @@ export class ControlListener {
       mono: () => clock.mono(),
       panic,
       tag: String(process.pid),
-      accept: (socket) => this.#console.serve(socket),
+      accept: (socket) => this.#consoles.serve(socket),
     });
     return new Promise((done) =>
       listener.open((error) => {

@@ -35,7 +35,7 @@ function isAlive(pid: number): boolean {
 }
 
 /** The process id in the file, undefined when there is no such file. Throws PidFileError when the file is something else. */
-export function readPidFile(path: string): number | undefined {
+function readPidFile(path: string): number | undefined {
   let isPlain: boolean;
   try {
     isPlain = lstatSync(path).isFile();

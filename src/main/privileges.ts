@@ -12,7 +12,7 @@ import { currentUser, dropPrivileges } from '#system';
 import { packageRoot } from './identity.ts';
 import { StartError } from './start-error.ts';
 
-export interface NextUser {
+interface NextUser {
   readonly uid: number;
   readonly gid: number;
   /** Gives up root for this user. Throws StartError; a warning when something will not work. */

@@ -7,7 +7,7 @@ import type { Clock } from '#base';
 import type { DomainLine, ServerPort } from '#control';
 import { formatPanic, type CounterName, type Counters, type PanicLine } from '#observe';
 
-export interface ServerPortOptions {
+interface ServerPortOptions {
   readonly counters: Counters;
   readonly clock: Clock;
   /** Monotonic milliseconds. */

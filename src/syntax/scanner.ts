@@ -39,7 +39,7 @@ CLASS[ODD_SPACE_FIRST] = DOUBTFUL_CLASS;
 for (const code of [9, LF, 11, 12, 13, 32]) CLASS[code] = SPACE_CLASS;
 
 /** A quoted text: the range with its marks. `isClosed` is false if the closing mark is missing (then it ends with its first line). */
-export interface QuotedRange {
+interface QuotedRange {
   readonly offset: number;
   readonly end: number;
   readonly isClosed: boolean;
