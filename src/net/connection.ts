@@ -103,11 +103,6 @@ export class Connection {
     return this.#stream instanceof TLSSocket || this.#handshake !== undefined;
   }
 
-  /** Bytes that came from the peer and were not given to the owner yet. */
-  get buffered(): number {
-    return this.#stream.readableLength;
-  }
-
   /**
    * Begins a TLS handshake as the server, once. What was said so far leaves in clear first; bytes that the peer sent in clear
    * behind that are taken for TLS, which ends the connection. Until `done` nothing may be written.
