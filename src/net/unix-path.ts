@@ -51,7 +51,11 @@ export function claimPath(path: string, done: (error?: NetError) => void): void 
       done(new NetError('socket-in-use', path, error.code));
       return;
     }
-    done(removeIfSame(path, seen.identity) ? undefined : new NetError('permission-denied', path, 'a dead socket stands there and cannot be removed'));
+    done(
+      removeIfSame(path, seen.identity)
+        ? undefined
+        : new NetError('permission-denied', path, 'a dead socket stands there and cannot be removed'),
+    );
   });
 }
 
