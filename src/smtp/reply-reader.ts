@@ -43,8 +43,10 @@ export const REPLY_TEXT_MAX = 1024;
 
 const LF = 10;
 const CR = 13;
+const BLANK = 32;
+const HYPHEN = 45;
+const DIGIT_0 = 48;
 const EMPTY = Buffer.alloc(0);
-const LINE = /^([2-5]\d\d)(?:([ -])(.*))?$/s;
 const ENHANCED = /^([245])\.(?:0|[1-9]\d{0,2})\.(?:0|[1-9]\d{0,2})(?= |$)/;
 // oxlint-disable-next-line no-control-regex
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+/g;
@@ -72,6 +74,16 @@ function clean(bytes: Buffer): string {
 export function serverReplyText(reply: ServerReply | ReplyFault): string {
   const text = reply.kind === 'reply' ? `${reply.code} ${reply.lines.join(' ')}`.trimEnd() : reply.text;
   return text.length <= REPLY_TEXT_MAX ? text : `${text.slice(0, REPLY_TEXT_MAX - 3)}...`.toWellFormed();
+}
+
+/** 200 to 599 when a line begins with such a code and a blank or a hyphen follows, or nothing; else 0. */
+function codeOf(line: string): number {
+  const hundreds = line.charCodeAt(0) - DIGIT_0;
+  const tens = line.charCodeAt(1) - DIGIT_0;
+  const ones = line.charCodeAt(2) - DIGIT_0;
+  if (!(hundreds >= 2 && hundreds <= 5 && tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9)) return 0;
+  const next = line.charCodeAt(3);
+  return line.length === 3 || next === BLANK || next === HYPHEN ? hundreds * 100 + tens * 10 + ones : 0;
 }
 
 function enhancedOf(lines: readonly string[], digit: string): string | undefined {
@@ -147,14 +159,13 @@ export class ReplyReader {
     const bytes = raw[raw.length - 1] === CR ? raw.subarray(0, raw.length - 1) : raw;
     this.#line = EMPTY;
     const text = clean(bytes);
-    const match = LINE.exec(text);
-    if (match === null) return this.#fail('malformed', text);
-    const code = Number(match[1]);
+    const code = codeOf(text);
+    if (code === 0) return this.#fail('malformed', text);
     this.#mixed ||= this.#code !== 0 && this.#code !== code;
     this.#code = code;
     this.#worst = Math.max(this.#worst, code);
-    if (this.#lines.length < REPLY_LINES_KEPT) this.#lines.push((match[3] ?? '').trimEnd());
-    if (match[2] !== '-') return this.#finish();
+    if (this.#lines.length < REPLY_LINES_KEPT) this.#lines.push(text.slice(4).trimEnd());
+    if (text.charCodeAt(3) !== HYPHEN) return this.#finish();
     return ++this.#count >= REPLY_LINES_MAX ? this.#fail('too-long') : undefined;
   }
 

@@ -46,6 +46,14 @@ export class NoteStage {
     return true;
   }
 
+  /** Forgets `entry` if it is the last one and waits still: the caller stages one in its place that says more. */
+  takeBack(entry: Buffer): void {
+    if (this.#waiting[this.#waiting.length - 1] !== entry) return;
+    this.#waiting.pop();
+    this.#bytes -= entry.length;
+    this.#staged -= 1;
+  }
+
   /** Puts an entry before all others: the next batch begins with it. */
   pushFirst(entry: Buffer): void {
     this.#waiting.unshift(entry);

@@ -68,6 +68,9 @@ export class Spool implements DraftHost {
   readonly #reader: MessageReader;
   readonly #segmentBytes: number;
   #own: Log | undefined;
+  /** The last entry of the last `note`, and whose it was. */
+  #lastNote: Buffer | undefined;
+  #lastNoted = '';
   #isRecovered = false;
 
   private constructor(o: SpoolOptions, disk: SpoolFs, spoolId: number) {
@@ -167,7 +170,11 @@ export class Spool implements DraftHost {
     const log = row < 0 ? undefined : this.#logOf(row);
     if (log === undefined) return;
     const sequence = (): number => log.group.nextSequence();
-    for (const entry of encodeNote(batchId, note, sequence, this.#index.recipientsOf(row))) log.group.note(entry);
+    for (const entry of encodeNote(batchId, note, sequence, this.#index.recipientsOf(row))) {
+      log.group.note(entry);
+      this.#lastNote = entry;
+    }
+    this.#lastNoted = batchId;
   }
 
   /** All recipients have an outcome: the message is dead and its bytes may be reclaimed. Ignored for a batch that is not known. */
@@ -181,6 +188,8 @@ export class Spool implements DraftHost {
     if (segment === undefined || log === undefined) return;
     segment.live -= 1;
     segment.liveBytes -= bytes;
+    // What was noted of it just now is said by its end, too; without it nothing need be read before the segment is used again.
+    if (this.#lastNoted === batchId && this.#lastNote !== undefined) log.group.notes.takeBack(this.#lastNote);
     log.group.note(encodeEnd(noteKind.settled, batchId, log.group.nextSequence(), segment.generation));
     if (segment.live === 0) log.reclaimer.dead(segment);
   }
