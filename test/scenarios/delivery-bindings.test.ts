@@ -21,6 +21,7 @@ before(async () => {
     conf: `
 Relay_Hosts = ( 127.0.0.1 )
 Retry_Interval = 3600
+Idle_Timeout = 1
 Routes = ( "127.0.0.1:{port:hop}" )
 Connection_Allocation_Aggressiveness = high
 EHLO_Hostname = "global.test"
