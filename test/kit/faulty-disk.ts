@@ -291,12 +291,15 @@ export class FaultyDisk implements SpoolFs {
   }
 
   removeDirectory(path: string): Promise<void> {
+    if ([...this.#names.keys()].some((name) => name !== '/' && directoryOf(name) === path)) return Promise.reject(fault('ENOTEMPTY'));
     return this.unlink(path);
   }
 
   list(path: string): Promise<{ name: string; kind: 'file' | 'directory' | 'other' }[] | undefined> {
     return this.#later('list', path, () => {
-      if (this.#names.get(path) !== 'directory') return undefined;
+      const there = this.#names.get(path);
+      if (there === undefined) return undefined;
+      if (there !== 'directory') throw fault('ENOTDIR');
       const entries: { name: string; kind: 'file' | 'directory' | 'other' }[] = [];
       for (const [name, inode] of this.#names) {
         if (name === '/' || directoryOf(name) !== path) continue;
