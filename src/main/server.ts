@@ -20,7 +20,7 @@ import type { ListenStanza } from '#inbound';
 import { LimitTable } from '#limits';
 import { entryBeside, LoopPool, LoopsError } from '#loops';
 import { Counters, PanicLog, writerRoom, type DebugFlags } from '#observe';
-import { fileLimit, raiseFileLimit } from '#system';
+import { currentUser, fileLimit, raiseFileLimit } from '#system';
 import { bootReport } from './boot-report.ts';
 import { loggerStanzas, moduleFolders, storeFolders } from './catalog.ts';
 import { openDesk } from './configurator.ts';
@@ -59,6 +59,7 @@ export interface RunOptions {
   readonly complain: (line: string) => void;
 }
 
+const rootWarning = 'runs as root: for real use say whom to become with Security { User = "..." Group = "..." }';
 const prepareMs = 10_000;
 const answerMs = 5_000;
 
@@ -128,7 +129,7 @@ export class Server {
       loggers: loggerStanzas(this.#snapshot),
       stores: storeFolders(this.#snapshot),
       isFirstRun: this.#o.isFirstRun,
-      warnings: [...this.#warnings(), ...logProblems],
+      warnings: [...this.#warnings(), ...(currentUser().isRoot ? [rootWarning] : []), ...logProblems],
       unprotected: site.unprotected,
     });
     for (const line of [...report, 'impetus: ready']) this.#o.say(line);

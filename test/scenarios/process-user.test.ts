@@ -64,6 +64,9 @@ test('started as root without a user the server refuses, in words; --allow-root 
     assert.match(refused.err, /Cannot run as root: name whom to become with Security/);
   }
   assert.deepEqual(readdirSync(server.dir), ['ecelerity.conf'], 'nothing was touched');
+  const allowed = await command('ecelerity', ['-c', file, '--allow-root']);
+  assert.equal(allowed.code, 0, allowed.err);
+  assert.match(allowed.out, /warning +runs as root: for real use say whom to become with Security/);
 });
 
 test('a user, a group or a capability that does not exist refuses the start', rootOnly, async (t) => {
