@@ -3,15 +3,16 @@
  *
  * The one rule: a claim is a ratio of medians from one interleaved run; a single absolute figure is context only.
  * Usage: npm run bench -- --systems impetus,postfix --workload accept --count 10000 --runs 5 [--sessions 50] [--bytes 5120] [--once]
- * (`--once`: a connection per message.) One JSON line a run on standard output, then one line per system with median and ratio.
+ * (`--once`: a connection per message; `--warm-up N`: messages before the measured ones.) One JSON line a run on standard output,
+ * then one line per system with median and ratio. What to install for the peers, and figures: bench/README.md.
  */
 import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { banner, cpuSeconds, endTree, send, Sink, sleep, type Load } from './load.ts';
-import { startSystem, type Workload } from './systems.ts';
+import { checkSystem, startSystem, type Workload } from './systems.ts';
 
 const { values } = parseArgs({
   options: {
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '5' },
     sessions: { type: 'string', default: '50' },
     bytes: { type: 'string', default: '5120' },
+    'warm-up': { type: 'string' },
     once: { type: 'boolean', default: false },
   },
 });
@@ -30,6 +32,8 @@ interface Result {
   readonly workload: Workload;
   readonly run: number;
   readonly messages: number;
+  /** Processes that wanted a processor in the minute before: a busy machine measures something else. */
+  readonly load: number;
   readonly perSecond?: number;
   readonly cpuPer1000?: number;
   readonly problem?: string;
@@ -53,6 +57,7 @@ async function arrived(sink: Sink, count: number): Promise<void> {
 
 async function measure(system: string, workload: Workload, run: number, load: Load): Promise<Result> {
   const base = join(tmpdir(), 'impetus-bench');
+  const facts = { system, workload, run, messages: load.count, load: Number(loadavg()[0]!.toFixed(1)) };
   mkdirSync(base, { recursive: true });
   const job = { port: await freePort(), sink: await freePort(), workload, dir: join(base, system) };
   const child = startSystem(system, job);
@@ -60,7 +65,7 @@ async function measure(system: string, workload: Workload, run: number, load: Lo
   try {
     if (sink) await banner(job.sink);
     await banner(job.port);
-    const warmUp = Math.min(2000, Math.floor(load.count / 4));
+    const warmUp = Number(values['warm-up'] ?? Math.min(2000, Math.floor(load.count / 4)));
     await send(job.port, { ...load, count: warmUp });
     if (sink) await arrived(sink, warmUp);
     await sleep(200);
@@ -72,15 +77,12 @@ async function measure(system: string, workload: Workload, run: number, load: Lo
     ]);
     const taken = seconds ?? (performance.now() - start) / 1000;
     return {
-      system,
-      workload,
-      run,
-      messages: load.count,
+      ...facts,
       perSecond: Math.round(load.count / taken),
       cpuPer1000: Number((((cpuSeconds(child.pid!) - cpu) / load.count) * 1000).toFixed(3)),
     };
   } catch (error) {
-    return { system, workload, run, messages: load.count, problem: String(error) };
+    return { ...facts, problem: String(error) };
   } finally {
     await endTree(child.pid!);
     await sink?.stop();
@@ -93,6 +95,7 @@ function median(numbers: number[]): number {
 }
 
 const names = values.systems.split(',');
+for (const name of names) checkSystem(name);
 const workload = values.workload as Workload;
 const load: Load = { sessions: Number(values.sessions), count: Number(values.count), bytes: Number(values.bytes), keep: !values.once };
 const results: Result[] = [];

@@ -30,15 +30,20 @@ interface Command {
 
 const systems: Record<string, (job: Job) => Command> = { impetus, postfix, haraka, exim };
 
+/** Throws before anything is started when a name is unknown or what it needs is not there. */
+export function checkSystem(name: string): void {
+  const kind = name.split('-', 1)[0]!;
+  if (!(kind in systems))
+    throw new Error(`no system is called "${name}": expected ${Object.keys(systems).join(', ')}, with -N for N loops or processes`);
+  if (kind === 'haraka' && !process.env['HARAKA']) throw new Error('set HARAKA to a folder where `npm i Haraka` was run');
+}
+
 /** Starts `name` for the job; the caller waits for its banner. Several loops or processes: `impetus-2`, `haraka-2`. */
 export function startSystem(name: string, job: Job): ChildProcess {
   rmSync(job.dir, { recursive: true, force: true });
   mkdirSync(job.dir, { recursive: true });
   const [kind, width] = name.split('-') as [string, string?];
-  const make = systems[kind];
-  if (!make)
-    throw new Error(`no system is called "${name}": expected ${Object.keys(systems).join(', ')}, with -N for N loops or processes`);
-  const command = make(job);
+  const command = systems[kind]!(job);
   const env = { ...process.env, ...command.env, ...(width === undefined ? {} : { BENCH_WIDTH: width }) };
   if (width !== undefined && kind === 'impetus') widen(job, Number(width));
   if (width !== undefined && kind === 'haraka') appendFileSync(join(job.dir, 'config/smtp.ini'), `nodes=${width}\n`);
@@ -96,8 +101,7 @@ function postfix(job: Job): Command {
 }
 
 function haraka(job: Job): Command {
-  const home = process.env['HARAKA'];
-  if (!home) throw new Error('set HARAKA to a folder where `npm i Haraka` was run');
+  const home = process.env['HARAKA']!;
   cpSync(join(here, 'peers/haraka'), job.dir, { recursive: true });
   mkdirSync(join(job.dir, 'queue'), { recursive: true });
   writeFileSync(join(job.dir, 'config/smtp.ini'), fill(readFileSync(join(job.dir, 'config/smtp.ini'), 'utf8'), job));
