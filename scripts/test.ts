@@ -34,10 +34,16 @@ if (files.length === 0) {
   console.error(`impetus: no test file matches ${patterns.join(' ')}`);
   process.exit(1);
 }
-const child = spawn(node, ['-C', 'impetus-source', '--test', '--test-reporter=spec', '--test-concurrency=3', '--test-timeout=300000', ...files.sort()], {
-  cwd: root,
-  stdio: ['ignore', 'pipe', 'inherit'],
-});
+// A change is judged with one seed (test/kit/fixed-seed.ts); the quick run, and single files, look for new counterexamples.
+const seed = quick || patterns.length > 0 ? [] : ['--import', join(root, 'test/kit/fixed-seed.ts')];
+const child = spawn(
+  node,
+  ['-C', 'impetus-source', ...seed, '--test', '--test-reporter=spec', '--test-concurrency=3', '--test-timeout=300000', ...files.sort()],
+  {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  },
+);
 let tail = '';
 child.stdout.on('data', (chunk: Buffer) => {
   process.stdout.write(chunk);
