@@ -13,6 +13,7 @@ export {
   type Answer,
   type ConsoleSession,
   type DomainLine,
+  type LoopAnswers,
   type Operation,
   type ServerPort,
 } from './operations/index.ts';

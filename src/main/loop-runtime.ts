@@ -22,12 +22,14 @@ import { makeStores } from './catalog.ts';
 import { excludedKeys } from './excluded-keys.ts';
 import { listenerProblem, offeredElsewhere } from './listener-check.ts';
 import { LoopHealth } from './loop-health.ts';
+import { LoopQuestions } from './loop-questions.ts';
 import type { LoopAnswer, LoopBirth, LoopOrder } from './messages.ts';
 import { noticePort } from './notices.ts';
 import { bindingPort, optionsPort } from './options-port.ts';
 import { Outgoing } from './outgoing.ts';
 import { Shard } from './shard.ts';
 import { debugFlagsOf, resolverOf } from './site.ts';
+import { queueLines } from './queue-lines.ts';
 import { esmtpStanzas } from './stanzas.ts';
 
 export class LoopRuntime {
@@ -46,6 +48,7 @@ export class LoopRuntime {
   readonly #outgoing: Outgoing | undefined;
   readonly #health: LoopHealth;
   readonly #tls: TlsContexts;
+  readonly #questions = new LoopQuestions();
   /** Shared with intake and sessions; a commit replaces what is in it. */
   readonly #stores: MailboxStore[] = [];
   #prepared: { snapshot: Snapshot; stores: MailboxStore[] } | undefined;
@@ -213,6 +216,7 @@ export class LoopRuntime {
       descriptorsMax: birth.descriptorsMax,
       tag: `${process.pid}-${link.self}`,
     });
+    this.#questions.on('queue.lines', () => queueLines(this.#queues));
   }
 
   async obey(order: LoopOrder): Promise<LoopAnswer> {
@@ -226,8 +230,12 @@ export class LoopRuntime {
       case 'abort':
         this.#prepared = undefined;
         return { kind: 'done' };
-      case 'queues':
-        return { kind: 'queues', lines: this.#lines() };
+      case 'ask':
+        try {
+          return { kind: 'answer', value: await this.#questions.ask(order.question, order.args) };
+        } catch (error) {
+          return { kind: 'refused', reason: (error as Error).message };
+        }
     }
   }
 
@@ -309,17 +317,6 @@ export class LoopRuntime {
     this.#queues.reconfigured();
     this.#outgoing?.reconfigured();
     return { kind: 'done' };
-  }
-
-  #lines() {
-    return [...this.#queues.queues()].map((queue) => ({
-      binding: queue.binding,
-      domain: queue.domain,
-      connections: queue.connections,
-      active: queue.active,
-      delayed: queue.delayed,
-      sent: queue.statistics.deliveries,
-    }));
   }
 }
 

@@ -6,7 +6,6 @@
  */
 import type { SnapshotChanges } from '#config';
 import type { SharedLimits } from '#limits';
-import type { DomainLine } from '#control';
 import type { PanicLine } from '#observe';
 import type { LoggerStanza } from './catalog.ts';
 
@@ -49,9 +48,9 @@ export type LoopOrder =
   | { readonly kind: 'prepare'; readonly configuration: SnapshotChanges }
   | { readonly kind: 'commit' }
   | { readonly kind: 'abort' }
-  | { readonly kind: 'queues' };
+  | { readonly kind: 'ask'; readonly question: string; readonly args: unknown };
 
 export type LoopAnswer =
   | { readonly kind: 'done'; readonly bound?: readonly string[] }
   | { readonly kind: 'refused'; readonly reason: string }
-  | { readonly kind: 'queues'; readonly lines: readonly DomainLine[] };
+  | { readonly kind: 'answer'; readonly value: unknown };

@@ -4,7 +4,7 @@
  * The one rule: figures come from shared memory, queues by asking every loop with a deadline; nothing here waits for mail.
  */
 import type { Clock } from '#base';
-import type { DomainLine, ServerPort } from '#control';
+import type { ServerPort } from '#control';
 import { formatPanic, type CounterName, type Counters, type PanicLine } from '#observe';
 
 interface ServerPortOptions {
@@ -20,7 +20,7 @@ interface ServerPortOptions {
   readonly shutdown: () => void;
   readonly reopenLogs: () => Promise<readonly string[]>;
   readonly lastPanics: () => Promise<readonly PanicLine[]>;
-  readonly queues: () => Promise<{ lines: readonly DomainLine[]; silent: readonly string[] }>;
+  readonly askLoops: ServerPort['askLoops'];
   readonly restartThread: ServerPort['restartThread'];
   readonly timestampFormat: () => string;
 }
@@ -37,7 +37,7 @@ export function serverPort(o: ServerPortOptions): ServerPort {
     shutdown: o.shutdown,
     reopenLogs: o.reopenLogs,
     panicLines: async () => (await o.lastPanics()).map((line) => formatPanic(line, o.timestampFormat())),
-    queues: o.queues,
+    askLoops: o.askLoops,
     restartThread: o.restartThread,
     warnings: o.warnings,
   };

@@ -16,6 +16,7 @@ import {
   type Resolver,
   type Snapshot,
 } from '#config';
+import type { LoopAnswers } from '#control';
 import type { ListenStanza } from '#inbound';
 import { LimitTable } from '#limits';
 import { entryBeside, LoopPool, LoopsError } from '#loops';
@@ -281,7 +282,7 @@ export class Server {
         shutdown: () => setImmediate(() => process.kill(process.pid, 'SIGTERM')),
         reopenLogs: () => this.#reopenLogs(),
         lastPanics: async () => (await this.#askWriter({ kind: 'last-panics' })).lines,
-        queues: () => this.#queues(),
+        askLoops: (question, args, deadlineMs) => this.#askLoops(question, args, deadlineMs),
         restartThread: (which) => {
           if (which !== 'writer' && which >= this.#loops) return false;
           this.#pool!.replace(which);
@@ -308,12 +309,17 @@ export class Server {
     if (o.raised !== undefined && o.raised < 1024) say(`only ${o.raised} file descriptors are allowed: sessions and deliveries share them`);
   }
 
-  async #queues() {
-    const { replies, silent } = await this.#pool!.requestAll(loopControlRoom, { kind: 'queues' } satisfies LoopOrder, answerMs);
-    const lines = [...replies.values()].flatMap((reply) =>
-      (reply as LoopAnswer).kind === 'queues' ? (reply as Extract<LoopAnswer, { kind: 'queues' }>).lines : [],
-    );
-    return { lines, silent: [...silent].map(([loop, error]) => `loop ${loop} did not answer: ${error.message}`) };
+  async #askLoops(question: string, args: unknown, deadlineMs = answerMs): Promise<LoopAnswers> {
+    const order = { kind: 'ask', question, args } satisfies LoopOrder;
+    const { replies, silent } = await this.#pool!.requestAll(loopControlRoom, order, deadlineMs);
+    const answers = new Map<number, unknown>();
+    const complaints = [...silent].map(([loop, error]) => `loop ${loop} did not answer: ${error.message}`);
+    for (const [loop, reply] of replies) {
+      const answer = reply as LoopAnswer;
+      if (answer.kind === 'answer') answers.set(loop, answer.value);
+      else if (answer.kind === 'refused') complaints.push(`loop ${loop}: ${answer.reason}`);
+    }
+    return { answers, silent: complaints };
   }
 
   async #order(loop: number, order: LoopOrder): Promise<LoopAnswer> {

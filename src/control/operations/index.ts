@@ -28,7 +28,7 @@ import { threadsRestart } from './threads-restart.ts';
 import { version } from './version.ts';
 import { writeConfig } from './write-config.ts';
 
-export type { Answer, ConsoleSession, DomainLine, Operation, ServerPort } from './operation.ts';
+export type { Answer, ConsoleSession, DomainLine, LoopAnswers, Operation, ServerPort } from './operation.ts';
 
 const help: Operation = {
   words: ['help'],

@@ -22,6 +22,12 @@ export interface DomainLine {
   readonly sent: number;
 }
 
+/** What loops said to one question. */
+export interface LoopAnswers {
+  readonly answers: ReadonlyMap<number, unknown>;
+  readonly silent: readonly string[];
+}
+
 /** What operations may ask of the running server. Main provides it. */
 export interface ServerPort {
   readonly identity: { readonly product: string; readonly version: string; readonly revision: string };
@@ -39,8 +45,11 @@ export interface ServerPort {
   reopenLogs(): Promise<readonly string[]>;
   /** The last panic lines, oldest first. */
   panicLines(): Promise<readonly string[]>;
-  /** One line per queue, gathered from all loops; loops that did not answer in time are named. */
-  queues(): Promise<{ readonly lines: readonly DomainLine[]; readonly silent: readonly string[] }>;
+  /**
+   * Asks every loop the same question and gathers the answers by loop. Loops that did not answer within the deadline
+   * (milliseconds, default 5,000) or could not are named in `silent`, in whole sentences for the end of a table.
+   */
+  askLoops(question: string, args: unknown, deadlineMs?: number): Promise<LoopAnswers>;
   /** Ends one thread as if it had died. False when there is none of that name. */
   restartThread(which: number | 'writer'): boolean;
   /** Plain sentences about the running Node.js, e.g. that it lacks security fixes. */

@@ -32,7 +32,8 @@ function columns({ connections, active, delayed, sent }: Omit<Sums, 'domain'>): 
 }
 
 async function table(server: ServerPort, head: string | undefined, totalName: string, isShown: (sum: Sums) => boolean): Promise<Answer> {
-  const { lines, silent } = await server.queues();
+  const { answers, silent } = await server.askLoops('queue.lines', undefined);
+  const lines = [...answers.values()].flat() as DomainLine[];
   const sums = perDomain(lines);
   const total = sums.reduce(
     (all, sum) => ({
