@@ -5,6 +5,7 @@
 
 export const systemErrorCodes = {
   lock_unusable: 'the lock file cannot be opened, created or written',
+  exchange_failed: 'two paths could not change places',
 } as const;
 
 export type SystemErrorCode = keyof typeof systemErrorCodes;

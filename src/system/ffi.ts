@@ -23,6 +23,8 @@ interface LibC {
   setsockopt: Native<[fd: number, level: number, name: number, value: Words, length: number], number>;
   getrlimit: Native<[resource: number, limit: BigUint64Array], number>;
   setrlimit: Native<[resource: number, limit: BigUint64Array], number>;
+  /** Not in every C library. */
+  renameat2: Native<[fromDirectory: number, from: string, toDirectory: number, to: string, flags: number], number> | undefined;
 }
 
 export interface LibPcre {
@@ -83,6 +85,14 @@ export function systemAvailable(): SystemAvailability {
   return reason === undefined ? { ffi, pcre } : { ffi, pcre, reason };
 }
 
+function optional<T>(load: () => T): T | undefined {
+  try {
+    return load();
+  } catch {
+    return undefined;
+  }
+}
+
 function wordsOf(error: unknown): string {
   return error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
 }
@@ -122,6 +132,9 @@ export function libc(): LibC | undefined {
       setsockopt: lib.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)'),
       getrlimit: lib.func('int getrlimit(int resource, void *limit)'),
       setrlimit: lib.func('int setrlimit(int resource, const void *limit)'),
+      renameat2: optional(() =>
+        lib.func('int renameat2(int fromDirectory, const char *from, int toDirectory, const char *to, unsigned int flags)'),
+      ),
     };
   } catch (error) {
     state.koffi = undefined;

@@ -7,6 +7,7 @@ export { configureSystem, systemAvailable } from './ffi.ts';
 export type { SystemAvailability } from './ffi.ts';
 export { compilePcre, pcreLimits } from './pcre.ts';
 export type { PcreFlags, PcreRegex, PcreResult } from './pcre.ts';
+export { exchangePaths } from './exchange-paths.ts';
 export { lockFile } from './file-lock.ts';
 export type { FileLock, HeldLock } from './file-lock.ts';
 export { fdOf, peerCredentials, setSocketBuffers, socketBuffers } from './sockets.ts';
