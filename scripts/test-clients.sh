@@ -5,6 +5,7 @@ missing=
 command -v swaks >/dev/null 2>&1 || missing="$missing swaks"
 command -v smtp-source >/dev/null 2>&1 || [ -x /usr/sbin/smtp-source ] || missing="$missing postfix"
 command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
+command -v git >/dev/null 2>&1 || missing="$missing git"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   echo "impetus: installing test clients:$missing" >&2

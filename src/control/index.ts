@@ -5,6 +5,7 @@
  * framed protocol. Mail flows without this room: it can die and be restarted by itself.
  * Not here: opening the sockets and wiring the port to the loops (main).
  */
+export * as vault from './vault/index.ts';
 export { ConsoleClient, type ConsoleAnswer, type ServerHello } from './console/client.ts';
 export { ConsoleServer, type ConsoleServerOptions } from './console/server.ts';
 export {

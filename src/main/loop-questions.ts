@@ -5,7 +5,7 @@
  * mail bounds it by itself and works in slices, because a turn of the loop belongs to the mail. An unknown name is an error, not silence.
  * Not here: asking all loops and gathering (server.ts), how answers become text (control/operations).
  */
-export type LoopQuestion = (args: unknown) => unknown;
+type LoopQuestion = (args: unknown) => unknown;
 
 export class LoopQuestions {
   readonly #answers = new Map<string, LoopQuestion>();
