@@ -238,7 +238,7 @@ export class MessageDraft {
   }
 
   #envelope(recipients: readonly IncomingRecipient[]): Envelope {
-    const { connection, context, ret, envid, body, smtpUtf8, pathway } = this.#head;
+    const { connection, context, ret, envid, body, smtpUtf8, pathway, terms } = this.#head;
     const { excludedConnection, excludedMessage } = this.#o;
     const envelope: Envelope = {
       batchId: this.batchId,
@@ -259,6 +259,7 @@ export class MessageDraft {
     if (body !== undefined) envelope.body = body;
     if (smtpUtf8 !== undefined) envelope.smtpUtf8 = smtpUtf8;
     if (pathway !== undefined) envelope.pathway = pathway;
+    if (terms !== undefined) Object.assign(envelope, terms);
     return envelope;
   }
 }

@@ -6,7 +6,7 @@
  */
 import type { ConnectionView, ValidationContext } from '#hooks';
 import type { BodySink } from '#hooks';
-import type { Envelope } from '#mail';
+import type { DeliveryTerms, Envelope } from '#mail';
 import type { IntakeError } from './errors.ts';
 
 /** Takes over messages that are durable. The queue implements it. */
@@ -56,6 +56,7 @@ export interface EnvelopeHead {
   readonly body?: '7BIT' | '8BITMIME' | 'BINARYMIME' | undefined;
   readonly smtpUtf8?: boolean | undefined;
   readonly pathway?: string | undefined;
+  readonly terms?: DeliveryTerms | undefined;
 }
 
 /** Internal messages (notifications, reports) enter here; the queue is given this port. */

@@ -9,7 +9,29 @@
 /** RFC 6152 and RFC 3030 body types as announced by the client. */
 export type EnvelopeBody = '7BIT' | '8BITMIME' | 'BINARYMIME';
 
-export interface Envelope {
+/** How the sender wants a message delivered, beyond where to; each field is there only when it was asked for. */
+export interface DeliveryTerms {
+  /** FUTURERELEASE (RFC 4865): no attempt before this time, milliseconds since the epoch. */
+  notBefore?: number;
+  /** REQUIRETLS (RFC 8689): over verified TLS to a server that offers it too, or not at all. */
+  requireTls?: boolean;
+  /** DELIVERBY (RFC 2852). */
+  deliverBy?: DeliverBy;
+  /** MT-PRIORITY (RFC 6710): -9 to 9, never 0. */
+  mtPriority?: number;
+}
+
+/** RFC 2852 section 4. */
+export interface DeliverBy {
+  /** Milliseconds since the epoch. */
+  at: number;
+  /** What becomes of a message that is too late: returned to its sender, or delivered late with a notice that it is delayed. */
+  mode: 'return' | 'notify';
+  /** The sender wants to hear of every relaying (the T of the parameter). */
+  trace: boolean;
+}
+
+export interface Envelope extends DeliveryTerms {
   batchId: string;
   connectionId: string;
   /** The sender's mailbox as given; '' is the null sender. */
@@ -53,4 +75,16 @@ export interface EnvelopeRecipient {
   orcpt?: string;
   /** 1 is taken before 0. */
   priority?: 0 | 1;
+}
+
+/** The terms of an envelope; undefined when it has none, as nearly all have. */
+export function termsOf(envelope: DeliveryTerms): DeliveryTerms | undefined {
+  const { notBefore, requireTls, deliverBy, mtPriority } = envelope;
+  if (notBefore === undefined && requireTls === undefined && deliverBy === undefined && mtPriority === undefined) return undefined;
+  return {
+    ...(notBefore !== undefined && { notBefore }),
+    ...(requireTls !== undefined && { requireTls }),
+    ...(deliverBy !== undefined && { deliverBy }),
+    ...(mtPriority !== undefined && { mtPriority }),
+  };
 }

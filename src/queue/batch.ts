@@ -5,7 +5,7 @@
  * stay in the spool and are read back by id. `open` counts recipients without an outcome; at zero the batch is settled.
  * Not here: waiting (entry.ts), what may stay in memory (residency.ts). Truth: rules SMTP-03, SPL-09.
  */
-import type { Envelope, EnvelopeBody, EnvelopeRecipient } from '#mail';
+import { termsOf, type DeliveryTerms, type Envelope, type EnvelopeBody, type EnvelopeRecipient } from '#mail';
 import type { DomainQueue } from './domain-queue.ts';
 import type { QueueSpool } from './ports.ts';
 
@@ -24,6 +24,8 @@ export interface Batch {
   readonly smtpUtf8: boolean;
   readonly ret: 'FULL' | 'HDRS' | undefined;
   readonly envid: string | undefined;
+  /** What was asked for beyond delivery; undefined for nearly every message. */
+  readonly terms: DeliveryTerms | undefined;
   readonly home: QueueSpool;
   /** Recipients without an outcome on this loop. */
   open: number;
@@ -55,6 +57,7 @@ export function batchOf(envelope: Envelope, o: { home: QueueSpool; mono: number;
     smtpUtf8: envelope.smtpUtf8 === true,
     ret: envelope.ret,
     envid: envelope.envid,
+    terms: termsOf(envelope),
     home: o.home,
     open: 0,
     body: undefined,
