@@ -7,7 +7,7 @@
  */
 import { Authenticator } from '#auth';
 import { MessageIdSource, systemClock, systemRandom, TimerWheel } from '#base';
-import { applyChanges, type Resolver, type Snapshot } from '#config';
+import { applyChanges, type Resolver, type Snapshot, type SnapshotChanges } from '#config';
 import { PhaseRunner, type MailboxStore } from '#hooks';
 import { EsmtpService, type SessionCell } from '#inbound';
 import { Intake, receptionRecorder, ResidentBudget } from '#intake';
@@ -21,6 +21,7 @@ import { availableMemory } from './available-memory.ts';
 import { makeStores } from './catalog.ts';
 import { excludedKeys } from './excluded-keys.ts';
 import { listenerProblem, offeredElsewhere } from './listener-check.ts';
+import { LoopDelay } from './loop-delay.ts';
 import { LoopHealth } from './loop-health.ts';
 import { LoopQuestions } from './loop-questions.ts';
 import type { LoopAnswer, LoopBirth, LoopOrder } from './messages.ts';
@@ -51,7 +52,7 @@ export class LoopRuntime {
   readonly #questions = new LoopQuestions();
   /** Shared with intake and sessions; a commit replaces what is in it. */
   readonly #stores: MailboxStore[] = [];
-  #prepared: { snapshot: Snapshot; stores: MailboxStore[] } | undefined;
+  #prepared: { snapshot: Snapshot; changes: SnapshotChanges; stores: MailboxStore[] } | undefined;
   #isRecovering = false;
 
   static async open(link: LoopLink, birth: LoopBirth): Promise<LoopRuntime> {
@@ -216,6 +217,8 @@ export class LoopRuntime {
       descriptorsMax: birth.descriptorsMax,
       tag: `${process.pid}-${link.self}`,
     });
+    const delay = new LoopDelay();
+    this.#questions.on('loop.delay', (args) => delay.read(args as { reset: boolean }));
     this.#questions.on('queue.lines', () => queueLines(this.#queues));
   }
 
@@ -289,12 +292,16 @@ export class LoopRuntime {
   }
 
   /** New sockets are opened and stores are looked at before anything is in force; what is refused has changed nothing. */
-  async #prepare(configuration: Parameters<typeof applyChanges>[1]): Promise<LoopAnswer> {
+  async #prepare(configuration: SnapshotChanges): Promise<LoopAnswer> {
     const next = applyChanges(this.#resolver.snapshot, configuration);
     const problem = this.#birth.without.includes('esmtp') ? undefined : listenerProblem(resolverOf(next));
     if (problem !== undefined) return { kind: 'refused', reason: problem };
     try {
-      this.#prepared = { snapshot: next, stores: makeStores(next, { host: this.#birth.hostname, clock: systemClock }) };
+      this.#prepared = {
+        snapshot: next,
+        changes: configuration,
+        stores: makeStores(next, { host: this.#birth.hostname, clock: systemClock }),
+      };
     } catch (error) {
       return { kind: 'refused', reason: (error as Error).message };
     }
@@ -303,7 +310,7 @@ export class LoopRuntime {
 
   async #commit(): Promise<LoopAnswer> {
     if (this.#prepared) {
-      this.#resolver.swap(this.#prepared.snapshot);
+      this.#resolver.swap(this.#prepared.snapshot, this.#prepared.changes);
       this.#stores.splice(0, this.#stores.length, ...this.#prepared.stores);
     }
     this.#prepared = undefined;
@@ -314,8 +321,7 @@ export class LoopRuntime {
       if (refused !== undefined) this.#panic.announce('ERROR', 'NET', refused);
     }
     this.#bodiesKept();
-    this.#queues.reconfigured();
-    this.#outgoing?.reconfigured();
+    this.#queues.reconfigured(() => this.#outgoing?.reconfigured());
     return { kind: 'done' };
   }
 }

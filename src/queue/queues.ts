@@ -23,6 +23,8 @@ import { Verdicts } from './verdicts.ts';
 
 export const EMPTY_QUEUES_MAX = 4096;
 export const ROUTES_MAX = 65_536;
+/** Milliseconds of a turn that bringing queues up to date may take. */
+const SLICE_MS = 4;
 
 export interface QueuesOptions {
   readonly resolver: OptionsPort;
@@ -62,6 +64,8 @@ export class Queues implements AcceptedPort {
   readonly #bindings = new Map<string, BindingQueues>();
   readonly #empty = new Set<DomainQueue>();
   #routeCount = 0;
+  /** Queues that do not know the configuration in force yet. */
+  #refresh: { readonly queues: Iterator<DomainQueue, undefined> & Iterable<DomainQueue>; readonly done: () => void } | undefined;
   #work: (queue: DomainQueue) => void = () => undefined;
   #forget: (queue: DomainQueue) => void = () => undefined;
 
@@ -140,11 +144,31 @@ export class Queues implements AcceptedPort {
     }
   }
 
-  /** The configuration changed: every queue gets its options anew, and domains may be queued under other names. */
-  reconfigured(): void {
+  /**
+   * The configuration changed: every queue gets its options anew, and domains may be queued under other names. With many queues that takes
+   * several turns, each of about SLICE_MS, and `done` is called after the last; a newer change begins anew in its place.
+   */
+  reconfigured(done: () => void = () => undefined): void {
     this.#clearRoutes();
-    for (const queue of this.queues()) queue.reconfigured(this.#o.resolver.sending(queue.group, queue.binding, queue.optionsName));
+    this.#refresh = { queues: [...this.queues()].values(), done };
+    this.#refreshOn();
   }
+
+  readonly #refreshOn = (): void => {
+    const { clock, resolver, wheel } = this.#o;
+    const refresh = this.#refresh;
+    if (refresh === undefined) return;
+    const end = clock.mono() + SLICE_MS;
+    for (const queue of refresh.queues) {
+      queue.reconfigured(resolver.sending(queue.group, queue.binding, queue.optionsName));
+      if (clock.mono() >= end) {
+        wheel.schedule(0, this.#refreshOn);
+        return;
+      }
+    }
+    this.#refresh = undefined;
+    refresh.done();
+  };
 
   /** The queue of a domain, under the name of its Gateway if a Domain scope gives it one (OUT-21). */
   queueFor(group: string, binding: string, domain: string): DomainQueue {

@@ -29,6 +29,16 @@ export interface ListeningQuestion {
   readonly pathwayGroup: string | undefined;
 }
 
+/** A change with its path taken apart once: it is held against tens of thousands of records. */
+interface Touch {
+  readonly path: readonly ReturnType<typeof splitKey>[];
+  readonly isReordered: boolean;
+}
+
+export function touchOf(change: ScopeChange): Touch {
+  return { path: change.path.map(splitKey), isReordered: isReordered(change) };
+}
+
 /** The keys of the options at the top that are different. */
 export function changedGlobalKeys(before: ScopeNode, after: ScopeNode): string[] {
   const keys: string[] = [];
@@ -37,9 +47,9 @@ export function changedGlobalKeys(before: ScopeNode, after: ScopeNode): string[]
   return keys;
 }
 
-export function touchesSending(change: ScopeChange, question: SendingQuestion, patterns: PatternCache): boolean {
-  if (change.path.length === 0) return isReordered(change);
-  let path = change.path.map(splitKey);
+export function touchesSending(touch: Touch, question: SendingQuestion, patterns: PatternCache): boolean {
+  if (touch.path.length === 0) return touch.isReordered;
+  let { path } = touch;
   if (path[0]?.scope === 'binding_group') {
     const group = question.group === '' ? 'default' : question.group;
     if (path[0].instance !== group) return false;
@@ -57,9 +67,9 @@ export function touchesSending(change: ScopeChange, question: SendingQuestion, p
   return false;
 }
 
-export function touchesListening(change: ScopeChange, question: ListeningQuestion): boolean {
-  const [first, second, third] = change.path.map(splitKey);
-  if (first === undefined) return isReordered(change);
+export function touchesListening(touch: Touch, question: ListeningQuestion): boolean {
+  const [first, second, third] = touch.path;
+  if (first === undefined) return touch.isReordered;
   if (first.scope === 'pathway') return first.instance === question.pathway;
   if (first.scope === 'pathway_group')
     return second === undefined ? first.instance === question.pathwayGroup : second.instance === question.pathway;

@@ -8,10 +8,10 @@
  */
 import { Lru, type Clock, type IpAddress } from '#base';
 import { foldDomainName, foldHostName, formatPath, patternOf, scopeKey } from '../scopes/scope-path.ts';
-import { changesBetween } from '../snapshot/changes.ts';
+import { changesBetween, type SnapshotChanges } from '../snapshot/changes.ts';
 import { childrenNamed, type ScopeNode, type Snapshot } from '../snapshot/scope-node.ts';
 import type { OptionValue } from '../values.ts';
-import { changedGlobalKeys, touchesListening, touchesSending, type ListeningQuestion, type SendingQuestion } from './affected.ts';
+import { changedGlobalKeys, touchesListening, touchesSending, touchOf, type ListeningQuestion, type SendingQuestion } from './affected.ts';
 import { explainPath, type Explanation } from './explain.ts';
 import { PatternCache, type CompileRegex } from './patterns.ts';
 import {
@@ -171,26 +171,30 @@ export class Resolver {
     return explainPath(this.#snapshot.root, question, this.#matcher);
   }
 
-  /** Puts the next snapshot into force. Records that no change touches stay what they are. */
-  swap(next: Snapshot): void {
+  /**
+   * Puts the next snapshot into force. Records that no change touches stay what they are. `between`: what leads there from the snapshot in
+   * force, where that is known; finding it costs a walk over all scopes.
+   */
+  swap(next: Snapshot, between?: SnapshotChanges): void {
     const before = this.#snapshot;
     this.#snapshot = next;
     // The nodes of the new tree get new numbers; the top has none, so what was built on the old one goes.
     this.#bySteps.clear();
-    const { changes } = changesBetween(before, next);
+    const { changes } = between ?? changesBetween(before, next);
     if (changes.length === 0) return;
     const keys = changedGlobalKeys(before.root, next.root);
     if (keys.length > 0) this.#global = undefined;
     const isCacheNew = keys.includes('matchCacheSize') || keys.includes('matchCacheLife');
     if (isCacheNew || changes.length > MAX_COMPARED_CHANGES) this.#newCaches();
     else {
+      const touched = changes.map(touchOf);
       const isSendingNew = keys.some((key) => sendingShape.has(key));
       const isListeningNew = keys.some((key) => listeningShape.has(key));
       const touches = (question: SendingQuestion): boolean =>
-        isSendingNew || changes.some((change) => touchesSending(change, question, this.#patterns));
+        isSendingNew || touched.some((touch) => touchesSending(touch, question, this.#patterns));
       dropWhere(this.#sending, touches);
       dropWhere(this.#hosts, touches);
-      dropWhere(this.#listening, (question) => isListeningNew || changes.some((change) => touchesListening(change, question)));
+      dropWhere(this.#listening, (question) => isListeningNew || touched.some((touch) => touchesListening(touch, question)));
     }
     const closed = changes.some((change) => change.kind === 'removed');
     if (closed && this.#patterns.size > 0) {

@@ -79,6 +79,8 @@ function compare(before: ScopeNode, after: ScopeNode, path: KeyPath, packer: Pac
   for (const key of before.children.keys()) if (!after.children.has(key)) packer.changes.push({ kind: 'removed', path: [...path, key] });
   for (const [key, child] of after.children) {
     const old = before.children.get(key);
+    // Nearly all of many thousand scopes are the same object: nothing is made for them.
+    if (old === child) continue;
     if (old !== undefined) compare(old, child, [...path, key], packer);
     else addAll(child, [...path, key], packer);
   }
@@ -131,13 +133,8 @@ function unpack(packed: readonly PackedItem[], words: readonly string[]): Map<st
 
 /** The order of the children when it is not "those that stay, then the new ones". */
 function orderAfter(before: ScopeNode, after: ScopeNode): readonly string[] | undefined {
-  const wanted = [...after.children.keys()];
-  let index = 0;
-  for (const key of before.children.keys()) {
-    if (!after.children.has(key)) continue;
-    if (wanted[index] !== key) return wanted;
-    index += 1;
-  }
+  const wanted = after.children.keys();
+  for (const key of before.children.keys()) if (after.children.has(key) && wanted.next().value !== key) return [...after.children.keys()];
   return undefined;
 }
 
@@ -203,12 +200,18 @@ class DraftNode {
   }
 
   finish(): ScopeNode {
-    const children = new Map<string, ScopeNode>();
-    for (const key of this.order ?? this.#children.keys()) {
+    const children = this.order === undefined ? this.#finished() : new Map<string, ScopeNode>();
+    for (const key of this.order ?? []) {
       const child = this.#children.get(key);
       if (child !== undefined) children.set(key, child instanceof DraftNode ? child.finish() : child);
     }
     return scopeNode({ scope: this.header.scope, instance: this.header.instance, at: this.header.at, options: this.options, children });
+  }
+
+  /** The children in the order in which they stand: the map itself, whose drafts become nodes in place. */
+  #finished(): Map<string, ScopeNode> {
+    for (const [key, child] of this.#children) if (child instanceof DraftNode) this.#children.set(key, child.finish());
+    return this.#children as Map<string, ScopeNode>;
   }
 }
 

@@ -24,6 +24,7 @@ import { answer, refusal, type Answer, type ConsoleSession, type Operation, type
 import { paniclog, pid, reopenLogs, shutdown } from './process.ts';
 import { active, delayed, domainAll, domains } from './queues.ts';
 import { summary, summaryReset } from './summary.ts';
+import { threads, threadsReset } from './threads.ts';
 import { threadsRestart } from './threads-restart.ts';
 import { version } from './version.ts';
 import { writeConfig } from './write-config.ts';
@@ -72,6 +73,8 @@ export const operations: readonly Operation[] = [
   shutdown,
   summary,
   summaryReset,
+  threads,
+  threadsReset,
   threadsRestart,
   version,
   writeConfig,

@@ -1,0 +1,95 @@
+/**
+ * What a change of a big configuration costs the event loops: the longest delay of a turn during `config set`, `config commit` and `config reload`
+ * on a server with 10,000 bindings and 10,000 domains, each with a queue that holds mail.
+ *
+ * The one rule: the server measures itself (`threads reset`, then the command, then `threads`); clients only add the time a person waits.
+ * Run: bin/node -C impetus-source bench/reload.ts [bindings] [rounds]. One JSON line a command.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { loadavg, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ConsoleClient } from '#control';
+import { banner, sleep } from './load.ts';
+
+const count = Number(process.argv[2] ?? 10_000);
+const rounds = Number(process.argv[3] ?? 5);
+const here = dirname(fileURLToPath(import.meta.url));
+const dir = mkdtempSync(join(tmpdir(), 'bench-reload-'));
+const port = 20_000 + (process.pid % 10_000);
+const lines = [
+  `Hostname = "bench.test"\nSpoolBase = "${dir}/spool"\nPidFile = "${dir}/pid"\nRelay_Hosts = ( 127.0.0.0/8 )\nSuspend_Delivery = true`,
+];
+lines.push(
+  `ESMTP_Listener { Listen "127.0.0.1:${port}" { SMTP_Extensions = ( "XSETCONTEXT" ) } }\nControl_Listener { Listen "${dir}/control" {} }`,
+);
+lines.push(`ec_logger { mainlog = "${dir}/mainlog.ec" paniclog = "${dir}/paniclog.ec" rejectlog = "${dir}/rejectlog.ec" }`);
+for (let i = 0; i < count; i += 1)
+  lines.push(`Binding "b${i}" { Max_Outbound_Connections = ${10 + (i % 7)} }`, `Domain "d${i}.test" { Max_Retries = ${i % 9} }`);
+writeFileSync(join(dir, 'ecelerity.conf'), `${lines.join('\n')}\n`);
+
+const server = spawn(join(here, '../bin/ecelerity'), ['-c', join(dir, 'ecelerity.conf'), '--foreground', '--allow-root'], {
+  stdio: 'ignore',
+});
+try {
+  await banner(port);
+  const console_ = await ConsoleClient.open(join(dir, 'control'));
+  await fill();
+  const results = new Map<string, { loop: number[]; wait: number[] }>();
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [name, commands] of changes(round)) {
+      await console_.run('threads reset');
+      const begun = performance.now();
+      for (const command of commands) {
+        const said = await console_.run(command);
+        if (!said.ok) throw new Error(`${command}: ${said.text}`);
+      }
+      const wait = performance.now() - begun;
+      await sleep(200);
+      const { text } = await console_.run('threads');
+      const longest = Math.max(...[...text.matchAll(/^loop \d+ +([\d.]+) ms/gm)].map((match) => Number(match[1])));
+      const figures = results.get(name) ?? { loop: [], wait: [] };
+      figures.loop.push(longest);
+      figures.wait.push(Math.round(wait));
+      results.set(name, figures);
+    }
+  }
+  for (const [change, { loop, wait }] of results)
+    console.log(JSON.stringify({ change, scopes: 2 * count, load: loadavg()[0]!.toFixed(1), longestTurnMs: loop, clientWaitsMs: wait }));
+  console_.close();
+} finally {
+  server.kill('SIGTERM');
+  await new Promise((done) => server.once('exit', done));
+  rmSync(dir, { recursive: true, force: true });
+}
+
+function changes(round: number): [string, string[]][] {
+  return [
+    ['set of one domain', [`config set domain d5.test max_retries ${round + 20}`]],
+    ['set of a global option', [`config set max_retries ${round + 30}`]],
+    ['transaction with one new binding', ['config begin', `config set binding new${round} max_outbound_connections 3`, 'config commit']],
+    ['reload', ['config reload']],
+  ];
+}
+
+/** One message for each of the domains: their queues exist and hold mail. */
+async function fill(): Promise<void> {
+  const { connect } = await import('node:net');
+  const socket = connect(port, '127.0.0.1');
+  socket.setEncoding('latin1');
+  let answers = 0;
+  socket.on('data', (text: string) => void (answers += text.split('\r\n').length - 1));
+  const batch = 100;
+  socket.write('HELO bench\r\n');
+  for (let i = 0; i < count; i += batch) {
+    const to = Array.from({ length: Math.min(batch, count - i) }, (_none, n) => `RCPT TO:<a@d${i + n}.test>\r\n`).join('');
+    const before = answers;
+    socket.write(`MAIL FROM:<a@b.test>\r\n${to}DATA\r\n`);
+    while (answers < before + Math.min(batch, count - i) + 2) await sleep(2);
+    const stored = answers;
+    socket.write('Subject: x\r\n\r\nx\r\n.\r\n');
+    while (answers === stored) await sleep(2);
+  }
+  socket.end('QUIT\r\n');
+}
