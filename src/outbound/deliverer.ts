@@ -16,6 +16,7 @@ import type { BindingPlacesPort, ConnectPort, DnsPort, GlobalSendingOptions, Pla
 import { HostMemory } from './route/host-memory.ts';
 import { Planner } from './route/planner.ts';
 import type { TlsPort } from './session/tls.ts';
+import { standingOf, type Standing } from './standing.ts';
 import { stageName } from './stages.ts';
 
 /** Milliseconds between two looks for places that other loops gave back. */
@@ -94,6 +95,11 @@ export class Deliverer {
     let sum = 0;
     for (const pool of this.#pools.values()) sum += pool.connections;
     return sum;
+  }
+
+  /** What a queue is doing and the one thing that holds it back; O(1), nothing is scanned. */
+  standing(queue: DomainQueue): Standing {
+    return standingOf(queue, this.#pools.get(queue)?.standing);
   }
 
   *lines(): IterableIterator<ConnectionLine> {

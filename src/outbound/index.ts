@@ -7,4 +7,5 @@
 export { Deliverer, type ConnectionLine, type DelivererOptions } from './deliverer.ts';
 export type { ConnectPort, Dial, DnsPort, GlobalSendingOptions, MailHost, MailPlan, PlacesPort } from './ports.ts';
 export { OutboundTls, type OutboundTlsOptions, type TlsPort } from './session/tls.ts';
+export type { Cause, Standing } from './standing.ts';
 export { tcpConnect } from './tcp-connect.ts';

@@ -17,6 +17,7 @@ import { ClientSession, type SessionOwner } from '../session/session.ts';
 import { Attempt, type AttemptFailure, type AttemptOutcome, type AttemptPorts } from './attempt.ts';
 import { connectionLimit, wantedConnections } from './growth.ts';
 import type { Places } from './places.ts';
+import type { Cause, Standing } from '../standing.ts';
 
 export interface PoolPorts extends AttemptPorts {
   readonly planner: Planner;
@@ -42,6 +43,10 @@ export class DomainPool implements SessionOwner {
   #isPlanning = false;
   /** No connection is opened until it fires. */
   #restTimer = 0;
+  #restUntil = 0;
+  #restCause: Cause | undefined;
+  /** The server or the binding had no place when one was asked for. */
+  #isRefused = false;
   /** Since the last connection that worked. */
   #failures = 0;
   #firstFailureMono = 0;
@@ -97,6 +102,32 @@ export class DomainPool implements SessionOwner {
     this.#ports.later(this);
   }
 
+  /** What the queue is doing and what holds it back: a look at fields, never at mail. */
+  get standing(): Standing {
+    const busy = this.#sessions.size - this.#idle.length;
+    const state = busy > 0 ? 'sending' : this.#attempts.size > 0 ? 'connecting' : this.queue.ready > 0 ? 'waiting' : 'idle';
+    const cause = this.#cause();
+    return { state, nextAtMono: cause !== undefined && this.#restTimer !== 0 ? this.#restUntil : undefined, cause };
+  }
+
+  #cause(): Cause | undefined {
+    if (this.#restTimer !== 0) return this.#restCause;
+    if (this.queue.ready === 0) return undefined;
+    if (this.#isPlanning) return { kind: 'resolving', detail: `names of the hosts for ${this.queue.domain} are being looked up` };
+    if (this.connections >= connectionLimit(this.options))
+      return {
+        kind: 'limit',
+        option: 'maxOutboundConnections',
+        limit: this.options.maxOutboundConnections,
+        used: this.connections,
+        scope: 'domain',
+        detail: 'all connections that the queue may have are in use',
+      };
+    if (this.#isRefused)
+      return { kind: 'limit', option: 'serverMaxOutboundConnections', detail: 'no place for another connection is free on this server' };
+    return undefined;
+  }
+
   next(session: ClientSession): Delivery | undefined {
     if (this.#isStopping || this.#isSpent(session)) return undefined;
     const { maxRecipientsPerConnection: most } = this.options;
@@ -150,7 +181,8 @@ export class DomainPool implements SessionOwner {
         return;
       }
       if (!this.#isMethodKnown()) return;
-      if (!this.#ports.places.acquire(this.queue.binding, this.options.serverMaxOutboundConnections, this.#wake)) return;
+      this.#isRefused = !this.#ports.places.acquire(this.queue.binding, this.options.serverMaxOutboundConnections, this.#wake);
+      if (this.#isRefused) return;
       this.#begin(plan);
     }
   }
@@ -200,7 +232,8 @@ export class DomainPool implements SessionOwner {
       this.queue.failAll(replies.lookupFailed);
     } else {
       this.queue.deferAll(internalResult('transient', plan.reply));
-      this.#rest(this.options.hostFailureRetry * 1000);
+      const kind = plan.isLookup ? ('unresolvable' as const) : ('host-failed' as const);
+      this.#rest(this.options.hostFailureRetry * 1000, { kind, detail: plan.reply });
     }
   }
 
@@ -243,7 +276,8 @@ export class DomainPool implements SessionOwner {
     this.#failures += 1;
     const demand = tlsDemand(this.options, this.queue.domain);
     const waits = plan.targets.map((target) => this.#ports.hosts.wait(target, demand));
-    this.#rest(Math.max(1, Math.min(this.options.hostFailureRetry * 1000, ...waits)));
+    const ms = Math.max(1, Math.min(this.options.hostFailureRetry * 1000, ...waits));
+    this.#rest(ms, { kind: 'host-failed', host: failure.remoteIp, option: 'hostFailureRetry', detail: failure.reply });
     if (this.#sessions.size > 0) return;
     const { kind, reply, stage, remoteIp } = { ...failure, kind: 'transient' as const };
     const result: RecipientResult = { kind, reply, stage, remoteIp, bytes: 0 };
@@ -264,8 +298,10 @@ export class DomainPool implements SessionOwner {
   }
 
   /** No new connections for so long. */
-  #rest(ms: number): void {
+  #rest(ms: number, cause: Cause): void {
     if (this.#restTimer !== 0 || this.#isStopping) return;
+    this.#restCause = cause;
+    this.#restUntil = this.#ports.clock.mono() + ms;
     this.#restTimer = this.#ports.wheel.schedule(ms, () => {
       this.#restTimer = 0;
       this.#ports.later(this);
