@@ -6,7 +6,7 @@
  * Not here: what a verb does (verbs/). Truth: SMTP-04, EXT-01.
  */
 import { impossible } from '#base';
-import { replies, type Command, type CommandFault } from '#smtp';
+import { extensionOfParameter, replies, type Command, type CommandFault } from '#smtp';
 import type { Session } from './session-types.ts';
 import { auth } from './verbs/auth.ts';
 import { bdat } from './verbs/bdat.ts';
@@ -67,7 +67,9 @@ export function dispatch(s: Session, command: Command | CommandFault): void {
 
 /** A line that is no command. It is recorded where it was about mail, or ends the connection: not for every typing error. */
 function fault(s: Session, command: CommandFault): void {
-  if (command.of !== undefined && !isOffered(s, command.of)) s.say(replies.unrecognizedCommand);
+  const extension = command.parameter === undefined ? undefined : extensionOfParameter(command.parameter);
+  if (extension !== undefined && s.ports.isOfferedElsewhere(extension)) s.refuse(replies.notForYou);
+  else if (command.of !== undefined && !isOffered(s, command.of)) s.say(replies.unrecognizedCommand);
   else if (command.close || command.of === 'MAIL' || command.of === 'RCPT') s.refuse(command.reply, { close: command.close });
   else s.say(command.reply);
 }

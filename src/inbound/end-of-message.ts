@@ -7,7 +7,7 @@
  * Not here: the bytes (body-intake.ts). Truth: SMTP-03, SMTP-04, SMTP-16, SPL-04, CTX-04; attacks A52, A68.
  */
 import type { EnvelopeHead, MessageDraft } from '#intake';
-import { replies } from '#smtp';
+import { replies, type BodyRules } from '#smtp';
 import type { Session } from './session-types.ts';
 import { missingHeaders, traceHeaders } from './trace.ts';
 
@@ -20,7 +20,21 @@ export function openBody(s: Session): void {
   const isKept = !transaction.isDiscarded && transaction.recipients.length > 0;
   const draft = isKept ? s.ports.intake.open(headOf(s)) : undefined;
   if (draft !== undefined && rules.traceHeaders) draft.append(traceHeaders(s, draft));
-  s.body.open(draft, rules.body, (need) => missingHeaders(s, draft, need));
+  s.body.open(draft, transaction.parameters.body === 'BINARYMIME' ? binary(rules.body) : rules.body, (need) =>
+    missingHeaders(s, draft, need),
+  );
+}
+
+const binaryRules = new WeakMap<BodyRules, BodyRules>();
+
+/** BINARYMIME (RFC 3030 section 3): behind the header there are octets and no lines. */
+function binary(rules: BodyRules): BodyRules {
+  let made = binaryRules.get(rules);
+  if (made === undefined) {
+    made = { ...rules, loneInBody: 'ignore', longBodyLine: 'ignore' };
+    binaryRules.set(rules, made);
+  }
+  return made;
 }
 
 /** The last octet is here. */
@@ -99,5 +113,6 @@ function headOf(s: Session): EnvelopeHead {
     body,
     smtpUtf8,
     pathway: rules.pathway === 'default' ? undefined : rules.pathway,
+    terms: transaction.terms,
   };
 }

@@ -9,7 +9,7 @@ export { RECEIVED_MAX } from './end-of-message.ts';
 export type { Pressure, SessionCell, SessionPorts } from './ports.ts';
 export { RECEPTION_STATES } from './reception-state.ts';
 export type { ReceptionState } from './reception-state.ts';
-export { extensionWords } from './extensions.ts';
+export { extensionName, extensionWords } from './extensions.ts';
 export { CONNECTIONS_MAX, EsmtpService } from './service.ts';
 export type { EsmtpServiceOptions, ListenStanza } from './service.ts';
 export { sessionRulesOf } from './session-rules.ts';

@@ -12,6 +12,9 @@ import { bodyRulesFrom } from './body-rules.ts';
 import { extensionWords, offeredBy, type Offered } from './extensions.ts';
 import { tlsRulesFrom, type TlsRules } from './tls-rules.ts';
 
+/** Recipients of one message at most, whatever the configuration. */
+export const RECIPIENTS_MAX = 50_000;
+
 /** A record of the resolver: one property an option, by its key. */
 export type OptionRecord = Readonly<Record<string, unknown>>;
 
@@ -81,8 +84,10 @@ function readRules(o: OptionRecord): SessionRules {
       allowWhitespaceInEnvelope: flagOf(o['rfc2821AllowWhitespaceInEnvelope'], false),
       pedanticAddresses: flagOf(o['rfc2821PedanticAddressRules'], true),
       maxMessageSize: numberOf(o['maxMessageSize']),
+      maxReceptionsPerConnection: numberOf(o['maxReceptionsPerConnection']),
+      maxRecipientsPerMessage: numberOf(o['maxRecipientsPerMessage']) || RECIPIENTS_MAX,
       hasCertificate: tls.settings !== undefined,
-      mechanisms: [...auth.mechanisms.keys()],
+      hasAuth: auth.mechanisms.size > 0,
     }),
     relayHosts: networksOf(listOf(o['relayHosts']) ?? []),
     relayDomains: new LeftGlobs(listOf(o['relayDomains']) ?? []),

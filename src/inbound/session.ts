@@ -368,7 +368,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
     const { offered } = this.rules;
     return parseCommand(
       line,
-      this.facts.helo !== '' && !this.facts.isEsmtp ? offered.afterHelo : offered.afterEhlo,
+      this.facts.helo !== '' && !this.facts.isEsmtp ? offered.afterHelo : this.#isSecured ? offered.afterEhloSecured : offered.afterEhlo,
       this.transaction.parameters.smtpUtf8 === true,
     );
   }

@@ -5,6 +5,7 @@
  * Not here: the body (body-intake.ts), what may follow what (the verbs). Truth: RFC 5321 section 3.3; SMTP-03.
  */
 import type { RecipientHead } from '#intake';
+import type { DeliveryTerms } from '#mail';
 import type { MailCommand } from '#smtp';
 
 export class Transaction {
@@ -15,6 +16,7 @@ export class Transaction {
   senderLocal = '';
   senderDomain = '';
   parameters: MailCommand['parameters'] = {};
+  terms: DeliveryTerms | undefined;
   recipients: RecipientHead[] = [];
   /** RCPT TO commands since MAIL FROM, accepted or not. */
   offeredRecipients = 0;
@@ -35,6 +37,7 @@ export class Transaction {
     this.isOpen = false;
     this.sender = this.senderLocal = this.senderDomain = '';
     this.parameters = NO_PARAMETERS;
+    this.terms = undefined;
     this.recipients = [];
     this.offeredRecipients = this.discardedRecipients = 0;
     this.isDiscarded = this.isChunking = this.isSpoiled = false;

@@ -48,6 +48,8 @@ export class MessageDraft {
     this.batchId = o.ids.next();
     this.receivedAt = o.clock.now();
     this.recipients = head.recipients.map((recipient) => new IncomingRecipient(o.ids.next(), recipient, o));
+    // RFC 6710: two steps are all that the queue knows.
+    if ((head.terms?.mtPriority ?? 0) > 0) for (const recipient of this.recipients) recipient.setPriority(1);
     this.#resident = new ResidentBody(o.resident);
     this.#parts = splitByStore(o, this.recipients);
     for (const part of this.#parts) part.sink.onDrain = () => this.#drained(part);

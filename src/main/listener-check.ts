@@ -7,7 +7,7 @@
  */
 import { parseCidr } from '#base';
 import { childrenNamed, type ListeningRecord, type Resolver, type ScopeNode } from '#config';
-import { authProblem, extensionWords, sessionRulesOf } from '#inbound';
+import { authProblem, extensionName, extensionWords, sessionRulesOf } from '#inbound';
 import { makeTlsContext } from '#net';
 
 /** Options that make a Peer's listener needs differ from those of its Listen. */
@@ -83,7 +83,7 @@ export function offeredElsewhere(resolver: Resolver): (word: string) => boolean 
 function gatherExtensions(node: ScopeNode, words: Set<string>): void {
   for (const { key, value } of node.options.values()) {
     if (key !== 'smtpExtensions' || !Array.isArray(value)) continue;
-    for (const word of extensionWords(value as readonly string[])) words.add(word.startsWith('AUTH') ? 'AUTH' : word);
+    for (const word of extensionWords(value as readonly string[])) words.add(extensionName(word));
   }
   for (const child of node.children.values()) gatherExtensions(child, words);
 }

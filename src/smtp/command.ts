@@ -54,6 +54,8 @@ export interface CommandFault {
   readonly close: boolean;
   /** The command the fault was found in, when the verb was known. */
   readonly of?: Command['verb'];
+  /** The parameter that is unknown or was not offered, in upper case. */
+  readonly parameter?: string;
   /** The protocol the peer seems to speak instead (attack A28). */
   readonly foreign?: Foreign;
 }

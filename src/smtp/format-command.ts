@@ -7,6 +7,7 @@
  */
 import { assert } from '#base';
 import type { Capabilities } from './capabilities.ts';
+import type { ByParameter } from './delivery-parameters.ts';
 import type { BodyType } from './parameters.ts';
 
 /** Parameters wanted for MAIL; `envid` is xtext as it was received. */
@@ -16,6 +17,12 @@ export interface MailWishes {
   readonly smtpUtf8?: boolean | undefined;
   readonly ret?: 'FULL' | 'HDRS' | undefined;
   readonly envid?: string | undefined;
+  /** RFC 8689. */
+  readonly requireTls?: boolean | undefined;
+  /** RFC 2852, with the seconds that are left; bounded to the nine digits of the RFC. */
+  readonly by?: ByParameter | undefined;
+  /** RFC 6710: -9 to 9. */
+  readonly mtPriority?: number | undefined;
 }
 
 /** Parameters wanted for RCPT; `orcpt` is `type;value` as it was received. */
@@ -53,8 +60,21 @@ export function formatMail(sender: string, wishes: MailWishes, capabilities: Cap
     if (wishes.ret !== undefined) line += ` RET=${wishes.ret}`;
     if (wishes.envid !== undefined) line += ` ENVID=${wishes.envid}`;
   }
+  const { keywords } = capabilities;
+  if (wishes.requireTls === true && keywords.has('REQUIRETLS')) line += ' REQUIRETLS';
+  if (wishes.by !== undefined && keywords.has('DELIVERBY')) line += ` BY=${formatBy(wishes.by)}`;
+  if (wishes.mtPriority !== undefined && keywords.has('MT-PRIORITY')) line += ` MT-PRIORITY=${wishes.mtPriority}`;
   assert(!BREAKS_LINE.test(line), 'a MAIL parameter cannot hold CR, LF or NUL');
   return `${line}\r\n`;
+}
+
+const BY_SECONDS_MAX = 999_999_999;
+
+/** A deadline that must be kept has at least a second: one that is over is for the queue to notice. */
+function formatBy(by: ByParameter): string {
+  const least = by.mode === 'return' ? 1 : -BY_SECONDS_MAX;
+  const seconds = Math.max(least, Math.min(by.seconds, BY_SECONDS_MAX));
+  return `${seconds};${by.mode === 'return' ? 'R' : 'N'}${by.trace ? 'T' : ''}`;
 }
 
 /** `RCPT TO:<recipient>` with what of the wishes the server offers, CRLF included. */

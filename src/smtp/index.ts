@@ -30,6 +30,7 @@ export type { BodyRules, HeaderFacts, MissingHeaders } from './header-watch.ts';
 export { COMMAND_LINE_MAX, DISCARD_MAX, LineReader } from './line-reader.ts';
 export { parseCommand, STRICT_RULES } from './parse-command.ts';
 export type { CommandRules } from './parse-command.ts';
+export { extensionOfParameter } from './delivery-parameters.ts';
 export type { BodyType, MailParameters, NotifyWord, OfferedExtensions, RcptParameters } from './parameters.ts';
 export { parseAddressLiteral, parseDomain, parsePath } from './path.ts';
 export type { Path, PathResult, PathRules } from './path.ts';

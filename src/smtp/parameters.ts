@@ -5,15 +5,16 @@
  * unknown one, is 555; one given twice, out of form or in contradiction is 501 (attacks A29, A30); a SIZE no machine can
  * count is 552. ENVID, ORCPT and AUTH stay in the encoded form they came in, so they can be passed on as they are.
  * It does not compare SIZE with a limit nor know the transaction: inbound does.
- * Truth: RFC 1870, 3030, 3461 section 4, 4954 section 5, 6152, 6531, 6533.
+ * Not here: those that ask for a manner of delivery (delivery-parameters.ts). Truth: RFC 1870, 3030, 3461 section 4, 4954 section 5, 6152, 6531, 6533.
  */
+import { deliverySetters, type DeliveryParameters, type OfferedDelivery } from './delivery-parameters.ts';
 import { decodeUtf8 } from './path.ts';
 import { replies } from './replies.ts';
 import type { Reply } from './reply.ts';
 import { decodeXtext } from './xtext.ts';
 
 /** The extensions this session has offered in its EHLO reply; after HELO all are false. */
-export interface OfferedExtensions {
+export interface OfferedExtensions extends OfferedDelivery {
   readonly size: boolean;
   readonly eightBitMime: boolean;
   readonly chunking: boolean;
@@ -26,7 +27,7 @@ export interface OfferedExtensions {
 export type BodyType = '7BIT' | '8BITMIME' | 'BINARYMIME';
 export type NotifyWord = 'NEVER' | 'SUCCESS' | 'FAILURE' | 'DELAY';
 
-export interface MailParameters {
+export interface MailParameters extends DeliveryParameters {
   /** Octets, 0 to 2^53-1. */
   size?: number;
   body?: BodyType;
@@ -44,8 +45,7 @@ export interface RcptParameters {
   orcpt?: string;
 }
 
-type ParameterResult<T> =
-  { readonly ok: true; readonly parameters: T } | { readonly ok: false; readonly reply: Reply; readonly reason: string };
+type ParameterResult<T> = { readonly ok: true; readonly parameters: T } | ({ readonly ok: false } & Fault);
 
 /** Octets of a value as received: RFC 3461 section 4.4 (ENVID 100 characters), 4.2 (ORCPT 500), RFC 4954 (AUTH 500). */
 const ENVID_MAX = 100;
@@ -61,7 +61,8 @@ const NOTIFY_WORDS: readonly string[] = ['NEVER', 'SUCCESS', 'FAILURE', 'DELAY']
 const UTF8_ADDRESS = /^(?:[!-*,-<>-[\]-~\u0080-\u{10ffff}]|\\x\{(?:[0-9A-F]{2,6})\})+$/u;
 const UTF8_ESCAPE = /\\x\{([0-9A-F]{2,6})\}/g;
 
-type Fault = { readonly reply: Reply; readonly reason: string };
+/** `parameter` is the name of one that is unknown or not offered. */
+type Fault = { readonly reply: Reply; readonly reason: string; readonly parameter?: string };
 type Setter<T> = (into: T, value: string | undefined) => Fault | undefined;
 
 function syntax(reason: string): Fault {
@@ -166,7 +167,7 @@ function walk<T>(line: string, from: number, into: T, setters: ReadonlyMap<strin
     if (!KEYWORD.test(key)) return syntax('parameter name');
     if (value !== undefined && !VALUE.test(value)) return syntax('parameter value');
     const setter = setters.get(key);
-    if (setter === undefined) return { reply: replies.parameterUnknown, reason: `unknown parameter ${key}` };
+    if (setter === undefined) return { reply: replies.parameterUnknown, reason: 'unknown parameter', parameter: key };
     if (seen.has(key) || seen.size >= PARAMETERS_MAX) return { reply: replies.parameterTwice, reason: `${key} given twice` };
     seen.add(key);
     const fault = setter(into, value);
@@ -188,6 +189,7 @@ function settersFor(offers: OfferedExtensions): ReadonlyMap<string, Setter<MailP
       ['RET', setRet, offers.dsn],
       ['ENVID', setEnvid, offers.dsn],
       ['AUTH', setAuth, offers.auth],
+      ...deliverySetters(offers),
     ];
     setters = new Map(list.filter(([, , offered]) => offered).map(([key, setter]) => [key, setter]));
     mailSetters.set(offers, setters);

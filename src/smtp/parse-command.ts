@@ -66,6 +66,11 @@ function fault(reply: Reply, reason: string, of?: Command['verb'], close = false
   return of === undefined ? { verb: 'FAULT', reply, reason, close } : { verb: 'FAULT', reply, reason, close, of };
 }
 
+function parameterFault(o: { reply: Reply; reason: string; parameter?: string }, of: 'MAIL' | 'RCPT'): CommandFault {
+  const found = fault(o.reply, o.reason, of);
+  return o.parameter === undefined ? found : { ...found, parameter: o.parameter };
+}
+
 /** A fault for a peer that speaks another protocol: one answer, then the end, so that nothing in its stream is executed. */
 export function foreignFault(foreign: Foreign): CommandFault {
   return { verb: 'FAULT', reply: replies.foreignProtocol, reason: `peer speaks ${foreign}`, close: true, foreign };
@@ -103,7 +108,7 @@ function parseMail(line: string, rules: CommandRules): Command | CommandFault {
   const found = parsePath(line, at, pathRules(rules, eightBit && rules.offers.smtpUtf8));
   if (!found.ok) return fault(replies.mailSyntax, found.reason, 'MAIL');
   const parsed = parseMailParameters(line, found.end, rules.offers);
-  if (!parsed.ok) return fault(parsed.reply, parsed.reason, 'MAIL');
+  if (!parsed.ok) return parameterFault(parsed, 'MAIL');
   if (eightBit && parsed.parameters.smtpUtf8 !== true) {
     return fault(found.path.utf8 ? replies.nonAsciiAddress : replies.mailSyntax, '8-bit without SMTPUTF8', 'MAIL');
   }
@@ -117,7 +122,7 @@ function parseRcpt(line: string, rules: CommandRules, utf8: boolean): Command | 
   if (!found.ok) return fault(replies.rcptSyntax, found.reason, 'RCPT');
   if (found.path.text === '') return fault(replies.rcptSyntax, 'null path in RCPT', 'RCPT');
   const parsed = parseRcptParameters(line, found.end, rules.offers, utf8);
-  if (!parsed.ok) return fault(parsed.reply, parsed.reason, 'RCPT');
+  if (!parsed.ok) return parameterFault(parsed, 'RCPT');
   return { verb: 'RCPT', path: found.path, parameters: parsed.parameters, line: decodeUtf8(line) ?? line };
 }
 

@@ -15,6 +15,7 @@ function reply(code: number, enhanced: string | undefined, text: string): Reply 
 export const replies = {
   // success
   mailAccepted: reply(250, '2.1.0', 'MAIL FROM accepted'),
+  mailAcceptedAtLowerPriority: reply(250, '2.3.6', 'MAIL FROM accepted, priority lowered to 0'),
   rcptAccepted: reply(250, '2.1.5', 'RCPT TO accepted.'),
   startData: reply(354, undefined, 'continue.  finished with "\\r\\n.\\r\\n"'),
   messageAccepted: reply(250, '2.0.0', 'OK'),
@@ -75,6 +76,10 @@ export const replies = {
   parameterSyntax: reply(501, '5.5.4', 'Syntax error in parameters'),
   parameterTwice: reply(501, '5.5.4', 'parameter given twice'),
   parameterContradiction: reply(501, '5.5.4', 'parameters contradict each other'),
+  heldTooLong: reply(501, '5.5.4', 'held for longer than this server allows'),
+  heldBeyondDeadline: reply(501, '5.5.4', 'held until after the time of delivery'),
+  deadlineTooClose: reply(501, '5.5.4', 'less time for delivery than this server needs'),
+  binaryNeedsBdat: reply(503, '5.5.1', 'BODY=BINARYMIME needs BDAT'),
   nonAsciiAddress: reply(553, '5.6.7', 'address needs SMTPUTF8'),
 
   // the order is wrong

@@ -35,6 +35,12 @@ export function auth(s: Session, argument: string): void {
   new Dialogue(s, name as MechanismName).begin(bytes);
 }
 
+/** The mechanisms that this client may use as things stand. */
+export function mechanismsNow(s: Session): readonly MechanismName[] {
+  const { auth: rules } = s.rules;
+  return rules.needsTls && !s.isSecured ? [] : [...rules.mechanisms.keys()];
+}
+
 /** Why the command is not even begun. */
 function refusalOf(s: Session, name: string, argument: string): Reply | undefined {
   const { rules, facts, transaction } = s;

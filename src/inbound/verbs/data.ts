@@ -16,7 +16,9 @@ export function data(s: Session): void {
     : transaction.isChunking
       ? replies.badSequence
       : transaction.hasRecipients
-        ? undefined
+        ? transaction.parameters.body === 'BINARYMIME'
+          ? replies.binaryNeedsBdat
+          : undefined
         : replies.dataWithoutRcpt;
   if (wrong !== undefined) {
     if (s.unread > 0) s.sayLast(wrong);

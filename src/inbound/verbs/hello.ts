@@ -7,6 +7,7 @@
 import { ehloReply, heloReply, type HelloCommand } from '#smtp';
 import { keywordsNow } from '../extensions.ts';
 import type { Session } from '../session-types.ts';
+import { mechanismsNow } from './auth.ts';
 
 export function hello(s: Session, command: HelloCommand): void {
   s.state = 'sending ehlo/helo response';
@@ -29,7 +30,7 @@ export function hello(s: Session, command: HelloCommand): void {
         ? ehloReply(
             s.hostname,
             remoteIp,
-            keywordsNow(s.rules.offered, { isSecured: s.isSecured, mayAuthenticate: !s.rules.auth.needsTls || s.isSecured }),
+            keywordsNow(s.rules.offered, { isSecured: s.isSecured, mechanisms: mechanismsNow(s), now: s.ports.clock.now() }),
           )
         : heloReply(s.hostname, remoteIp),
     );

@@ -7,6 +7,7 @@
  */
 import { replies, type MailCommand, type Path, type Reply } from '#smtp';
 import type { Session } from '../session-types.ts';
+import { readTerms } from '../terms.ts';
 import { textOfLine } from '../line-text.ts';
 
 export function mail(s: Session, command: MailCommand): void {
@@ -38,11 +39,17 @@ export function mail(s: Session, command: MailCommand): void {
     s.refuse(refusal);
     return;
   }
+  const { terms, refusal: unkept, isLowered } = readTerms(s, parameters);
+  if (unkept !== undefined) {
+    s.refuse(unkept);
+    return;
+  }
   const isQualified = path.qualified || path.text === '';
   transaction.sender = isQualified ? path.text : `${path.text}@${rules.senderDomain ?? ''}`;
   transaction.senderLocal = path.local;
   transaction.senderDomain = isQualified ? path.domain : (rules.senderDomain ?? '');
   transaction.parameters = parameters;
+  transaction.terms = terms;
   context.resetMessage();
   context.setMessage('mailfrom_string', textOfLine(command.line));
   context.setMessage('mailfrom_localpart', transaction.senderLocal);
@@ -57,7 +64,7 @@ export function mail(s: Session, command: MailCommand): void {
     }
     transaction.isOpen = true;
     transaction.isDiscarded = verdict.kind === 'discard';
-    s.say(replies.mailAccepted);
+    s.say(isLowered === true ? replies.mailAcceptedAtLowerPriority : replies.mailAccepted);
     s.state = 'awaiting rcptto';
   });
 }

@@ -11,10 +11,8 @@ import { DEFAULT_BINDING, type RecipientHead } from '#intake';
 import { replies, type Path, type RcptCommand, type Reply } from '#smtp';
 import { textOfLine } from '../line-text.ts';
 import { mayRelayTo } from '../relay.ts';
+import { RECIPIENTS_MAX } from '../session-rules.ts';
 import type { Session } from '../session-types.ts';
-
-/** Recipients of one message at most, whatever the configuration. */
-const RECIPIENTS_MAX = 50_000;
 
 export function rcpt(s: Session, command: RcptCommand): void {
   const { transaction, context, rules } = s;

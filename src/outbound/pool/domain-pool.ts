@@ -7,6 +7,7 @@
  * Bounds: Max_Outbound_Connections connections; one plan; no list of messages, they stay in the queue.
  * Not here: order of hosts (route), what is said (session). Truth: rules SHP-01, SHP-02, SHP-06, SHP-07, SHP-08, Q-07, Q-08, OUT-25; SD-1453.
  */
+import type { Clock } from '#base';
 import { internalResult, type Delivery, type DomainQueue, type RecipientResult, type SendingOptions } from '#queue';
 import type { PanicLog } from '#observe';
 import type { BodiesPort } from '../ports.ts';
@@ -23,6 +24,7 @@ export interface PoolPorts extends AttemptPorts {
   readonly planner: Planner;
   readonly places: Places;
   readonly bodies: BodiesPort;
+  readonly clock: Clock;
   readonly panic: Pick<PanicLog, 'log'>;
   /** Our own name. */
   readonly hostName: string;
@@ -261,9 +263,9 @@ export class DomainPool implements SessionOwner {
     this.#failures = 0;
     this.#ports.counters.add('outboundConnectionsTotal');
     const { wire, target, opened } = outcome;
-    const { capabilities, isTls } = opened;
-    const { bodies, panic } = this.#ports;
-    const session = new ClientSession({ wire, capabilities, isTls, remoteIp: target.ip, owner: this, bodies, panic });
+    const { capabilities, isTls, isProven } = opened;
+    const { bodies, panic, clock } = this.#ports;
+    const session = new ClientSession({ wire, capabilities, isTls, isProven, remoteIp: target.ip, owner: this, bodies, panic, clock });
     this.#sessions.add(session);
     session.wake();
     // The first contact lets the others come.

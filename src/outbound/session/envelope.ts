@@ -4,25 +4,62 @@
  * The one rule: a parameter is asked for when its extension was offered (#smtp sees to that), and what a message needs and the server
  * does not offer is a permanent refusal before anything is sent: SMTPUTF8, BINARYMIME, a size beyond the server's.
  * A body of 8-bit text goes out as it is where 8BITMIME is not offered (Transform_8bitmime_Content is not applied).
- * Truth: RFC 1870 section 6, RFC 3030 section 3, RFC 6531 section 3.4; OUT-46.
+ * Truth: RFC 2852 section 4, RFC 6710, RFC 8689 section 4.2; RFC 1870 section 6, RFC 3030 section 3, RFC 6531 section 3.4; OUT-46.
  */
+import type { DeliveryTerms } from '#mail';
 import type { Delivery, SendingOptions } from '#queue';
 import { formatMail, formatRcpt, needsSmtpUtf8, type Capabilities, type MailWishes } from '#smtp';
 import { replies } from '../replies.ts';
 
-/** Why this server can never take this message; undefined when it can be tried. */
-export function refusal(delivery: Delivery, capabilities: Capabilities): string | undefined {
+/** What is known of a connection when mail is to go over it. */
+interface Road {
+  readonly capabilities: Capabilities;
+  readonly options: SendingOptions;
+  readonly isTls: boolean;
+  readonly isProven: boolean;
+}
+
+interface Refusal {
+  readonly kind: 'transient' | 'permanent';
+  readonly reply: string;
+}
+
+/** Why this server cannot take this message, now or ever; undefined when it can be tried. */
+export function refusal(delivery: Delivery, road: Road): Refusal | undefined {
   const { batch, recipients } = delivery;
-  if (capabilities.size !== undefined && capabilities.size > 0 && batch.size > capabilities.size) return replies.tooLarge;
-  if (batch.bodyType === 'BINARYMIME' && !(capabilities.binaryMime && capabilities.chunking)) return replies.binaryNotOffered;
+  const { capabilities } = road;
+  if (capabilities.size !== undefined && capabilities.size > 0 && batch.size > capabilities.size) return never(replies.tooLarge);
+  if (batch.bodyType === 'BINARYMIME' && !(capabilities.binaryMime && capabilities.chunking)) return never(replies.binaryNotOffered);
+  if (batch.terms !== undefined) {
+    const broken = brokenPromise(batch.terms, road);
+    if (broken !== undefined) return broken;
+  }
   if (capabilities.smtpUtf8) return undefined;
   const needsUtf8 = batch.smtpUtf8 || needsSmtpUtf8(batch.sender) || recipients.some(({ address }) => needsSmtpUtf8(address));
-  return needsUtf8 ? replies.utf8NotOffered : undefined;
+  return needsUtf8 ? never(replies.utf8NotOffered) : undefined;
+}
+
+function brokenPromise(terms: DeliveryTerms, { capabilities, options, isTls, isProven }: Road): Refusal | undefined {
+  if (terms.deliverBy?.mode === 'return' && !capabilities.keywords.has('DELIVERBY')) return never(replies.deliverByNotOffered);
+  if (terms.requireTls !== true) return undefined;
+  if (!isTls) {
+    // A handshake that failed just now may work the next time.
+    const mayCome = options.tls !== 'no' && capabilities.startTls;
+    return mayCome ? { kind: 'transient', reply: replies.encryptionFailed } : never(replies.encryptionNeeded);
+  }
+  if (!isProven) return { kind: 'transient', reply: replies.unprovenHost };
+  return capabilities.keywords.has('REQUIRETLS') ? undefined : never(replies.requireTlsNotOffered);
+}
+
+function never(reply: string): Refusal {
+  return { kind: 'permanent', reply };
 }
 
 /** MAIL for this delivery, as octets in latin1. */
-export function mailCommand(delivery: Delivery, capabilities: Capabilities, options: SendingOptions): string {
+export function mailCommand(delivery: Delivery, o: { capabilities: Capabilities; options: SendingOptions; now: number }): string {
   const { batch } = delivery;
+  const { capabilities, options } = o;
+  const { requireTls, deliverBy, mtPriority } = batch.terms ?? {};
   const wishes: MailWishes = {
     size: batch.size,
     body:
@@ -32,6 +69,9 @@ export function mailCommand(delivery: Delivery, capabilities: Capabilities, opti
     smtpUtf8: usesUtf8(delivery),
     ret: batch.ret,
     envid: batch.envid,
+    requireTls,
+    mtPriority,
+    by: deliverBy === undefined ? undefined : { ...deliverBy, seconds: Math.round((deliverBy.at - o.now) / 1000) },
   };
   return octets(formatMail(batch.sender, wishes, capabilities));
 }

@@ -17,6 +17,8 @@ export interface Opened {
   readonly kind: 'opened';
   readonly capabilities: Capabilities;
   readonly isTls: boolean;
+  /** The server has proved by its certificate that the mail is meant for it; see TlsPort. */
+  readonly isProven: boolean;
 }
 
 export interface OpeningFailure {
@@ -58,6 +60,7 @@ export class Opening implements WireOwner {
   #wire: Wire | undefined;
   #step: Step = 'connecting';
   #isTls = false;
+  #isProven = false;
   #capabilities: Capabilities = NO_CAPABILITIES;
 
   constructor(o: OpeningOptions, done: (outcome: Opened | OpeningFailure) => void) {
@@ -153,13 +156,17 @@ export class Opening implements WireOwner {
   #handshake(): void {
     this.#step = 'handshake';
     this.#wire?.setDeadline(this.#o.options.ehloTimeout);
-    const problem = this.#o.tls.begin(this.#wire as Wire, { options: this.#o.options, names: this.#o.names }, (refusal) => {
+    const { options, names } = this.#o;
+    // With MX records the name of the host is what DNS says, and only the domain, the last name, is what the sender meant.
+    const configured = options.gateway === undefined && options.routes === undefined ? names.slice(-1) : names;
+    const problem = this.#o.tls.begin(this.#wire as Wire, { options, names, configured }, (refusal, isProven) => {
       if (this.#step !== 'handshake') return;
       if (refusal !== undefined) {
         this.#fail(refusal, true);
         return;
       }
       this.#isTls = true;
+      this.#isProven = isProven;
       this.#hello();
       this.#wire?.flush();
     });
@@ -174,7 +181,7 @@ export class Opening implements WireOwner {
 
   #open(): void {
     this.#step = 'over';
-    this.#done({ kind: 'opened', capabilities: this.#capabilities, isTls: this.#isTls });
+    this.#done({ kind: 'opened', capabilities: this.#capabilities, isTls: this.#isTls, isProven: this.#isProven });
   }
 
   #fail(reply: string, isTlsFault = false): void {

@@ -7,6 +7,7 @@
  * before it (after 354, with a recipient), so that replies and commands cannot get out of step (#2809).
  * Not here: what a transaction says (transaction.ts), how many connections there are (pool). Truth: RFC 2920; Q-12, Q-13, SHP-06, SHP-07.
  */
+import type { Clock } from '#base';
 import type { PanicLog } from '#observe';
 import type { Delivery, RecipientResult, SendingOptions } from '#queue';
 import { serverReplyText, type Capabilities, type ReplyFault, type ServerReply } from '#smtp';
@@ -14,7 +15,7 @@ import type { BodiesPort } from '../ports.ts';
 import { malformedReply, replies, silentReply } from '../replies.ts';
 import { stage } from '../stages.ts';
 import { refusal } from './envelope.ts';
-import { Transaction } from './transaction.ts';
+import { Transaction, type TransactionPlace } from './transaction.ts';
 import type { Wire, WireOwner } from './wire.ts';
 
 /** Who lends the connection out. */
@@ -35,10 +36,12 @@ interface SessionPlace {
   readonly wire: Wire;
   readonly capabilities: Capabilities;
   readonly isTls: boolean;
+  readonly isProven: boolean;
   readonly remoteIp: string;
   readonly owner: SessionOwner;
   readonly bodies: BodiesPort;
   readonly panic: Pick<PanicLog, 'log'>;
+  readonly clock: Pick<Clock, 'now'>;
 }
 
 export class ClientSession implements WireOwner {
@@ -213,9 +216,9 @@ export class ClientSession implements WireOwner {
   }
 
   #prepare(delivery: Delivery): void {
-    const no = refusal(delivery, this.#place.capabilities);
+    const no = refusal(delivery, { ...this.#place, options: this.#place.owner.options });
     if (no !== undefined) {
-      this.#refuse(delivery, 'permanent', no);
+      this.#refuse(delivery, no.kind, no.reply);
       return;
     }
     this.#loading = delivery;
@@ -268,9 +271,9 @@ export class ClientSession implements WireOwner {
     );
   }
 
-  #transactionPlace(): { wire: Wire; capabilities: Capabilities; options: SendingOptions; remoteIp: string } {
-    const { wire, capabilities, owner } = this.#place;
-    return { wire, capabilities, options: owner.options, remoteIp: this.remoteIp };
+  #transactionPlace(): TransactionPlace {
+    const { wire, capabilities, owner, clock } = this.#place;
+    return { wire, capabilities, options: owner.options, remoteIp: this.remoteIp, clock };
   }
 
   /** An impossible state ends this session, never the process; its mail is tried again. */

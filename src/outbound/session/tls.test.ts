@@ -170,3 +170,15 @@ test('OUT-62: TLS_Ciphers is the list that we offer: a server with none of it is
   await foreign.until(() => foreign.kinds === 'T');
   assert.match(foreign.failures[0] ?? '', /4\.7\.5/);
 });
+
+test('a message with REQUIRETLS travels when the certificate names its domain, and waits when it names only the host that DNS gave (EXT-01, OUT-60)', async (t) => {
+  const server = await startServer(t, { extensions: [...offered, 'REQUIRETLS'], upgrade });
+  const w = new World(t, { tls: outboundTls(), options: { remoteSmtpPort: server.port, tls: 'ifavailable', tlsCa: '/ca' } });
+  w.send('1@mx.a.test', { requireTls: true });
+  await w.until(() => w.kinds === 'D');
+  assert.ok(server.lines.includes('MAIL FROM:<sender@origin.test> REQUIRETLS'));
+  w.send('1@other.test', { requireTls: true });
+  await w.until(() => w.kinds === 'DT');
+  assert.match(w.failures[0] ?? '', /451 4\.7\.5/);
+  assert.equal(server.messages.length, 1);
+});

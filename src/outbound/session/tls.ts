@@ -19,16 +19,21 @@ import type { Wire } from './wire.ts';
 const CONTEXTS_MAX = 256;
 const CONTEXT_LIFE_MS = 300_000;
 
+interface TlsGoal {
+  readonly options: SendingOptions;
+  /** The domain of the mail and the name of the host: whom a certificate may name. */
+  readonly names: readonly string[];
+  /** Those of them that no unsigned answer of DNS has given us. */
+  readonly configured: readonly string[];
+}
+
 export interface TlsPort {
   /**
    * Begins the handshake on a wire. `done` hears nothing when it worked, or the reply that says why the connection is not good enough;
-   * a connection that breaks is the wire's to tell. Answers a reply at once when it cannot even begin.
+   * a connection that breaks is the wire's to tell. Answers a reply at once when it cannot even begin. `isProven`: an authority vouches that
+   * the server is one of `configured`, whatever TLS_Verify asks for.
    */
-  begin(
-    wire: Wire,
-    o: { readonly options: SendingOptions; readonly names: readonly string[] },
-    done: (refusal: string | undefined) => void,
-  ): string | undefined;
+  begin(wire: Wire, o: TlsGoal, done: (refusal: string | undefined, isProven: boolean) => void): string | undefined;
 }
 
 export interface OutboundTlsOptions {
@@ -53,11 +58,7 @@ export class OutboundTls implements TlsPort {
     this.#contexts = new Lru({ max: CONTEXTS_MAX, ttlMs: CONTEXT_LIFE_MS, clock: o.clock });
   }
 
-  begin(
-    wire: Wire,
-    o: { options: SendingOptions; names: readonly string[] },
-    done: (refusal: string | undefined) => void,
-  ): string | undefined {
+  begin(wire: Wire, o: TlsGoal, done: (refusal: string | undefined, isProven: boolean) => void): string | undefined {
     const secureContext = this.#context(o.options);
     if (secureContext === undefined) return replies.tlsFailed;
     const name = o.names.find((candidate) => isIP(candidate) === 0 && !candidate.startsWith('['));
@@ -70,7 +71,7 @@ export class OutboundTls implements TlsPort {
         checkServerIdentity: () => undefined,
         ...(name === undefined ? {} : { servername: name }),
       });
-      socket.once('secureConnect', () => done(judge(socket, o.options.tlsVerify, o.names)));
+      socket.once('secureConnect', () => done(judge(socket, o.options.tlsVerify, o.names), isProven(socket, o.configured)));
       return socket;
     });
     return undefined;
@@ -129,10 +130,18 @@ export function protocolRange(text: string | undefined): Pick<SecureContextOptio
   return { minVersion: lowest as 'TLSv1', maxVersion: highest as 'TLSv1' };
 }
 
+function isProven(socket: TLSSocket, names: readonly string[]): boolean {
+  return socket.authorized && isNamed(socket, names);
+}
+
+function isNamed(socket: TLSSocket, names: readonly string[]): boolean {
+  const certificate = socket.getPeerCertificate();
+  return names.some((name) => checkServerIdentity(name, certificate) === undefined);
+}
+
 function judge(socket: TLSSocket, verify: SendingOptions['tlsVerify'], names: readonly string[]): string | undefined {
   if (verify === 'no') return undefined;
   if (!socket.authorized) return replies.tlsAuthority;
   if (verify === 'ca') return undefined;
-  const certificate = socket.getPeerCertificate();
-  return names.some((name) => checkServerIdentity(name, certificate) === undefined) ? undefined : replies.tlsName;
+  return isNamed(socket, names) ? undefined : replies.tlsName;
 }

@@ -7,6 +7,7 @@
  * duplicate is possible there and only there.
  * Not here: several transactions on a connection, 421 and lost connections (session.ts). Truth: RFC 2920, RFC 3030, RFC 5321; Q-12.
  */
+import type { Clock } from '#base';
 import type { Delivery, RecipientResult, SendingOptions } from '#queue';
 import { serverReplyText, type Capabilities, type ServerReply } from '#smtp';
 import { malformedReply, replies } from '../replies.ts';
@@ -26,11 +27,12 @@ const stageOf: Readonly<Record<Awaiting, number>> = {
   over: stage.idle,
 };
 
-interface TransactionPlace {
+export interface TransactionPlace {
   readonly wire: Wire;
   readonly capabilities: Capabilities;
   readonly options: SendingOptions;
   readonly remoteIp: string;
+  readonly clock: Pick<Clock, 'now'>;
 }
 
 export class Transaction {
@@ -92,8 +94,8 @@ export class Transaction {
   }
 
   begin(): void {
-    const { wire, capabilities, options } = this.#place;
-    wire.say(mailCommand(this.delivery, capabilities, options));
+    const { wire, capabilities, options, clock } = this.#place;
+    wire.say(mailCommand(this.delivery, { capabilities, options, now: clock.now() }));
     if (!this.#isPipelined) return;
     for (let i = 0; i < this.delivery.recipients.length; i += 1) wire.say(rcptCommand(this.delivery, i, capabilities));
     if (!this.#isChunked) wire.say('DATA\r\n');
