@@ -11,8 +11,9 @@ import { formatEndpoint, parseEndpoint, parseIp, unmapIp, type IpAddress } from 
 import { Connection, Listener, type ListenAddress, type NetError } from '#net';
 import { replies } from '#smtp';
 import type { SessionCell, SessionPorts } from './ports.ts';
+import { ProxyGate } from './proxy-gate.ts';
 import { sessionRulesOf, type OptionRecord, type SessionRules } from './session-rules.ts';
-import { EsmtpSession } from './session.ts';
+import { EsmtpSession, type SessionOptions } from './session.ts';
 
 /** A Listen stanza as far as its socket is concerned. */
 export interface ListenStanza {
@@ -43,6 +44,14 @@ export interface EsmtpServiceOptions {
 /** Connections of one listening socket at a time. */
 export const CONNECTIONS_MAX = 20_000;
 
+/** Where a connection came in, and between whom it is. */
+interface Place {
+  readonly listener: Listener;
+  readonly cell: SessionCell;
+  readonly remote: SessionOptions['remote'];
+  readonly local: SessionOptions['local'];
+}
+
 /** What a connection through a Unix socket counts as: a peer on this machine. */
 const LOOPBACK = parseIp('127.0.0.1') as IpAddress;
 
@@ -50,11 +59,13 @@ export class EsmtpService {
   readonly #o: EsmtpServiceOptions;
   readonly #listeners = new Map<string, Listener>();
   readonly #sessions = new Set<EsmtpSession>();
+  readonly #proxies: ProxyGate;
   #stopped: (() => void) | undefined;
   #stopTimer = 0;
 
   constructor(o: EsmtpServiceOptions) {
     this.#o = o;
+    this.#proxies = new ProxyGate(o.ports);
   }
 
   /** Sessions open now. */
@@ -95,6 +106,7 @@ export class EsmtpService {
     this.#listeners.clear();
     closeEach(listeners, () => {
       this.#stopped = done;
+      this.#proxies.close();
       for (const session of this.#sessions) session.drain();
       this.#stopTimer = this.#o.ports.wheel.schedule(graceMs, () => {
         for (const session of this.#sessions) session.cut();
@@ -134,8 +146,27 @@ export class EsmtpService {
       socket.destroy();
       return;
     }
+    const { proxyHosts } = sessionRulesOf(this.#o.optionsFor(listener.address, ip));
+    const own = { ip: socket.localAddress ?? listener.address, port: socket.localPort ?? 0 };
+    const place = { listener, cell, local: own, remote: { ip, text: listener.isUnix ? '' : ip.text, port: socket.remotePort ?? 0 } };
+    if (proxyHosts === undefined) {
+      this.#begin(socket, place);
+      return;
+    }
+    this.#proxies.admit(socket, { ip, hosts: proxyHosts, listen: listener.address }, ({ from, to }) => {
+      if (from === undefined) this.#begin(socket, place);
+      else {
+        const client = unmapIp(from.ip);
+        const local = to === undefined ? own : { ip: to.ip.text, port: to.port };
+        this.#begin(socket, { ...place, remote: { ip: client, text: client.text, port: from.port }, local });
+      }
+    });
+  }
+
+  #begin(socket: Socket, o: Place): void {
+    const { listener, cell, remote, local } = o;
     const { ports } = this.#o;
-    const rules = sessionRulesOf(this.#o.optionsFor(listener.address, ip));
+    const rules = sessionRulesOf(this.#o.optionsFor(listener.address, remote.ip));
     const cells = { service: this.#o.serviceCell, listener: cell };
     const hasPlace = takePlace(cells, rules);
     const connection = new Connection({ stream: socket, wheel: ports.wheel, mono: () => ports.clock.mono(), idleMs: rules.idleMs });
@@ -143,10 +174,10 @@ export class EsmtpService {
       ports,
       rules,
       connection,
-      remote: { ip, text: listener.isUnix ? '' : ip.text, port: socket.remotePort ?? 0 },
+      remote,
       listen: listener.address,
       rulesFor: (other) => sessionRulesOf(this.#o.optionsFor(listener.address, other)),
-      local: { ip: socket.localAddress ?? listener.address, port: socket.localPort ?? 0 },
+      local,
       ended: (over) => {
         this.#sessions.delete(over);
         ports.counters.add('inboundConnections', -1);

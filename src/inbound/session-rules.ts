@@ -34,6 +34,8 @@ export interface SessionRules {
   /** Open_Relay, or Relay_For_Sending_Domains without a domain. */
   readonly isOpenRelay: boolean;
   readonly relaySenders: LeftGlobs;
+  /** Proxy_Protocol_Hosts: who alone may connect, and must say for whom. */
+  readonly proxyHosts: PrefixTrie<true> | undefined;
   readonly requireEhlo: boolean;
   readonly allowNullSender: boolean;
   readonly allowIpLiteral: boolean;
@@ -70,6 +72,7 @@ function readRules(o: OptionRecord): SessionRules {
   const tls = tlsRulesFrom(o);
   const extensions = extensionWords(listOf(o['smtpExtensions']) ?? []);
   const auth = authRulesFrom(o, extensions);
+  const proxies = listOf(o['proxyProtocolHosts']);
   return {
     bannerHostname: textOf(o['bannerHostname']),
     staticBanner: textOf(o['staticBanner']),
@@ -95,6 +98,7 @@ function readRules(o: OptionRecord): SessionRules {
     // An empty value opens the relay, in both of its spellings: `( )` and the bare statement of 2.x (SMTP-06).
     isOpenRelay: flagOf(o['openRelay'], false) || o['relayForSendingDomains'] === true || relaySenders?.length === 0,
     relaySenders: new LeftGlobs(relaySenders ?? []),
+    proxyHosts: proxies === undefined || proxies.length === 0 ? undefined : networksOf(proxies),
     requireEhlo: flagOf(o['requireEhlo'], false),
     allowNullSender: flagOf(o['allowNullEnvelopeSender'], true),
     allowIpLiteral: flagOf(o['allowIpLiteral'], true),

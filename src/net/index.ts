@@ -14,3 +14,5 @@ export { makeTlsContext, TlsContexts, TlsError } from './tls-contexts.ts';
 export type { TlsContext, TlsSettings, TlsVerifyMode } from './tls-contexts.ts';
 export type { TlsFacts } from './tls-facts.ts';
 export { claimPath, FILE_MODE_DEFAULT, neighbourOf, removeIfSame, settlePath } from './unix-path.ts';
+export { parseProxyHeader } from './proxy-header.ts';
+export type { ProxyAddress, ProxyHeader } from './proxy-header.ts';
