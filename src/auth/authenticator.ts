@@ -25,6 +25,8 @@ export interface AuthenticatorOptions {
   readonly panic: Pick<PanicLog, 'log'>;
   /** The realm where none is configured, and part of challenges. */
   readonly hostname: string;
+  /** What DIGEST-MD5 proofs are for; default 'smtp'. */
+  readonly service?: string;
 }
 
 export class Authenticator {
@@ -51,7 +53,13 @@ export class Authenticator {
       case 'CRAM-MD5':
         return new CramMd5Exchange({ source, nonce, now: this.#o.clock.now(), hostname: this.#o.hostname });
       case 'DIGEST-MD5':
-        return new DigestMd5Exchange({ source, realm, nonce, storedCleartext: settings.storedCleartext });
+        return new DigestMd5Exchange({
+          source,
+          realm,
+          nonce,
+          storedCleartext: settings.storedCleartext,
+          service: this.#o.service ?? 'smtp',
+        });
       case 'SCRAM-SHA-256':
         return new ScramExchange({ source, keys: this.#keys(settings.uri), nonce });
     }

@@ -14,6 +14,8 @@ interface DigestMd5Options {
   readonly source: CredentialSource;
   readonly realm: string;
   readonly nonce: string;
+  /** The first part of the digest-uri: what the proof is for. */
+  readonly service: string;
   /** The back end has clear passwords. */
   readonly storedCleartext: boolean;
 }
@@ -96,7 +98,7 @@ export class DigestMd5Exchange implements SaslExchange {
       (words.get('realm') ?? this.#o.realm) === this.#o.realm &&
       words.get('nc') === '00000001' &&
       (words.get('qop') ?? 'auth') === 'auth' &&
-      /^smtp\//i.test(uri);
+      uri.toLowerCase().startsWith(`${this.#o.service}/`);
     return isOurs ? { user, cnonce, uri, proof: proof.toLowerCase(), authzid: words.get('authzid') } : undefined;
   }
 }

@@ -6,6 +6,7 @@
  */
 export { Authenticator } from './authenticator.ts';
 export type { AuthenticatorOptions } from './authenticator.ts';
+export { bestMechanism, saslClient, type SaslClient, type SaslIdentity } from './client/sasl-client.ts';
 export { decodeBase64 } from './base64.ts';
 export { FAILURES_MAX } from './failure-gate.ts';
 export { isMechanism, MECHANISMS, mechanismProblem, parseMechanismSettings } from './settings.ts';

@@ -6,8 +6,12 @@
  * Not here: opening the sockets and wiring the port to the loops (main).
  */
 export * as vault from './vault/index.ts';
-export { ConsoleClient, type ConsoleAnswer, type ServerHello } from './console/client.ts';
-export { ConsoleServer, type ConsoleServerOptions } from './console/server.ts';
+export { ConsoleClient, type ClientIdentity, type ConsoleAnswer, type ServerHello } from './console/client.ts';
+export type { AccessPort, AccountingEvent } from './access/access.ts';
+export { RoleBook } from './access/roles.ts';
+export { accessProblem, accessRules } from './access/rules.ts';
+export { userName } from './access/users.ts';
+export { ConsoleServer } from './console/server.ts';
 export {
   operations,
   runCommand,

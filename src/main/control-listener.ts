@@ -1,14 +1,13 @@
 /*
  * The console's sockets: opened and closed as the configuration says, each connection served by the control room.
  *
- * The one rule: a socket of another program and a file of any kind is never replaced (the net room refuses), and a TCP address is
- * never opened, because nothing here authenticates yet: only the permissions of a Unix socket guard the console (CON-10). The
- * configuration that asks for one was refused before (site.ts), or accepted without it.
+ * The one rule: a socket of another program and a file of any kind is never replaced (the net room refuses). Who is let in is the control
+ * room's to say, connection by connection (AUTH-07, AUTH-09); a listener whose settings cannot work is not opened.
  * What is new is opened first and what is gone is closed last, so that a refusal changes nothing.
  * Bound: `consolesMax` connections a socket; more are closed at once. Truth: LSN-02 to LSN-06, CON-08, CON-10.
  */
 import type { Clock, TimerWheel } from '#base';
-import { ConsoleServer, type ServerPort } from '#control';
+import { ConsoleServer, type AccessPort, type ServerPort } from '#control';
 import type { ListenStanza } from '#inbound';
 import { Listener } from '#net';
 import type { PanicLog } from '#observe';
@@ -21,6 +20,7 @@ interface ControlListenerOptions {
   readonly clock: Clock;
   readonly panic: PanicLog;
   readonly idleSeconds: () => number;
+  readonly access: AccessPort;
 }
 
 export class ControlListener {
@@ -32,7 +32,7 @@ export class ControlListener {
 
   constructor(o: ControlListenerOptions) {
     this.#o = o;
-    this.#consoles = new ConsoleServer({ server: o.server, wheel: o.wheel, idleSeconds: o.idleSeconds });
+    this.#consoles = new ConsoleServer({ server: o.server, wheel: o.wheel, idleSeconds: o.idleSeconds, access: o.access });
   }
 
   /** The addresses that are open. */
@@ -42,7 +42,7 @@ export class ControlListener {
 
   /** Opens what is new; a sentence when something cannot be opened, and then nothing is. */
   async prepare(stanzas: readonly ListenStanza[]): Promise<string | undefined> {
-    const wanted = stanzas.filter((stanza) => stanza.enable && stanza.address.startsWith('/'));
+    const wanted = stanzas.filter((stanza) => stanza.enable);
     this.#wanted = new Set(wanted.map((stanza) => stanza.address));
     for (const stanza of wanted) {
       if (this.#open.has(stanza.address)) continue;
@@ -89,7 +89,7 @@ export class ControlListener {
       mono: () => clock.mono(),
       panic,
       tag: String(process.pid),
-      accept: (socket) => this.#consoles.serve(socket),
+      accept: (socket) => this.#consoles.serve(socket, stanza.address),
     });
     return new Promise((done) =>
       listener.open((error) => {

@@ -25,6 +25,7 @@ import { currentUser, fileLimit, raiseFileLimit } from '#system';
 import { bootReport } from './boot-report.ts';
 import { loggerStanzas, moduleFolders, storeFolders } from './catalog.ts';
 import { openDesk } from './configurator.ts';
+import { consoleAccess, consoleProblem } from './console-access.ts';
 import { ControlListener } from './control-listener.ts';
 import { nodeWarning, product, revision, version } from './identity.ts';
 import {
@@ -294,8 +295,15 @@ export class Server {
       clock: systemClock,
       panic: this.#panic,
       idleSeconds: () => recordOf(this.#resolver, 'control_listener', '').timeout,
+      access: consoleAccess({
+        resolver: () => this.#resolver,
+        wheel: this.#wheel,
+        panic: this.#panic,
+        hostname: this.#hostname,
+        account: () => undefined,
+      }),
     });
-    const problem = await this.#control.prepare(controlStanzas(this.#resolver));
+    const problem = consoleProblem(this.#resolver) ?? (await this.#control.prepare(controlStanzas(this.#resolver)));
     if (problem !== undefined) throw new StartError(problem);
     await this.#control.commit();
   }
@@ -377,7 +385,7 @@ export class Server {
       const answer = await this.#order(loop, { kind: 'prepare', configuration });
       if (answer.kind === 'refused') return [answer.reason];
     }
-    const problem = await this.#control?.prepare(controlStanzas(next));
+    const problem = consoleProblem(next) ?? (await this.#control?.prepare(controlStanzas(next)));
     return problem === undefined ? [] : [problem];
   }
 

@@ -39,7 +39,7 @@ export function esmtpStanzas(resolver: Resolver): ListenStanza[] {
   return listensOf(resolver, 'ESMTP_Listener').map((address) => stanzaOf(resolver, 'esmtp_listener', address));
 }
 
-/** The control sockets. Only Unix sockets work yet: see docs/quirks.md. */
+/** The control sockets. */
 export function controlStanzas(resolver: Resolver): ListenStanza[] {
   return listensOf(resolver, 'Control_Listener').map((address) => stanzaOf(resolver, 'control_listener', address));
 }

@@ -4,6 +4,7 @@
  * The one rule: what is refused leaves the running configuration and the file as they were.
  */
 import assert from 'node:assert/strict';
+import { userInfo } from 'node:os';
 import { test } from 'node:test';
 import { ConsoleUser, raceCommits } from '../kit/console.ts';
 import { command, startServer } from '../kit/server.ts';
@@ -15,7 +16,7 @@ test('CC-14 CC-15 CC-16 CC-18 two users, one transaction each: private, the firs
   assert.equal(await tom.run('config set max_retries 5'), 'Max_Retries = 5');
   assert.equal(await eve.run('config get max_retries'), 'Max_Retries = 1');
   assert.equal(await eve.run('config set Suspend_Delivery = enabled'), 'Suspend_Delivery = enabled');
-  assert.match(await tom.refused('config commit'), /^Cannot commit: conflict, the configuration was changed by uid \d+/);
+  assert.match(await tom.refused('config commit'), /^Cannot commit: conflict, the configuration was changed by \S+ \(process \d+\)/);
   assert.equal(await tom.run('config replay'), 'config set Max_Retries 5');
   assert.match(await tom.refused('config reload'), /transaction is open/);
   await tom.run('config rollback');
@@ -51,7 +52,7 @@ test('the history names the user of the Unix socket, old and new value; undo tak
   assert.match(
     history,
     new RegExp(
-      `^1 .* UTC {2}uid ${process.getuid?.()} \\(process ${process.pid}\\) {2}config set\n {2}- Max_Retries = 1\n {2}\\+ Max_Retries = 5$`,
+      `^1 .* UTC {2}${userInfo().username} \\(process ${process.pid}\\) {2}config set\n {2}- Max_Retries = 1\n {2}\\+ Max_Retries = 5$`,
     ),
   );
   assert.match(await user.run('config undo 1'), /^Undone: 1 /);

@@ -6,7 +6,6 @@
  * Guards are judged in guards.ts, what concerns several options at once in cross-checks.ts.
  * Truth: CFG-07 to CFG-15, FB-21, FB-22, ARCHITECTURE.md "What may never break" 13.
  */
-import { parseEndpoint } from '#base';
 import type { Place } from '#syntax';
 import {
   childKind,
@@ -116,7 +115,7 @@ class Walker {
     const isPassive =
       around.isPassive || (kind.module !== undefined && saysNo(merged, 'enabled')) || (kind.name === 'Listen' && saysNo(merged, 'enable'));
     const what = isModule ? 'module' : 'scope';
-    const status = consoleOverTcp(path) ?? useOf(kind);
+    const status = useOf(kind);
     this.uses.push({ ...status, what, path, at, value: undefined, declaration: undefined, module: kind.module?.name, isPassive });
     return this.scope(merged, kind, { kinds: [...around.kinds, kind], path, isPassive });
   }
@@ -253,15 +252,6 @@ function statusIn(kinds: readonly ScopeKind[], declaration: OptionDeclaration): 
   const isInert = kind.status === 'inert' || (status === 'works' && (!kind.implemented || isLacking));
   if (isInert) return { status: 'inert', implemented: false };
   return { status, implemented: implemented && !isLacking };
-}
-
-/** Whoever reaches such a socket would command the server: it is not opened as long as nobody is asked who he is (CON-10). */
-function consoleOverTcp(path: ScopePath): Pick<Use, 'name' | 'status' | 'implemented' | 'guardReason'> | undefined {
-  const [listener, listen] = path;
-  if (path.length !== 2 || listener?.scope !== 'Control_Listener' || listen?.scope !== 'Listen') return undefined;
-  if (parseEndpoint(listen.instance ?? '')?.kind !== 'tcp') return undefined;
-  const guardReason = `Control_Listener cannot take the console over TCP yet ("${listen.instance ?? ''}"): authentication is missing, so this socket is not opened; a Unix socket works`;
-  return { name: listener.scope, status: 'guards', implemented: false, guardReason };
 }
 
 function saysNo(merged: MergedScope, option: 'enabled' | 'enable'): boolean {

@@ -26,16 +26,16 @@ function notices(text: string): string {
     .join('\n');
 }
 
-test('a console on a TCP address stops the start, unless Accept_Unimplemented names Control_Listener (CON-10)', () => {
-  const text = 'Control_Listener {\n  Listen "127.0.0.1:2025" { }\n  Listen "/run/console" { File_Mode = 0600 }\n}\n';
-  assert.deepEqual(stops(text), ['2: Control_Listener']);
-  assert.match(read(text).problems[0]?.message ?? '', /127\.0\.0\.1:2025.*authentication/);
-  assert.deepEqual(stops(`${text}Accept_Unimplemented = ( Control_Listener )`), []);
-  assert.match(notices(`${text}Accept_Unimplemented = ( Control_Listener )`), /"127\.0\.0\.1:2025".*not opened/);
+test('a console on a TCP address, its mechanisms and its roles stop nothing (CON-10, AUTH-40)', () => {
+  const roles = 'AuthorizationParameters = [ uri = "groups:///roles" ] Enable_Authorization = true';
+  assert.deepEqual(
+    stops(`Control_Listener { Listen "127.0.0.1:2025" { Enable_Authentication = true ${roles} } Peer 10.0.0.1 { Always_Deny = true } }`),
+    [],
+  );
+  assert.deepEqual(stops('Authorization { Role "admin" { Allow = ( ".*" ) } }'), []);
 });
 
 test('a Listen that is switched off guards nothing (LSN-04)', () => {
-  assert.deepEqual(stops('Control_Listener { Listen "127.0.0.1:2025" { Enable = false } }'), []);
   const roles = 'AuthorizationParameters = [ uri = "groups:///roles" ]';
   assert.deepEqual(stops(`ESMTP_Listener { Listen ":25" { Enable = false ${roles} } Listen ":26" { ${roles} } }`), [
     '1: AuthorizationParameters',
@@ -52,11 +52,11 @@ test('guards inside a listener that is never opened stop nothing; the listener i
   assert.ok(uses.includes('Peer inert') && uses.includes('Listen inert'));
 });
 
-test('a Peer works for mail and has no effect on the console', () => {
+test('a Peer works for mail and on the console', () => {
   const statusOf = (text: string): string | undefined => read(text).uses.find((use) => use.name === 'Peer')?.status;
   assert.equal(statusOf('ESMTP_Listener { Peer 10.0.0.1 { } }'), 'guards');
-  assert.equal(statusOf('Control_Listener { Peer 10.0.0.1 { } }'), 'inert');
-  assert.equal(statusOf('Control_Listener { Listen "/run/console" { Peer 10.0.0.1 { } } }'), 'inert');
+  assert.equal(statusOf('Control_Listener { Peer 10.0.0.1 { } }'), 'guards');
+  assert.equal(statusOf('Control_Listener { Listen "/run/console" { Peer 10.0.0.1 { } } }'), 'guards');
 });
 
 test('of an option that works in part, the values that do not work stop the start', () => {

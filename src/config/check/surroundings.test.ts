@@ -12,18 +12,11 @@ function read(text: string) {
 
 const stopped = (text: string): string[] => read(text).problems.map((problem) => problem.message.split(' ')[0] ?? '');
 
-test('what authenticates elsewhere does not do so on the console: it stops the start there, also with a Unix socket (CON-10)', () => {
-  assert.deepEqual(stopped('Control_Listener { Enable_Authentication = true Listen "/run/c" { Always_Deny = true } }'), [
-    'Enable_Authentication',
-    'Always_Deny',
+test("roles are the console's: on a listener for mail they stop the start (AUTH-44)", () => {
+  assert.deepEqual(stopped('Control_Listener { Enable_Authorization = true Listen "/run/c" { Always_Deny = true } }'), []);
+  assert.deepEqual(stopped('ESMTP_Listener { Listen ":25" { } AuthorizationParameters = [ uri = "groups:///g" ] }'), [
+    'AuthorizationParameters',
   ]);
-  assert.deepEqual(stopped('Control_Listener { Enable_Authentication = false Listen "/run/c" { Always_Deny = false } }'), []);
-});
-
-test('what would only open a door of the console is without effect there', () => {
-  const { uses, problems } = read('Control_Listener { Listen "/run/c" { Always_Allow = true } }');
-  assert.deepEqual(problems, []);
-  assert.equal(uses.find((use) => use.name === 'Always_Allow')?.status, 'inert');
 });
 
 test('options that work have no effect inside a module that does not', () => {

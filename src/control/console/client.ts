@@ -4,13 +4,22 @@
  * The one rule: a server that vanishes is an error in words, never a hang. ec_console and the tests use this client.
  * Not here: line editing, paging, prompts (the command ec_console).
  */
+import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
+import { bestMechanism, saslClient } from '#auth';
 import { parseEndpoint } from '#base';
 import { formatFrame, FrameReader, protocolVersion } from './wire.ts';
 
 export interface ConsoleAnswer {
   readonly ok: boolean;
   readonly text: string;
+}
+
+/** How to prove who one is, when the server asks. */
+export interface ClientIdentity {
+  readonly user: string;
+  /** Called when a password is needed. */
+  password(): Promise<string>;
 }
 
 export interface ServerHello {
@@ -31,8 +40,11 @@ export class ConsoleClient {
     this.#frames = frames;
   }
 
-  /** Opens `/path` or `host:port` (CON-01). Rejects with a sentence when nothing answers or it is no console. */
-  static async open(endpoint: string): Promise<ConsoleClient> {
+  /**
+   * Opens `/path` or `host:port` (CON-01), and proves who it is when the server asks for it. Rejects with a sentence when nothing answers, it is
+   * no console, or it does not let us in.
+   */
+  static async open(endpoint: string, identity?: ClientIdentity): Promise<ConsoleClient> {
     const at = parseEndpoint(endpoint);
     if (!at) throw new Error(`"${endpoint}" is no console endpoint: expected /path, host:port or [v6]:port`);
     const socket = at.kind === 'unix' ? connect(at.path) : connect({ host: at.host, port: at.port });
@@ -45,6 +57,15 @@ export class ConsoleClient {
       const hello = await frames();
       if (hello['kind'] !== 'hello' || hello['protocol'] !== protocolVersion)
         throw new Error(`${endpoint} does not speak version ${protocolVersion} of the console protocol`);
+      if (typeof hello['refused'] === 'string') throw new Error(`the console at ${endpoint} refuses: ${hello['refused']}`);
+      if (Array.isArray(hello['mechanisms']))
+        await authenticate({
+          socket,
+          frames,
+          offered: hello['mechanisms'].map(String),
+          host: at.kind === 'unix' ? 'localhost' : at.host,
+          identity,
+        });
       return new ConsoleClient(socket, hello as unknown as ServerHello, frames);
     } catch (error) {
       socket.destroy();
@@ -67,6 +88,36 @@ export class ConsoleClient {
 
   close(): void {
     this.#socket.destroy();
+  }
+}
+
+interface Door {
+  readonly socket: Socket;
+  readonly frames: () => Promise<Record<string, unknown>>;
+  readonly offered: readonly string[];
+  readonly host: string;
+  readonly identity: ClientIdentity | undefined;
+}
+
+/** One attempt, by the best mechanism that the server offers; the server offers those in clear text only where nobody listens. */
+async function authenticate({ socket, frames, offered, host, identity }: Door): Promise<void> {
+  if (identity === undefined) throw new Error('Authorization required for console session: name a user (user@host:port)');
+  const mechanism = bestMechanism(offered, { clear: true });
+  if (mechanism === undefined) throw new Error(`the server wants ${offered.join(' or ')}, which this client does not know`);
+  const { user } = identity;
+  const nonce = randomBytes(18).toString('base64url');
+  const sasl = saslClient(mechanism, { user, password: await identity.password(), service: 'control', host, nonce });
+  const encode = (text: string | undefined) => (text === undefined ? {} : { data: Buffer.from(text).toString('base64') });
+  socket.write(formatFrame({ kind: 'auth', mechanism, ...encode(sasl.initial()) }));
+  for (;;) {
+    const frame = await frames();
+    if (frame['kind'] === 'denied') throw new Error(`the server does not let ${user} in: ${String(frame['reason'])}`);
+    if (frame['kind'] === 'welcome') {
+      sasl.finish();
+      return;
+    }
+    if (frame['kind'] === 'challenge')
+      socket.write(formatFrame({ kind: 'auth', ...encode(sasl.answer(Buffer.from(String(frame['data']), 'base64').toString())) }));
   }
 }
 

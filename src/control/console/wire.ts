@@ -11,7 +11,22 @@ export const protocolVersion = 1;
 const frameBytesMax = 1_048_576;
 
 type ServerFrame =
-  | { readonly kind: 'hello'; readonly protocol: number; readonly product: string; readonly version: string; readonly revision: string }
+  | {
+      readonly kind: 'hello';
+      readonly protocol: number;
+      readonly product: string;
+      readonly version: string;
+      readonly revision: string;
+      /** Who the connection is taken to be. */
+      readonly user?: string;
+      /** By what it may prove who it is; absent when it need not. */
+      readonly mechanisms?: readonly string[];
+      /** Why it is closed at once. */
+      readonly refused?: string;
+    }
+  | { readonly kind: 'challenge'; readonly data: string }
+  | { readonly kind: 'welcome'; readonly user: string }
+  | { readonly kind: 'denied'; readonly reason: string }
   | { readonly kind: 'part'; readonly id: number; readonly text: string }
   | { readonly kind: 'end'; readonly id: number; readonly ok: boolean };
 
@@ -21,7 +36,14 @@ interface CommandFrame {
   readonly line: string;
 }
 
-export function formatFrame(frame: ServerFrame | CommandFrame): string {
+/** Names a mechanism, or answers a challenge; `data` is base64. */
+interface AuthFrame {
+  readonly kind: 'auth';
+  readonly mechanism?: string;
+  readonly data?: string;
+}
+
+export function formatFrame(frame: ServerFrame | CommandFrame | AuthFrame): string {
   return `${JSON.stringify(frame)}\n`;
 }
 

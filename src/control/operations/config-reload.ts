@@ -9,6 +9,7 @@ export const configReload: Operation = {
   words: ['config', 'reload'],
   usage: 'config reload [path]',
   about: 'read the configuration again; a bad one changes nothing',
+  namesFiles: (args) => args.length > 0,
   async run(_server, _args, { session, rest }) {
     const { ok, lines } = await session.config.reload(pathArgument(rest));
     if (ok) return answer(['Reconfigured.', ...lines].join('\n'));

@@ -9,5 +9,6 @@ export const configWriteback: Operation = {
   words: ['config', 'writeback'],
   usage: 'config writeback [path]',
   about: 'save changes into the files they belong to',
+  namesFiles: (args) => args.length > 0,
   run: async (_server, _args, { session, rest }) => reply(await session.config.writeBack(pathArgument(rest))),
 };

@@ -16,7 +16,8 @@ function fakeSession(): ConsoleSession {
         (...words: unknown[]) => ({ ok: true, text: JSON.stringify([verb, ...words]) }),
     },
   );
-  return { who: 'a test', config: config as ConsoleSession['config'] };
+  const access = { user: 'a test', check: () => Promise.resolve(undefined), roles: () => Promise.resolve([]), allRoles: [] };
+  return { who: 'a test', config: config as ConsoleSession['config'], access };
 }
 
 const server = {} as ServerPort;

@@ -20,6 +20,7 @@ import { configShowRecurse } from './config-showrecurse.ts';
 import { configUndo } from './config-undo.ts';
 import { configUnset } from './config-unset.ts';
 import { configWriteback } from './config-writeback.ts';
+import { authzId, authzRolesList } from './authz.ts';
 import { answer, refusal, type Answer, type ConsoleSession, type Operation, type ServerPort } from './operation.ts';
 import { paniclog, pid, reopenLogs, shutdown } from './process.ts';
 import { active, delayed, domainAll, domains } from './queues.ts';
@@ -46,6 +47,8 @@ const help: Operation = {
 
 export const operations: readonly Operation[] = [
   active,
+  authzId,
+  authzRolesList,
   configBegin,
   configBeginFromScratch,
   configCommit,
@@ -98,8 +101,13 @@ export async function runCommand(line: string, server: ServerPort, session: Cons
     .sort((a, b) => b.words.length - a.words.length)[0];
   if (!found) return refusal(unknown(line.trim()));
   try {
+    const args = words.slice(found.words.length);
+    // Roles see the command as it is understood, however it was typed.
+    const command = [...found.words, ...args].join(' ');
+    const refused = await session.access.check({ command, namesFiles: found.namesFiles?.(args) === true });
+    if (refused !== undefined) return refusal(refused);
     const rest = line.trim().replace(new RegExp(`^(?:\\S+\\s*){${found.words.length}}`), '');
-    return await found.run(server, words.slice(found.words.length), { session, rest });
+    return await found.run(server, args, { session, rest });
   } catch (error) {
     return refusal(`${found.usage} failed: ${(error as Error).message}`);
   }

@@ -56,8 +56,20 @@ export interface ServerPort {
   warnings(): readonly string[];
 }
 
+/** Who may run what; the access folder implements it. */
+interface CommandAccess {
+  readonly user: string | undefined;
+  /** Undefined when the command may run; else what its caller is told. */
+  check(wanted: { readonly command: string; readonly namesFiles: boolean }): Promise<string | undefined>;
+  /** Roles of the user that exist, and all that exist. */
+  roles(): Promise<readonly string[]>;
+  readonly allRoles: readonly string[];
+}
+
 /** What one connection keeps from command to command. */
 export interface ConsoleSession {
+  /** What its user may run. */
+  readonly access: CommandAccess;
   /** Who speaks, for the history of changes. */
   readonly who: string;
   readonly config: ConfigSession;
@@ -75,6 +87,8 @@ export interface Operation {
   readonly words: readonly string[];
   readonly usage: string;
   readonly about: string;
+  /** Whether this call makes the server read or write a file that its caller names: not everybody may (access/access.ts). */
+  namesFiles?(args: readonly string[]): boolean;
   run(server: ServerPort, args: readonly string[], call: Call): Answer | Promise<Answer>;
 }
 

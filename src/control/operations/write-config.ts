@@ -9,5 +9,6 @@ export const writeConfig: Operation = {
   words: ['write', 'config'],
   usage: 'write config [file]',
   about: 'the running configuration as one text',
+  namesFiles: (args) => args.length > 0,
   run: (_server, _args, { session, rest }) => reply(session.config.dump(pathArgument(rest))),
 };
