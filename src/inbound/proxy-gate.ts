@@ -14,7 +14,7 @@ import type { PanicLog } from '#observe';
 /** Milliseconds from the connection to the end of the header. */
 const HEADER_MS = 5_000;
 
-export interface ProxyAnswer {
+interface ProxyAnswer {
   /** Absent when the balancer speaks for itself. */
   readonly from?: ProxyAddress;
   readonly to?: ProxyAddress;

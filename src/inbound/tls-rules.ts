@@ -38,6 +38,7 @@ function settingsOf(o: OptionRecord): TlsSettings | undefined {
     ciphers: ciphers?.toUpperCase() === 'DEFAULT' ? undefined : ciphers,
     protocols: given(o['tlsProtocols']),
     verifyMode: modeOf(o['tlsVerifyMode'], given(o['tlsClientCa']) !== undefined),
+    named: listOf(o['tlsSniCertificates']),
   };
 }
 
@@ -45,6 +46,10 @@ function settingsOf(o: OptionRecord): TlsSettings | undefined {
 function modeOf(value: unknown, hasAuthorities: boolean): TlsVerifyMode {
   const word = typeof value === 'string' ? value.toLowerCase() : hasAuthorities ? '' : 'none';
   return word === 'none' || word === 'require' ? word : 'optional';
+}
+
+function listOf(value: unknown): readonly string[] | undefined {
+  return Array.isArray(value) && value.length > 0 ? value.map(String) : undefined;
 }
 
 function given(value: unknown): string | undefined {

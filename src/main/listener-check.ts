@@ -19,6 +19,7 @@ const ownKeys: ReadonlySet<string> = new Set([
   'tlsClientCa',
   'tlsCiphers',
   'tlsProtocols',
+  'tlsSniCertificates',
   'authDigestMd5Parameters',
 ]);
 
@@ -35,12 +36,18 @@ export function listenerProblem(resolver: Resolver): string | undefined {
     if (tls.settings === undefined || seen.has(key)) continue;
     seen.add(key);
     try {
-      makeTlsContext(tls.settings);
+      makeTlsContext({ ...tls.settings, dhParams: dhParamsOf(resolver) });
     } catch (error) {
       return `Cannot use TLS on ${where}: ${(error as Error).message}`;
     }
   }
   return undefined;
+}
+
+/** The parameters of DHE ciphers, where they are allowed at all. */
+export function dhParamsOf(resolver: Resolver): string | undefined {
+  const { tlsDhparamsFile, tlsEnableDheCiphers } = resolver.global();
+  return tlsEnableDheCiphers && tlsDhparamsFile !== '' ? tlsDhparamsFile : undefined;
 }
 
 function* listeningRecords(resolver: Resolver): Generator<{ record: ListeningRecord; where: string }> {

@@ -20,7 +20,7 @@ import { InstanceLease, Spool } from '#spool';
 import { availableMemory } from './available-memory.ts';
 import { makeStores } from './catalog.ts';
 import { excludedKeys } from './excluded-keys.ts';
-import { listenerProblem, offeredElsewhere } from './listener-check.ts';
+import { dhParamsOf, listenerProblem, offeredElsewhere } from './listener-check.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { LoopHealth } from './loop-health.ts';
 import { LoopQuestions } from './loop-questions.ts';
@@ -189,7 +189,7 @@ export class LoopRuntime {
       name: `loop ${link.self}`,
     });
     this.#bodiesKept();
-    this.#tls = new TlsContexts({ mono: () => clock.mono(), panic });
+    this.#tls = new TlsContexts({ mono: () => clock.mono(), panic, dhParams: () => dhParamsOf(resolver) });
     this.#service = new EsmtpService({
       ports: {
         intake,

@@ -48,7 +48,12 @@ export class Outgoing {
       wheel,
       random,
       connect: tcpConnect,
-      tls: new OutboundTls({ readFile: (path) => readFileSync(path), clock, panic }),
+      tls: new OutboundTls({
+        readFile: (path) => readFileSync(path),
+        clock,
+        panic,
+        allowsDhe: () => resolver.global().tlsEnableDheCiphers,
+      }),
       counters,
       panic,
       hostName: hostname,

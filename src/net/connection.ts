@@ -125,8 +125,15 @@ export class Connection {
   #wrap(o: SecureOptions): void {
     if (this.#isClosed || this.#isEnding) return;
     const raw = this.#stream;
-    const { secureContext, requestCertificate } = o.context;
-    const tls = new TLSSocket(raw, { isServer: true, secureContext, requestCert: requestCertificate, rejectUnauthorized: false });
+    const { secureContext, requestCertificate, contextFor } = o.context;
+    const tls = new TLSSocket(raw, {
+      isServer: true,
+      secureContext,
+      requestCert: requestCertificate,
+      rejectUnauthorized: false,
+      // Nobody by that name: the connection goes on with the listener's own certificate.
+      ...(contextFor === undefined ? {} : { SNICallback: (name, done) => done(null, contextFor(name)) }),
+    });
     // The library refuses renegotiation by a client already; this says so once more, whatever its build.
     tls.disableRenegotiation();
     this.#stream = tls;

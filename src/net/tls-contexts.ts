@@ -12,6 +12,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { Lru } from '#base';
 import type { PanicLog } from '#observe';
+import { namesOf, ServerNames } from './tls-names.ts';
 import { protocolRange } from './tls-protocols.ts';
 
 /** Contexts kept on one loop. */
@@ -34,12 +35,18 @@ export interface TlsSettings {
   readonly ciphers: string | undefined;
   readonly protocols: string | undefined;
   readonly verifyMode: TlsVerifyMode;
+  /** Further certificates, each with its key in the same file, for clients that name one of their names (SNI). */
+  readonly named?: readonly string[] | undefined;
+  /** Parameters of DHE ciphers; without them there are none. */
+  readonly dhParams?: string | undefined;
 }
 
 /** What is needed to begin a handshake. */
 export interface TlsContext {
   readonly secureContext: SecureContext;
   readonly requestCertificate: boolean;
+  /** The certificate for a name that the client says; undefined when there is only one anyway. */
+  readonly contextFor?: ((name: string) => SecureContext | undefined) | undefined;
 }
 
 /** A stanza whose TLS cannot be had; the message names option and file. */
@@ -63,14 +70,19 @@ export class TlsContexts {
   readonly #mono: () => number;
   #reading = 0;
   readonly #panic: Pick<PanicLog, 'log'>;
+  readonly #dhParams: () => string | undefined;
 
-  constructor(o: { readonly mono: () => number; readonly panic: Pick<PanicLog, 'log'> }) {
+  /** @param o.dhParams the file of TLS_DHParams_File as it is now, for all listeners */
+  constructor(o: { readonly mono: () => number; readonly panic: Pick<PanicLog, 'log'>; readonly dhParams?: () => string | undefined }) {
     this.#mono = o.mono;
     this.#panic = o.panic;
+    this.#dhParams = o.dhParams ?? (() => undefined);
   }
 
   /** The context for settings on a listener. Throws TlsError when it must be made and cannot be. */
-  for(settings: TlsSettings, listener: string): TlsContext {
+  for(stanza: TlsSettings, listener: string): TlsContext {
+    const dhParams = this.#dhParams();
+    const settings = dhParams === undefined ? stanza : { ...stanza, dhParams };
     const key = `${listener}\0${JSON.stringify(settings)}`;
     const now = this.#mono();
     const kept = this.#kept.get(key);
@@ -106,15 +118,33 @@ export class TlsContexts {
 
 /** Makes a context from files. Throws TlsError. */
 export function makeTlsContext(settings: TlsSettings, listener = ''): TlsContext {
-  const certificate = readPem('TLS_Certificate', settings.certificate);
+  const { secureContext } = contextOf(settings, listener);
+  const requestCertificate = settings.verifyMode !== 'none';
+  if (settings.named === undefined || settings.named.length === 0) return { secureContext, requestCertificate };
+  const names = new ServerNames<SecureContext>();
+  for (const file of settings.named) {
+    const made = contextOf({ ...settings, certificate: file, key: undefined }, listener, 'TLS_SNI_Certificates');
+    if (made.names.length === 0) throw new TlsError(`TLS_SNI_Certificates "${file}" holds a certificate without a name`);
+    names.add(made.names, made.secureContext);
+  }
+  return { secureContext, requestCertificate, contextFor: (name) => names.find(name) };
+}
+
+function contextOf(
+  settings: TlsSettings,
+  listener: string,
+  option = 'TLS_Certificate',
+): { secureContext: SecureContext; names: readonly string[] } {
+  const certificate = readPem(option, settings.certificate);
   const keyFile = settings.key ?? settings.certificate;
   const key = settings.key === undefined ? certificate : readPem('TLS_Key', settings.key);
-  checkPair({
+  const read = checkPair({
     certificate,
     key,
+    option,
     file: settings.certificate,
     keyFile,
-    keyOption: settings.key === undefined ? 'TLS_Certificate' : 'TLS_Key',
+    keyOption: settings.key === undefined ? option : 'TLS_Key',
   });
   const range = protocolRange(settings.protocols);
   if (typeof range === 'string') throw new TlsError(`TLS_Protocols "${settings.protocols ?? ''}": ${range}`);
@@ -127,11 +157,9 @@ export function makeTlsContext(settings: TlsSettings, listener = ''): TlsContext
     sessionIdContext: createHash('sha256').update(`${listener}\0${settings.certificate}`).digest('hex').slice(0, 32),
     ...range,
     ...(settings.ciphers === undefined ? {} : { ciphers: settings.ciphers }),
+    ...(settings.dhParams === undefined ? {} : { dhparam: readDhParams(settings.dhParams) }),
   };
-  return {
-    secureContext: secureContextOf(options, settings),
-    requestCertificate: settings.verifyMode !== 'none',
-  };
+  return { secureContext: secureContextOf(options, settings), names: namesOf(read) };
 }
 
 function secureContextOf(options: SecureContextOptions, settings: TlsSettings): SecureContext {
@@ -139,22 +167,34 @@ function secureContextOf(options: SecureContextOptions, settings: TlsSettings): 
     return createSecureContext(options);
   } catch (error) {
     const cause = (error as Error).message;
+    if (settings.dhParams !== undefined && /DH param/i.test(cause))
+      throw new TlsError(`TLS_DHParams_File "${settings.dhParams}" cannot be used: ${cause}`);
     if (/cipher/i.test(cause)) throw new TlsError(`TLS_Ciphers "${settings.ciphers ?? ''}": no such ciphers`);
     throw new TlsError(`TLS_Certificate "${settings.certificate}" cannot be used: ${cause}`);
   }
 }
 
-function checkPair(o: { certificate: Buffer; key: Buffer; file: string; keyFile: string; keyOption: string }): void {
+interface Pair {
+  readonly certificate: Buffer;
+  readonly key: Buffer;
+  readonly option: string;
+  readonly file: string;
+  readonly keyFile: string;
+  readonly keyOption: string;
+}
+
+function checkPair(o: Pair): X509Certificate {
   const certificate = certificateIn(o.certificate);
-  if (certificate === undefined) throw new TlsError(`TLS_Certificate "${o.file}" holds no certificate in PEM form`);
+  if (certificate === undefined) throw new TlsError(`${o.option} "${o.file}" holds no certificate in PEM form`);
   let key: KeyObject;
   try {
     key = createPrivateKey(o.key);
   } catch {
-    const hint = o.keyOption === 'TLS_Key' ? '' : '; name its file in TLS_Key';
+    const hint = o.keyOption === 'TLS_Certificate' ? '; name its file in TLS_Key' : '';
     throw new TlsError(`${o.keyOption} "${o.keyFile}" holds no private key in PEM form that can be read without a passphrase${hint}`);
   }
-  if (!certificate.checkPrivateKey(key)) throw new TlsError(`TLS_Key "${o.keyFile}" is not the key of TLS_Certificate "${o.file}"`);
+  if (!certificate.checkPrivateKey(key)) throw new TlsError(`TLS_Key "${o.keyFile}" is not the key of ${o.option} "${o.file}"`);
+  return certificate;
 }
 
 function certificateIn(pem: Buffer): X509Certificate | undefined {
@@ -168,6 +208,14 @@ function certificateIn(pem: Buffer): X509Certificate | undefined {
 function readAuthorities(file: string): Buffer {
   const pem = readPem('TLS_Client_CA', file);
   if (certificateIn(pem) === undefined) throw new TlsError(`TLS_Client_CA "${file}" holds no certificate in PEM form`);
+  return pem;
+}
+
+/** The runtime takes a file without parameters for none, in silence; the operator would have no DHE and not know it. */
+function readDhParams(file: string): Buffer {
+  const pem = readPem('TLS_DHParams_File', file);
+  if (!/^-----BEGIN (?:X9\.42 )?DH PARAMETERS-----$/m.test(pem.toString('latin1')))
+    throw new TlsError(`TLS_DHParams_File "${file}" holds no DH parameters in PEM form`);
   return pem;
 }
 
@@ -185,7 +233,7 @@ function readPem(option: string, file: string): Buffer {
 
 /** Changes when a file is written, replaced or linked anew. */
 function stampOf(settings: TlsSettings): string {
-  return [settings.certificate, settings.key, settings.clientCa]
+  return [settings.certificate, settings.key, settings.clientCa, settings.dhParams, ...(settings.named ?? [])]
     .map((file) => {
       if (file === undefined) return '';
       const at = statSync(file, { throwIfNoEntry: false });

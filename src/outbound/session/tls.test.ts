@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { systemClock } from '#base';
 import type { SendingOptions } from '#queue';
 import { startServer, World, type FakeServer } from '../fixtures.test.ts';
+import { makeSelfSigned } from '../../../test/kit/certificates.ts';
 import { authority, certificate, key } from './certificates.test.ts';
 import { OutboundTls, protocolRange } from './tls.ts';
 
@@ -181,4 +185,29 @@ test('a message with REQUIRETLS travels when the certificate names its domain, a
   await w.until(() => w.kinds === 'DT');
   assert.match(w.failures[0] ?? '', /451 4\.7\.5/);
   assert.equal(server.messages.length, 1);
+});
+
+test('TLS_Enable_DHE_Ciphers false leaves no DHE cipher for the next hop, whatever TLS_Ciphers says', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'impetus-dhe-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const pair = makeSelfSigned(dir, 'old', 'rsa');
+  const files = { cert: readFileSync(pair.cert), key: readFileSync(pair.key) };
+  const old = createSecureContext({ ...files, dhparam: 'auto', maxVersion: 'TLSv1.2', ciphers: 'DHE-RSA-AES128-GCM-SHA256' });
+  for (const [allowed, expected] of [
+    [true, 'D'],
+    [false, 'T'],
+  ] as const) {
+    const server = await startServer(t, {
+      extensions: offered,
+      upgrade: (socket, serve) => {
+        const secured = new TLSSocket(socket, { isServer: true, secureContext: old });
+        secured.on('error', () => undefined);
+        serve(secured);
+      },
+    });
+    const tls = new OutboundTls({ readFile: readFileSync, clock: systemClock, panic: { log: () => undefined }, allowsDhe: () => allowed });
+    const w = new World(t, { tls, options: { remoteSmtpPort: server.port, tls: 'required', tlsCiphers: 'DHE:ECDHE' } });
+    w.send('1@a.test');
+    await w.until(() => w.kinds === expected);
+  }
 });

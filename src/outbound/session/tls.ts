@@ -8,7 +8,15 @@
  * Not here: what follows from a failure (opening.ts). Truth: rules OUT-60 to OUT-63.
  */
 import type { Socket } from 'node:net';
-import { checkServerIdentity, connect, createSecureContext, type SecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls';
+import {
+  checkServerIdentity,
+  connect,
+  createSecureContext,
+  DEFAULT_CIPHERS,
+  type SecureContext,
+  type SecureContextOptions,
+  type TLSSocket,
+} from 'node:tls';
 import { isIP } from 'node:net';
 import { Lru, type Clock } from '#base';
 import type { PanicLog } from '#observe';
@@ -40,6 +48,8 @@ export interface OutboundTlsOptions {
   readonly readFile: (path: string) => Buffer;
   readonly clock: Clock;
   readonly panic: Pick<PanicLog, 'log'>;
+  /** TLS_Enable_DHE_Ciphers; asked when a context is made. */
+  readonly allowsDhe?: () => boolean;
 }
 
 const versions: readonly [string, 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'][] = [
@@ -95,6 +105,7 @@ export class OutboundTls implements TlsPort {
         made.key = this.#o.readFile(isGiven(tlsKey) ? tlsKey : tlsCertificate);
       }
       if (isGiven(tlsCiphers)) made.ciphers = tlsCiphers;
+      if (this.#o.allowsDhe?.() === false) made.ciphers = `${made.ciphers ?? DEFAULT_CIPHERS}:!DHE`;
       const context = createSecureContext(made);
       this.#contexts.set(key, context);
       return context;
