@@ -51,7 +51,9 @@ test('at its bound the table gives private limits, divided by the loops, and cou
   );
   extra.close();
   assert.equal(extra.cell.total, 0);
-  const rate = table.rate('a rate');
+  const rates = LimitTable.attach(LimitTable.create({ loops: 2, slots: 32, rates: 32 }), { loop: 0, clock });
+  for (let i = 0; i < 32; i += 1) assert.equal(rates.rate(`name ${i}`).isShared, true);
+  const rate = rates.rate('a rate');
   assert.equal(rate.isShared, false);
   assert.equal(rate.take({ count: 1, periodSeconds: 1 }), 0);
   assert.ok(Math.abs(rate.take({ count: 1, periodSeconds: 1 }) - 2_000) < 0.01);

@@ -3,25 +3,25 @@
 // The rule to know: the table is bounded. A name takes a slot while some loop has it open; a slot nobody has open keeps its name (and a
 // rate its memory) until another name needs it. Where a name finds no slot, the loop gets a private one and its limits are divided by
 // the number of loops: never above the limit (from one per loop up), only less even; `overflows` counts that.
-// Slots are found by a keyed hash, so that a sender of mail cannot choose names that meet. A dead loop's part is taken back by `releaseAllOf`.
+// Concurrency and rates have slots of their own, since a rate remembers much more. A dead loop's part is taken back by `releaseAllOf`.
 
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { assert } from '#base';
 import type { Clock } from '#base';
 import { cellHeaderWords, ConcurrencyCell } from './concurrency-cell.ts';
-import { SharedRate } from './shared-rate.ts';
+import { rateWords, SharedRate } from './shared-rate.ts';
 import type { RateLimit } from './shared-rate.ts';
+import { SlotRegion, slotsPerBucket } from './slot-region.ts';
 
-const slotsPerBucket = 32;
 const defaultSlots = 32_768;
-/** Spins for a bucket's lock before we believe its holder died; about a millisecond. */
-const spinsForLock = 50_000;
+const defaultRates = 4_096;
 
 /** What is handed to each loop at its start; plain data around one shared buffer. */
 export interface SharedLimits {
   readonly buffer: SharedArrayBuffer;
   readonly loops: number;
   readonly buckets: number;
+  readonly rateBuckets: number;
   readonly key: string;
 }
 
@@ -37,17 +37,10 @@ export interface NamedConcurrency {
 export interface NamedRate {
   readonly isShared: boolean;
   take(rate: RateLimit): number;
-  putBack(rate: RateLimit): void;
+  takeUpTo(rate: RateLimit, most: number): number;
+  available(rate: RateLimit): number;
+  putBack(rate: RateLimit, count?: number): void;
   close(): void;
-}
-
-// A slot: key (2 words), rate (2 words, on a multiple of 8 bytes), cell header and counts, references of each loop.
-const keyWords = 2;
-const rateWords = 2;
-const cellOffset = keyWords + rateWords;
-
-function slotWords(loops: number): number {
-  return (cellOffset + cellHeaderWords + loops * 2 + 1) & ~1;
 }
 
 export class LimitTable {
@@ -55,28 +48,46 @@ export class LimitTable {
   readonly #loop: number;
   readonly #clock: Clock;
   readonly #words: Int32Array;
-  readonly #rates: BigInt64Array;
-  readonly #slotWords: number;
-  readonly #firstSlot: number;
+  readonly #cells: SlotRegion;
+  readonly #rates: SlotRegion;
   #overflows = 0;
 
   private constructor(shared: SharedLimits, o: { loop: number; clock: Clock }) {
-    assert(o.loop >= 0 && o.loop < shared.loops, `loop ${o.loop} of ${shared.loops}`);
+    const { loops, buckets, rateBuckets, key } = shared;
+    assert(o.loop >= 0 && o.loop < loops, `loop ${o.loop} of ${loops}`);
     this.shared = shared;
     this.#loop = o.loop;
     this.#clock = o.clock;
-    this.#words = new Int32Array(shared.buffer);
-    this.#rates = new BigInt64Array(shared.buffer);
-    this.#slotWords = slotWords(shared.loops);
-    this.#firstSlot = lockWords(shared.buckets);
+    const words = new Int32Array(shared.buffer);
+    this.#words = words;
+    const place = { words, loops, loop: o.loop, key };
+    const contentWords = cellHeaderWords + loops;
+    // The epoch moves on instead of starting anew: a waiter of the former name must not sleep for ever.
+    const emptyCell = (at: number): void => {
+      for (let i = 1; i < contentWords; i += 1) Atomics.store(words, at + i, 0);
+      Atomics.add(words, at, 1);
+      Atomics.notify(words, at);
+    };
+    this.#cells = new SlotRegion({ ...place, at: 0, buckets, contentWords, reset: emptyCell });
+    this.#rates = new SlotRegion({
+      ...place,
+      at: SlotRegion.size({ buckets, loops, contentWords }),
+      buckets: rateBuckets,
+      contentWords: rateWords,
+      reset: (at) => void words.fill(0, at, at + rateWords),
+    });
   }
 
-  /** Memory for `loops` threads (main counts as one if it takes part) and about `slots` names open at once. */
-  static create(o: { loops: number; slots?: number }): SharedLimits {
-    assert(Number.isInteger(o.loops) && o.loops >= 1, `limits for ${o.loops} loops`);
+  /** Memory for `loops` threads (main counts as one if it takes part) and about `slots` and `rates` names open at once. */
+  static create(o: { loops: number; slots?: number; rates?: number }): SharedLimits {
+    const { loops } = o;
+    assert(Number.isInteger(loops) && loops >= 1, `limits for ${loops} loops`);
     const buckets = Math.max(1, Math.ceil((o.slots ?? defaultSlots) / slotsPerBucket));
-    const words = lockWords(buckets) + buckets * slotsPerBucket * slotWords(o.loops);
-    return { buffer: new SharedArrayBuffer(words * 4), loops: o.loops, buckets, key: randomBytes(16).toString('hex') };
+    const rateBuckets = Math.max(1, Math.ceil((o.rates ?? defaultRates) / slotsPerBucket));
+    const words =
+      SlotRegion.size({ buckets, loops, contentWords: cellHeaderWords + loops }) +
+      SlotRegion.size({ buckets: rateBuckets, loops, contentWords: rateWords });
+    return { buffer: new SharedArrayBuffer(words * 4), loops, buckets, rateBuckets, key: randomBytes(16).toString('hex') };
   }
 
   static attach(shared: SharedLimits, o: { loop: number; clock: Clock }): LimitTable {
@@ -88,116 +99,57 @@ export class LimitTable {
     return this.#overflows;
   }
 
-  /** Slots that some loop has open. Cost: a look at every slot. */
+  /** Names that some loop has open. Cost: a look at every slot. */
   get size(): number {
-    let open = 0;
-    const slots = this.shared.buckets * slotsPerBucket;
-    for (let i = 0; i < slots; i += 1) if (this.#isOpen(this.#firstSlot + i * this.#slotWords)) open += 1;
-    return open;
+    return this.#cells.size + this.#rates.size;
   }
 
   concurrency(name: string): NamedConcurrency {
     const { loops } = this.shared;
-    const slot = this.#open(`c ${name}`);
-    if (slot === undefined) {
+    const at = this.#cells.open(name);
+    if (at === undefined) {
+      this.#overflows += 1;
       const cell = ConcurrencyCell.attach(ConcurrencyCell.create(1), 0, loops);
       return { cell, isShared: false, close: () => cell.releaseHeld() };
     }
-    const cell = new ConcurrencyCell({ words: this.#words, at: slot + cellOffset, loops, loop: this.#loop });
-    return { cell, isShared: true, close: once(() => (cell.releaseHeld(), this.#close(slot))) };
+    const cell = new ConcurrencyCell({ words: this.#words, at, loops, loop: this.#loop });
+    return { cell, isShared: true, close: once(() => (cell.releaseHeld(), this.#cells.close(at))) };
   }
 
   rate(name: string): NamedRate {
     const { loops } = this.shared;
-    const slot = this.#open(`r ${name}`);
-    if (slot === undefined) {
+    const at = this.#rates.open(name);
+    if (at === undefined) {
+      this.#overflows += 1;
       const own = SharedRate.attach(SharedRate.create(), this.#clock);
       const part = (rate: RateLimit): RateLimit => ({ count: rate.count, periodSeconds: rate.periodSeconds * loops });
-      return { isShared: false, take: (r) => own.take(part(r)), putBack: (r) => own.putBack(part(r)), close: () => {} };
+      return {
+        isShared: false,
+        take: (r) => own.take(part(r)),
+        takeUpTo: (r, most) => own.takeUpTo(part(r), most),
+        available: (r) => own.available(part(r)),
+        putBack: (r, count) => own.putBack(part(r), count),
+        close: () => {},
+      };
     }
-    const rate = new SharedRate({ words: this.#rates, at: (slot + keyWords) / 2 }, this.#clock);
-    return { isShared: true, take: (r) => rate.take(r), putBack: (r) => rate.putBack(r), close: once(() => this.#close(slot)) };
+    const rate = new SharedRate({ buffer: this.shared.buffer, at: at * 4, loop: this.#loop }, this.#clock);
+    return {
+      isShared: true,
+      take: (r) => rate.take(r),
+      takeUpTo: (r, most) => rate.takeUpTo(r, most),
+      available: (r) => rate.available(r),
+      putBack: (r, count) => rate.putBack(r, count),
+      close: once(() => this.#rates.close(at)),
+    };
   }
 
   /** Takes back all places, references and locks of a loop that died; called once, before that loop is started again. */
   releaseAllOf(loop: number): void {
-    const { loops, buckets } = this.shared;
+    const { loops } = this.shared;
     assert(loop >= 0 && loop < loops, `loop ${loop} of ${loops}`);
-    for (let bucket = 0; bucket < buckets; bucket += 1) Atomics.compareExchange(this.#words, bucket, loop + 1, 0);
-    const slots = buckets * slotsPerBucket;
-    for (let i = 0; i < slots; i += 1) {
-      const slot = this.#firstSlot + i * this.#slotWords;
-      const references = this.#references(slot) + loop;
-      if (Atomics.load(this.#words, references) === 0) continue;
-      new ConcurrencyCell({ words: this.#words, at: slot + cellOffset, loops, loop }).releaseAllOf(loop);
-      Atomics.store(this.#words, references, 0);
-    }
+    this.#cells.releaseAllOf(loop, (at) => new ConcurrencyCell({ words: this.#words, at, loops, loop }).releaseAllOf(loop));
+    this.#rates.releaseAllOf(loop, (at) => SharedRate.unlock(this.#words, at, loop));
   }
-
-  #references(slot: number): number {
-    return slot + cellOffset + cellHeaderWords + this.shared.loops;
-  }
-
-  #isOpen(slot: number): boolean {
-    const first = this.#references(slot);
-    for (let i = 0; i < this.shared.loops; i += 1) if (Atomics.load(this.#words, first + i) !== 0) return true;
-    return false;
-  }
-
-  #close(slot: number): void {
-    Atomics.sub(this.#words, this.#references(slot) + this.#loop, 1);
-  }
-
-  #open(name: string): number | undefined {
-    const digest = createHash('sha1').update(this.shared.key).update(name).digest();
-    const bucket = digest.readUInt32LE(0) % this.shared.buckets;
-    const slot = this.#lock(bucket) ? this.#claim(bucket, digest.readInt32LE(4) | 1, digest.readInt32LE(8)) : undefined;
-    if (slot === undefined) this.#overflows += 1;
-    return slot;
-  }
-
-  #lock(bucket: number): boolean {
-    for (let spins = 0; spins < spinsForLock; spins += 1) {
-      if (Atomics.compareExchange(this.#words, bucket, 0, this.#loop + 1) === 0) return true;
-    }
-    return false;
-  }
-
-  /** With the bucket's lock held: the slot of this key, an unused one, or one nobody has open, in this order. Unlocks. */
-  #claim(bucket: number, high: number, low: number): number | undefined {
-    let free: number | undefined;
-    let isFreeUnused = false;
-    let found: number | undefined;
-    for (let i = 0; i < slotsPerBucket; i += 1) {
-      const slot = this.#firstSlot + (bucket * slotsPerBucket + i) * this.#slotWords;
-      const key = Atomics.load(this.#words, slot);
-      if (key === high && Atomics.load(this.#words, slot + 1) === low) {
-        found = slot;
-        break;
-      }
-      if (isFreeUnused || this.#isOpen(slot)) continue;
-      if (key === 0 || free === undefined) free = slot;
-      isFreeUnused = key === 0;
-    }
-    if (found === undefined && free !== undefined) {
-      found = free;
-      // The epoch moves on instead of starting anew: a waiter of the former name must not sleep for ever.
-      const epoch = found + cellOffset;
-      for (let i = 0; i < this.#slotWords; i += 1) if (found + i !== epoch) Atomics.store(this.#words, found + i, 0);
-      Atomics.add(this.#words, epoch, 1);
-      Atomics.notify(this.#words, epoch);
-      Atomics.store(this.#words, found + 1, low);
-      Atomics.store(this.#words, found, high);
-    }
-    if (found !== undefined) Atomics.add(this.#words, this.#references(found) + this.#loop, 1);
-    Atomics.compareExchange(this.#words, bucket, this.#loop + 1, 0);
-    return found;
-  }
-}
-
-/** Lock words, rounded so that slots begin on a multiple of 8 bytes. */
-function lockWords(buckets: number): number {
-  return (buckets + 1) & ~1;
 }
 
 function once(work: () => void): () => void {
