@@ -88,6 +88,12 @@ export class DomainQueue {
     return (this.#urgent.oldest ?? this.#normal.oldest)?.batch.sender;
   }
 
+  /** Recipients of what would be taken next; 0 when nothing may be taken now. Outbound asks a throttle for as many. */
+  get nextRecipients(): number {
+    if (this.ready === 0) return 0;
+    return (this.#urgent.oldest ?? this.#normal.oldest)?.recipients.length ?? 0;
+  }
+
   /** Adds mail that is to be tried now. */
   add(batch: Batch, recipients: Recipient[], priority: 0 | 1): void {
     this.statistics.receptions += recipients.length;

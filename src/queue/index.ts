@@ -19,6 +19,7 @@ export type {
   RecipientProgress,
   RecoveredMessage,
   SendingOptions,
+  SendingRate,
 } from './ports.ts';
 export { EMPTY_QUEUES_MAX, Queues, ROUTES_MAX, type QueuesOptions } from './queues.ts';
 export { queueReplies } from './replies.ts';

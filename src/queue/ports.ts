@@ -29,6 +29,12 @@ export interface OptionsPort {
   domainGateway(group: string, binding: string, domain: string): string | undefined;
 }
 
+/** So many in so many seconds; a count of 0 is no limit. */
+export interface SendingRate {
+  readonly count: number;
+  readonly periodSeconds: number;
+}
+
 /**
  * The options of one binding::domain as queue and outbound read them; property names are the keys of the declared options.
  * Times are seconds.
@@ -57,6 +63,9 @@ export interface SendingOptions {
   readonly ehloHostname: string;
   readonly maxOutboundConnections: number;
   readonly serverMaxOutboundConnections: number;
+  readonly scopeMaxOutboundConnections?: number | undefined;
+  readonly outboundThrottleMessages?: SendingRate | undefined;
+  readonly outboundThrottleConnections?: SendingRate | undefined;
   readonly connectionAllocationAggressiveness: 'normal' | 'high' | number;
   readonly maxDeliveriesPerConnection: number;
   readonly maxRecipientsPerConnection: number;

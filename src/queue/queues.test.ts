@@ -18,6 +18,7 @@ test('OUT-43: recipients of one message for one domain leave together, at most M
   s.options = { maxRecipientsPerBatch: 2 };
   s.accept(['1@a.test', '2@a.test', 'x@b.test', '3@a.test']);
   const queue = s.queue('a.test');
+  assert.equal(queue.nextRecipients, 3);
   const first = queue.take();
   const second = queue.take();
   assert.deepEqual(
