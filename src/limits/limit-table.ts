@@ -38,7 +38,7 @@ export interface NamedRate {
   readonly isShared: boolean;
   take(rate: RateLimit): number;
   takeUpTo(rate: RateLimit, most: number): number;
-  available(rate: RateLimit): number;
+  look(rate: RateLimit): number;
   putBack(rate: RateLimit, count?: number): void;
   close(): void;
 }
@@ -127,7 +127,7 @@ export class LimitTable {
         isShared: false,
         take: (r) => own.take(part(r)),
         takeUpTo: (r, most) => own.takeUpTo(part(r), most),
-        available: (r) => own.available(part(r)),
+        look: (r) => own.look(part(r)),
         putBack: (r, count) => own.putBack(part(r), count),
         close: () => {},
       };
@@ -137,7 +137,7 @@ export class LimitTable {
       isShared: true,
       take: (r) => rate.take(r),
       takeUpTo: (r, most) => rate.takeUpTo(r, most),
-      available: (r) => rate.available(r),
+      look: (r) => rate.look(r),
       putBack: (r, count) => rate.putBack(r, count),
       close: once(() => this.#rates.close(at)),
     };

@@ -53,7 +53,7 @@ test('SHP-05 a count of 0 is no limit', () => {
 test('a faster rate takes effect at once, though the slower one had put the next place far ahead', () => {
   const { rate, clock } = rateOnManualClock();
   assert.equal(rate.take({ count: 1, periodSeconds: 3_600 }), 0);
-  assert.equal(rate.available({ count: 100, periodSeconds: 1 }), 99);
+  assert.equal(rate.look({ count: 100, periodSeconds: 1 }), 99);
   assert.equal(rate.take({ count: 1, periodSeconds: 3_600 }), 3_600_000);
   const wait = rate.take({ count: 200, periodSeconds: 2 });
   assert.ok(wait <= 10.01, `${wait}`);
@@ -62,13 +62,13 @@ test('a faster rate takes effect at once, though the slower one had put the next
 test('a number can be taken at once, and asked for without taking it', () => {
   const { rate, clock } = rateOnManualClock();
   const ten = { count: 10, periodSeconds: 1 };
-  assert.equal(rate.available(ten), 10);
+  assert.equal(rate.look(ten), 10);
   assert.equal(rate.takeUpTo(ten, 4), 4);
-  assert.equal(rate.available(ten), 6);
+  assert.equal(rate.look(ten), 6);
   clock.advance(500);
   assert.equal(rate.takeUpTo(ten, 40), 6);
   assert.equal(rate.takeUpTo(ten, 40), -500);
-  assert.equal(rate.available(ten), 0);
+  assert.equal(rate.look(ten), -500);
   clock.advance(500);
   assert.equal(rate.takeUpTo(ten, 40), 4);
   assert.equal(rate.takeUpTo({ count: 0, periodSeconds: 1 }, 40), 40);
@@ -87,10 +87,10 @@ test('what was taken and not used can be put back, but not what somebody else ma
   const five = { count: 5, periodSeconds: 1 };
   assert.equal(a.takeUpTo(five, 3), 3);
   a.putBack(five, 2);
-  assert.equal(b.available(five), 4);
+  assert.equal(b.look(five), 4);
   b.take(five);
   a.putBack(five, 1);
-  assert.equal(b.available(five), 3);
+  assert.equal(b.look(five), 3);
 });
 
 test('a loop that died with the lock in its hand holds up nobody once it is taken from it', () => {
@@ -112,7 +112,7 @@ test('a loop that died with the lock in its hand holds up nobody once it is take
   Atomics.store(words, lock, 2);
   assert.equal(mine.take(two), 1);
   a?.releaseAllOf(1);
-  assert.ok(mine.available({ count: 100, periodSeconds: 1 }) > 0);
+  assert.ok(mine.look({ count: 100, periodSeconds: 1 }) > 0);
 });
 
 /** Whether some window of the rate's length, wherever it begins, holds more than it may. */

@@ -83,13 +83,13 @@ export class SharedRate {
     return taken;
   }
 
-  /** How many may go now, without taking them. Somebody else may. */
-  available(rate: RateLimit): number {
+  /** How many may go now, or less than 0, the milliseconds to wait; nothing is taken, and somebody else may take it. */
+  look(rate: RateLimit): number {
     if (rate.count <= 0) return Infinity;
-    if (!this.#acquire()) return 0;
+    if (!this.#acquire()) return -busyMs;
     const free = this.#free(rate, this.#clock.mono());
     this.#release();
-    return Math.max(0, free);
+    return free;
   }
 
   /** Gives back what was taken last and not used; nothing when somebody else has taken since: less is sent then, never more. */

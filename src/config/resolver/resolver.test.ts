@@ -123,6 +123,26 @@ test('FB-04 FB-04a the group stands before the global domain, and a limit of a d
   );
 });
 
+test('FB-14 SHP-03 everybody who defines a limit on the way of a record is named, of the stanzas of one container the first that speaks', () => {
+  const of = resolver(`Scope_Max_Outbound_Connections = 9
+    Domain "/x/" { Scope_Max_Outbound_Connections = 3 }
+    Domain x.test { Max_Retries = 1 }
+    Domain "/test/" { Scope_Max_Outbound_Connections = 4 }
+    Binding_Group g { Binding b { } Domain x.test { Scope_Max_Outbound_Connections = 2 } }`);
+  const values = (group: string, binding: string, domain: string) =>
+    of.definitions(of.sending(group, binding, domain), 'scopeMaxOutboundConnections').map(({ value }) => value);
+  assert.deepEqual(values('g', 'b', 'x.test'), [2, 3, 9]);
+  assert.deepEqual(values('', 'b', 'x.test'), [3, 9]);
+  assert.deepEqual(values('', 'b', 'other'), [9]);
+  const ids = of.definitions(of.sending('', 'b', 'x.test'), 'scopeMaxOutboundConnections').map(({ id }) => id);
+  assert.equal(
+    ids[0],
+    of.definitions(of.sending('', 'c', 'xx'), 'scopeMaxOutboundConnections')[0]?.id,
+    'one definition for all that match',
+  );
+  assert.deepEqual(of.definitions(of.sending('', 'b', 'x'), 'outboundThrottleMessages'), []);
+});
+
 test('FB-05 a Host that matches and is silent means no limit, -1; without one the domain and binding are asked', () => {
   const silent = resolver('Max_Outbound_Connections = 32 Host example.com { }');
   assert.equal(silent.host('b', 'EXAMPLE.com').maxOutboundConnections, -1);

@@ -166,6 +166,24 @@ export class Resolver {
     return { id: formatPath(step.path), value: option?.value };
   }
 
+  /**
+   * Everybody who defines an option on the way of a record, most specific first: the limits of a scope that hold for all that is in it.
+   * Of several stanzas of one container that match, the first speaks (FB-10).
+   */
+  definitions(record: SendingRecord | HostRecord, key: string): Definition[] {
+    const found: Definition[] = [];
+    const containers = new Set<string>();
+    for (const step of this.#stepsOf.get(record) ?? []) {
+      if (step.ignores === key) continue;
+      const option = [...(step.node?.options.values() ?? [])].find((entry) => entry.key === key);
+      const container = `${formatPath(step.path.slice(0, -1))} ${step.path.at(-1)?.scope ?? ''}`;
+      if (option === undefined || containers.has(container)) continue;
+      containers.add(container);
+      found.push({ id: formatPath(step.path), value: option.value });
+    }
+    return found;
+  }
+
   /** The scopes that were asked, most specific first, and the value that came of it (FB-17: scopes need not exist). */
   explain(question: { readonly path: ScopePath; readonly option: string }): Explanation | undefined {
     return explainPath(this.#snapshot.root, question, this.#matcher);
