@@ -4,9 +4,11 @@
  * The one rule: back ends are shared by everybody who names the same uri, so that a file is read once. Nothing here knows SMTP.
  * Bound: `SOURCES_MAX` back ends are kept. Truth: rules AUTH-01 to AUTH-05.
  */
-import { Lru, type Clock, type IpAddress, type Random } from '#base';
+import { Lru, type Clock, type IpAddress, type Random, type TimerWheel } from '#base';
+import type { AuthenticationService, CredentialSource, VerifyToken } from '#hooks';
 import type { PanicLog } from '#observe';
-import type { CredentialSource } from './credentials.ts';
+import { BearerExchange, type BearerName } from './bearer.ts';
+import { patientSource, patientVerifier } from './credentials.ts';
 import { CramMd5Exchange } from './cram-md5.ts';
 import { DigestMd5Exchange } from './digest-md5.ts';
 import type { SaslExchange } from './exchange.ts';
@@ -14,7 +16,7 @@ import { FailureGate } from './failure-gate.ts';
 import { PasswordFile } from './password-file.ts';
 import { LoginExchange, PlainExchange } from './plain.ts';
 import { ScramExchange, ScramKeys } from './scram-sha-256.ts';
-import { placeOf, type MechanismName, type MechanismSettings } from './settings.ts';
+import { placeOf, schemeOf, type MechanismName, type MechanismSettings } from './settings.ts';
 
 const SOURCES_MAX = 256;
 const NONCE_BYTES = 24;
@@ -27,6 +29,8 @@ export interface AuthenticatorOptions {
   readonly hostname: string;
   /** What DIGEST-MD5 proofs are for; default 'smtp'. */
   readonly service?: string;
+  /** What modules bring, as it is now; the same array for as long as nothing changed. */
+  readonly modules?: { readonly services: () => readonly AuthenticationService[]; readonly wheel: Pick<TimerWheel, 'schedule' | 'cancel'> };
 }
 
 export class Authenticator {
@@ -34,6 +38,8 @@ export class Authenticator {
   readonly #o: AuthenticatorOptions;
   readonly #sources = new Lru<string, CredentialSource>({ max: SOURCES_MAX });
   readonly #scram = new Lru<string, ScramKeys>({ max: SOURCES_MAX });
+  #services: readonly AuthenticationService[] = [];
+  #verify: VerifyToken | undefined;
 
   constructor(o: AuthenticatorOptions) {
     this.#o = o;
@@ -65,19 +71,52 @@ export class Authenticator {
     }
   }
 
+  /** Whether anybody can judge a token; without that, XOAUTH2 and OAUTHBEARER are not to be offered. */
+  get hasVerifier(): boolean {
+    this.#renew();
+    return this.#verify !== undefined;
+  }
+
+  /** An exchange of its own for one token. Undefined when nobody can judge it. */
+  beginBearer(name: BearerName, remoteIp: string): SaslExchange | undefined {
+    this.#renew();
+    return this.#verify === undefined ? undefined : new BearerExchange({ name, verify: this.#verify, remoteIp });
+  }
+
   /** Counts a failure of an address; milliseconds for which the answer is to be held back. */
   failed(ip: IpAddress): number {
     return this.gate.failed(ip);
   }
 
   #source(uri: string): CredentialSource {
+    this.#renew();
     let source = this.#sources.get(uri);
     if (source === undefined) {
-      const place = placeOf(uri);
-      source = place === undefined ? nowhere(uri) : new PasswordFile({ ...place, panic: this.#o.panic });
+      source = this.#open(uri);
       this.#sources.set(uri, source);
     }
     return source;
+  }
+
+  #open(uri: string): CredentialSource {
+    const { modules } = this.#o;
+    const schemes = this.#services.flatMap((service) => service.schemes ?? []);
+    const opened = schemeOf(uri, schemes)?.open(uri);
+    if (modules !== undefined && typeof opened === 'object') return patientSource(uri, opened, modules.wheel);
+    const place = placeOf(uri);
+    return place === undefined ? nowhere(uri) : new PasswordFile({ ...place, panic: this.#o.panic });
+  }
+
+  /** Modules may have come and gone: what was opened with their help is opened anew. */
+  #renew(): void {
+    const { modules } = this.#o;
+    if (modules === undefined) return;
+    const services = modules.services();
+    if (services === this.#services) return;
+    this.#services = services;
+    this.#sources.clear();
+    const verify = services.find(({ verifyToken }) => verifyToken !== undefined)?.verifyToken;
+    this.#verify = verify === undefined ? undefined : patientVerifier(verify, modules.wheel);
   }
 
   #keys(uri: string): ScramKeys {

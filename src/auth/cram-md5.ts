@@ -5,7 +5,7 @@
  * The back end must have the clear password. Truth: RFC 2195; rule AUTH-03.
  */
 import { createHmac } from 'node:crypto';
-import type { CredentialSource } from './credentials.ts';
+import type { CredentialSource } from '#hooks';
 import { isSameSecret } from './equal.ts';
 import { isField, MALFORMED, textOf, type SaslAnswer, type SaslExchange } from './exchange.ts';
 

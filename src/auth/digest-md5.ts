@@ -6,7 +6,7 @@
  * Truth: RFC 2831; rules AUTH-03, AUTH-04; attack A42.
  */
 import { createHash } from 'node:crypto';
-import type { Credential, CredentialSource } from './credentials.ts';
+import type { Credential, CredentialSource } from '#hooks';
 import { isSameSecret, md5 } from './equal.ts';
 import { isField, MALFORMED, textOf, type SaslAnswer, type SaslExchange } from './exchange.ts';
 

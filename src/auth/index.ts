@@ -7,6 +7,8 @@
 export { Authenticator } from './authenticator.ts';
 export type { AuthenticatorOptions } from './authenticator.ts';
 export { bestMechanism, saslClient, type SaslClient, type SaslIdentity } from './client/sasl-client.ts';
+export { isBearer } from './bearer.ts';
+export type { BearerName } from './bearer.ts';
 export { decodeBase64 } from './base64.ts';
 export { FAILURES_MAX } from './failure-gate.ts';
 export { isMechanism, MECHANISMS, mechanismProblem, parseMechanismSettings } from './settings.ts';

@@ -8,7 +8,7 @@
  */
 import { readFile, stat, type Stats } from 'node:fs';
 import type { PanicLog } from '#observe';
-import type { Credential, CredentialSource } from './credentials.ts';
+import type { Credential, CredentialSource } from '#hooks';
 
 const FILE_MAX_BYTES = 64 * 1024 * 1024;
 

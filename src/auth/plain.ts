@@ -7,7 +7,7 @@
  */
 import { isSameSecret, md5 } from './equal.ts';
 import { isField, MALFORMED, textOf, type SaslAnswer, type SaslExchange } from './exchange.ts';
-import type { CredentialSource } from './credentials.ts';
+import type { CredentialSource } from '#hooks';
 
 interface PasswordCheck {
   readonly source: CredentialSource;
@@ -19,6 +19,10 @@ function check(o: PasswordCheck, login: { user: string; password: string }, answ
   const { user, password } = login;
   if (!isField(user) || !isField(password)) {
     answer({ kind: 'fail', user: '' });
+    return;
+  }
+  if (o.source.check !== undefined) {
+    o.source.check(user, password, (result) => answer({ ...result, user }));
     return;
   }
   o.source.find(user, o.realm, (found) => {

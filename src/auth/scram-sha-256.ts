@@ -8,7 +8,7 @@
  */
 import { createHash, createHmac, pbkdf2, randomBytes } from 'node:crypto';
 import { Lru } from '#base';
-import type { CredentialSource } from './credentials.ts';
+import type { CredentialSource } from '#hooks';
 import { isSameSecret } from './equal.ts';
 import { isField, MALFORMED, textOf, type SaslAnswer, type SaslExchange } from './exchange.ts';
 

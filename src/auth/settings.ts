@@ -5,6 +5,8 @@
  * does not exist must not look like one that refuses. Keys are compared without case.
  * Truth: rules AUTH-01, AUTH-03, AUTH-04.
  */
+import type { CredentialScheme } from '#hooks';
+
 export const MECHANISMS = ['LOGIN', 'PLAIN', 'CRAM-MD5', 'DIGEST-MD5', 'SCRAM-SHA-256'] as const;
 export type MechanismName = (typeof MECHANISMS)[number];
 
@@ -36,8 +38,17 @@ export function parseMechanismSettings(dictionary: ReadonlyMap<string, unknown>)
 }
 
 /** What is wrong with settings for a mechanism, as the end of a sentence. */
-export function mechanismProblem(name: MechanismName, settings: MechanismSettings): string | undefined {
+export function mechanismProblem(
+  name: MechanismName,
+  settings: MechanismSettings,
+  schemes: readonly CredentialScheme[] = [],
+): string | undefined {
   const { uri } = settings;
+  const scheme = schemeOf(uri, schemes);
+  if (scheme !== undefined) {
+    const opened = scheme.open(uri);
+    return typeof opened === 'string' ? `uri "${uri}": ${opened}` : undefined;
+  }
   const place = placeOf(uri);
   if (place === undefined) return `uri "${uri}" cannot be used; expected file:///path or digest:///path`;
   if (place.kind === 'digest' && (name === 'CRAM-MD5' || name === 'SCRAM-SHA-256')) {
@@ -45,6 +56,12 @@ export function mechanismProblem(name: MechanismName, settings: MechanismSetting
   }
   if (place.kind === 'digest' && settings.storedCleartext) return `uri "${uri}" holds hashes, and stored_cleartext says that it does not`;
   return undefined;
+}
+
+/** The module's scheme that a uri names. */
+export function schemeOf(uri: string, schemes: readonly CredentialScheme[]): CredentialScheme | undefined {
+  const word = /^([a-z][a-z0-9+._-]*):\/\//i.exec(uri)?.[1]?.toLowerCase();
+  return word === undefined ? undefined : schemes.find(({ scheme }) => scheme === word);
 }
 
 export function placeOf(uri: string): { readonly kind: 'file' | 'digest'; readonly path: string } | undefined {

@@ -25,4 +25,14 @@ export { HOOK_DEADLINE_MS, PhaseRunner, WAITING_HOOKS_MAX } from './phase-runner
 export type { PhaseAnswer, PhaseRunnerOptions } from './phase-runner.ts';
 export type { BodySink, MailboxStore, StoreRecipient } from './mailbox-store.ts';
 export type { AnswerMerge, ModuleCommand, ModuleManifest, ModuleThread } from './manifest.ts';
+export type {
+  AuthenticationService,
+  Credential,
+  CredentialScheme,
+  CredentialSource,
+  PasswordAnswer,
+  TokenAnswer,
+  TokenQuestion,
+  VerifyToken,
+} from './authentication.ts';
 export type { LoggerModule, LoggerScope, OpenLogger } from './logger.ts';

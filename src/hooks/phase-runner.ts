@@ -10,6 +10,7 @@
 import type { TimerWheel } from '#base';
 import type { PanicLog } from '#observe';
 import type { Reply } from '#smtp';
+import type { AuthenticationService } from './authentication.ts';
 import { PHASES, type Phase } from './phases.ts';
 import type { HookView, PhaseHook, ValidationModule } from './validation-module.ts';
 import { CONTINUE, type Verdict } from './verdict.ts';
@@ -45,9 +46,12 @@ export class PhaseRunner {
   readonly #deadlineMs: number;
   readonly #waitingMax: number;
   #waiting = 0;
+  /** What the modules bring to AUTH. */
+  readonly authentication: readonly AuthenticationService[];
 
   constructor(o: PhaseRunnerOptions) {
     this.#o = o;
+    this.authentication = o.modules.flatMap(({ authentication }) => (authentication === undefined ? [] : [authentication]));
     this.#deadlineMs = o.deadlineMs ?? HOOK_DEADLINE_MS;
     this.#waitingMax = o.waitingMax ?? WAITING_HOOKS_MAX;
     this.#bound = Object.fromEntries(PHASES.map((phase) => [phase, hooksOf(o.modules, phase)])) as Record<Phase, readonly Bound[]>;

@@ -6,6 +6,7 @@
  * Not here: running them (phase-runner.ts); parts of a message beyond its header and bytes, which later modules will need.
  * Truth: section 10 of the rules; ARCHITECTURE.md, "What may never break" 6.
  */
+import type { AuthenticationService } from './authentication.ts';
 import type { Phase } from './phases.ts';
 import type { ValidationContext } from './validation-context.ts';
 import type { Verdict } from './verdict.ts';
@@ -69,4 +70,6 @@ export interface ValidationModule {
   /** The scope name, also the name in `__bypass_<name>` and in the M field of a reject line. */
   readonly name: string;
   readonly hooks: Partial<Record<Phase, PhaseHook>>;
+  /** Back ends and the judgement of tokens, for AUTH. */
+  readonly authentication?: AuthenticationService | undefined;
 }

@@ -49,6 +49,6 @@ export function moveTo(s: Session, ip: IpAddress, isSamePerson: boolean): void {
 }
 
 function blend(next: SessionRules, real: SessionRules): SessionRules {
-  const { mechanisms, needsTls } = real.auth;
-  return { ...next, offered: real.offered, tls: real.tls, auth: { ...next.auth, mechanisms, needsTls } };
+  const { mechanisms, bearers, needsTls } = real.auth;
+  return { ...next, offered: real.offered, tls: real.tls, auth: { ...next.auth, mechanisms, bearers, needsTls } };
 }

@@ -4,7 +4,7 @@
  * The one rule: this room speaks with clients and hands what they send to the intake; it knows no queue.
  * Not here: the grammar of SMTP (#smtp), sockets (#net), ids and durability (#intake).
  */
-export { authProblem } from './auth-rules.ts';
+export { authNotices, authProblem } from './auth-rules.ts';
 export { RECEIVED_MAX } from './end-of-message.ts';
 export type { Pressure, SessionCell, SessionPorts } from './ports.ts';
 export { RECEPTION_STATES } from './reception-state.ts';
@@ -12,7 +12,7 @@ export type { ReceptionState } from './reception-state.ts';
 export { extensionName, extensionWords } from './extensions.ts';
 export { CONNECTIONS_MAX, EsmtpService } from './service.ts';
 export type { EsmtpServiceOptions, ListenStanza } from './service.ts';
-export { sessionRulesOf } from './session-rules.ts';
+export { listedExtensions, sessionRulesOf } from './session-rules.ts';
 export type { OptionRecord, SessionRules } from './session-rules.ts';
 export { EsmtpSession } from './session.ts';
 export type { SessionOptions } from './session.ts';

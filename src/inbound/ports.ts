@@ -32,7 +32,7 @@ export interface SessionPorts {
   readonly tls: Pick<TlsContexts, 'for'>;
   /** Whether an extension that a session does not have is listed anywhere in the configuration. */
   readonly isOfferedElsewhere: (word: string) => boolean;
-  readonly auth: Pick<Authenticator, 'begin' | 'failed' | 'gate'>;
+  readonly auth: Pick<Authenticator, 'begin' | 'beginBearer' | 'failed' | 'gate' | 'hasVerifier'>;
   /** This machine's name, where no option gives another. */
   readonly hostname: string;
   /** Product and version, as greeting and Received header show them. */

@@ -70,7 +70,7 @@ export function sessionRulesOf(record: OptionRecord): SessionRules {
 function readRules(o: OptionRecord): SessionRules {
   const relaySenders = listOf(o['relayForSendingDomains']);
   const tls = tlsRulesFrom(o);
-  const extensions = extensionWords(listOf(o['smtpExtensions']) ?? []);
+  const extensions = listedExtensions(o);
   const auth = authRulesFrom(o, extensions);
   const proxies = listOf(o['proxyProtocolHosts']);
   return {
@@ -90,7 +90,7 @@ function readRules(o: OptionRecord): SessionRules {
       maxReceptionsPerConnection: numberOf(o['maxReceptionsPerConnection']),
       maxRecipientsPerMessage: numberOf(o['maxRecipientsPerMessage']) || RECIPIENTS_MAX,
       hasCertificate: tls.settings !== undefined,
-      hasAuth: auth.mechanisms.size > 0,
+      hasAuth: auth.mechanisms.size + auth.bearers.length > 0,
     }),
     relayHosts: networksOf(listOf(o['relayHosts']) ?? []),
     relayDomains: new LeftGlobs(listOf(o['relayDomains']) ?? []),
@@ -116,6 +116,14 @@ function readRules(o: OptionRecord): SessionRules {
     tls,
     auth,
   };
+}
+
+/** SMTP_Extensions, and the word that the pair of 2.x adds to it (AUTH-02): `Extension = AUTH`, `Extension_Argument = LOGIN`. */
+export function listedExtensions(o: OptionRecord): string[] {
+  const old = textOf(o['extension']);
+  const argument = textOf(o['extensionArgument']);
+  const words = listOf(o['smtpExtensions']) ?? [];
+  return extensionWords(old === undefined ? words : [...words, argument === undefined ? old : `${old} ${argument}`]);
 }
 
 function networksOf(entries: readonly string[]): PrefixTrie<true> {

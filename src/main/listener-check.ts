@@ -7,7 +7,7 @@
  */
 import { parseCidr } from '#base';
 import { childrenNamed, type ListeningRecord, type Resolver, type ScopeNode } from '#config';
-import { authProblem, extensionName, extensionWords, sessionRulesOf } from '#inbound';
+import { authNotices, authProblem, extensionName, extensionWords, listedExtensions, sessionRulesOf } from '#inbound';
 import { makeTlsContext } from '#net';
 
 /** Options that make a Peer's listener needs differ from those of its Listen. */
@@ -42,6 +42,22 @@ export function listenerProblem(resolver: Resolver): string | undefined {
     }
   }
   return undefined;
+}
+
+/** What listeners list and will not offer, a sentence each, with the first listener that it is true of. */
+export function listenerNotices(resolver: Resolver): string[] {
+  // A policy file may judge tokens; whether it does shows only when it is loaded.
+  const hasVerifier = childrenNamed(resolver.snapshot.root, 'policy').length > 0;
+  const notices = new Map<string, string>();
+  for (const { record, where } of listeningRecords(resolver)) {
+    const options = record as unknown as Readonly<Record<string, unknown>>;
+    const extensions = listedExtensions(options);
+    const found = authNotices(options, extensions, hasVerifier);
+    if (extensions.includes('STARTTLS') && sessionRulesOf(options).tls.settings === undefined)
+      found.push('STARTTLS is not offered: TLS_Certificate names no file');
+    for (const text of found) if (!notices.has(text)) notices.set(text, `${where}: ${text}`);
+  }
+  return [...notices.values()];
 }
 
 /** The parameters of DHE ciphers, where they are allowed at all. */
@@ -89,6 +105,7 @@ export function offeredElsewhere(resolver: Resolver): (word: string) => boolean 
 
 function gatherExtensions(node: ScopeNode, words: Set<string>): void {
   for (const { key, value } of node.options.values()) {
+    if (key === 'extension') words.add(extensionName(extensionWords([String(value)])[0] ?? ''));
     if (key !== 'smtpExtensions' || !Array.isArray(value)) continue;
     for (const word of extensionWords(value as readonly string[])) words.add(extensionName(word));
   }

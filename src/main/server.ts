@@ -27,6 +27,7 @@ import { loggerStanzas, moduleFolders, storeFolders } from './catalog.ts';
 import { openDesk } from './configurator.ts';
 import { consoleAccess, consoleProblem } from './console-access.ts';
 import { ControlListener } from './control-listener.ts';
+import { listenerNotices } from './listener-check.ts';
 import { nodeWarning, product, revision, version } from './identity.ts';
 import {
   loopControlRoom,
@@ -186,7 +187,7 @@ export class Server {
 
   #warnings(): string[] {
     const warning = nodeWarning(process.versions.node);
-    return warning === undefined ? [] : [warning];
+    return [...(warning === undefined ? [] : [warning]), ...listenerNotices(this.#resolver)];
   }
 
   /** Why addresses of ESMTP listeners cannot be had; those that are open already are ours. */

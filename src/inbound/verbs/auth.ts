@@ -7,8 +7,9 @@
  * Bounds: `FAILURES_PER_CONNECTION`, `STEPS_MAX` responses an exchange, the line length of #smtp; #auth bounds each address.
  * Truth: RFC 4954; rules AUTH-02, AUTH-05, AUTH-07; attacks A40 to A44.
  */
-import { decodeBase64, isMechanism, type MechanismName, type SaslExchange, type SaslStep } from '#auth';
+import { decodeBase64, isBearer, isMechanism, type SaslExchange, type SaslStep } from '#auth';
 import { replies, type CommandFault, type Reply } from '#smtp';
+import type { SmtpMechanism } from '../auth-rules.ts';
 import { acceptIdentity, ANONYMOUS } from '../identity.ts';
 import type { Session } from '../session-types.ts';
 
@@ -32,40 +33,58 @@ export function auth(s: Session, argument: string): void {
     s.say(replies.authSyntax);
     return;
   }
-  new Dialogue(s, name as MechanismName).begin(bytes);
+  new Dialogue(s, name as SmtpMechanism).begin(bytes);
 }
 
 /** The mechanisms that this client may use as things stand. */
-export function mechanismsNow(s: Session): readonly MechanismName[] {
+export function mechanismsNow(s: Session): readonly SmtpMechanism[] {
   const { auth: rules } = s.rules;
-  return rules.needsTls && !s.isSecured ? [] : [...rules.mechanisms.keys()];
+  if (rules.needsTls && !s.isSecured) return [];
+  return s.isSecured ? [...rules.mechanisms.keys(), ...bearersOf(s)] : [...rules.mechanisms.keys()];
+}
+
+function bearersOf(s: Session): readonly SmtpMechanism[] {
+  const { bearers } = s.rules.auth;
+  return bearers.length > 0 && s.ports.auth.hasVerifier ? bearers : [];
 }
 
 /** Why the command is not even begun. */
 function refusalOf(s: Session, name: string, argument: string): Reply | undefined {
   const { rules, facts, transaction } = s;
-  if (!rules.offered.auth) return s.notOffered('AUTH');
+  if (!rules.offered.auth || (rules.auth.mechanisms.size === 0 && bearersOf(s).length === 0)) return s.notOffered('AUTH');
   if (rules.auth.needsTls && !s.isSecured) return replies.authNeedsTls;
   if (!facts.isEsmtp || transaction.isOpen || facts.authUser !== '') return replies.badSequence;
   if (argument === '' || argument.split(' ').length > 2) return replies.argumentMissing;
+  // A token is worth as much as a password and lasts longer: never in clear (RFC 7628 section 4).
+  if (isBearer(name) && bearersOf(s).includes(name)) return s.isSecured ? undefined : replies.authNeedsTls;
   return isMechanism(name) && rules.auth.mechanisms.has(name) ? undefined : replies.mechanismUnknown;
+}
+
+function exchangeOf(s: Session, name: SmtpMechanism): SaslExchange | undefined {
+  if (isBearer(name)) return s.ports.auth.beginBearer(name, s.facts.remoteIp);
+  const settings = s.rules.auth.mechanisms.get(name);
+  return settings === undefined ? undefined : s.ports.auth.begin(name, settings);
 }
 
 class Dialogue {
   readonly #s: Session;
-  readonly #name: MechanismName;
+  readonly #name: SmtpMechanism;
   readonly #exchange: SaslExchange | undefined;
   #steps = 0;
 
-  constructor(s: Session, name: MechanismName) {
+  constructor(s: Session, name: SmtpMechanism) {
     this.#s = s;
     this.#name = name;
-    const settings = s.rules.auth.mechanisms.get(name);
-    this.#exchange = settings === undefined ? undefined : s.ports.auth.begin(name, settings);
+    this.#exchange = exchangeOf(s, name);
   }
 
   begin(initial: Buffer | undefined): void {
     const exchange = this.#exchange;
+    if (exchange === undefined && isBearer(this.#name)) {
+      // Whoever judged tokens has gone since this was offered.
+      this.#judge({ kind: 'trouble', user: '', cause: 'no module verifies tokens' });
+      return;
+    }
     if (exchange === undefined) {
       // Always_Allow without a back end: whoever comes is taken (AUTH-07).
       this.#judge({ kind: 'pass', user: ANONYMOUS });
@@ -143,7 +162,8 @@ class Dialogue {
 
   #log(user: string, result: string): void {
     const s = this.#s;
-    if (s.rules.auth.mechanisms.get(this.#name)?.logs !== true) return;
+    // What a module decides about tokens is told as log_authentication tells of the rest.
+    if (!isBearer(this.#name) && s.rules.auth.mechanisms.get(this.#name)?.logs !== true) return;
     s.ports.panic.log('NOTICE', 'SMTP', `AUTH ${this.#name} of ${JSON.stringify(user)} from ${s.facts.remoteIp}: ${result}`);
   }
 }
