@@ -1,29 +1,29 @@
 /*
- * ec_console: says commands to a running server and prints its answers (CON-01 to CON-05).
+ * ec_console: says commands to a running server and prints its answers (CON-01 to CON-06).
  *
- * Endpoint: none (/tmp/2025), /path, host:port, [v6]:port. Words after it are one command; without them commands are read
- * from standard input, with a prompt when it is a terminal. The exit status is 0 when every command succeeded.
- * Escape codes in answers are shown, never obeyed. A server that says nothing for a minute is given up (CON-08).
- * Not here yet: completion, history files, the pager (a later issue).
+ * Words after the endpoint are one command; without them commands are read from standard input, with a line editor when it is a terminal. The exit
+ * status is 0 when every command succeeded. A server that says nothing for a minute is given up (CON-08).
+ * Not here: line editing, history, pager (console/), what commands do (the server).
  */
-import { createInterface } from 'node:readline/promises';
-import { resolve } from 'node:path';
-import { ConsoleClient } from '#control';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { ConsoleClient, type ClientIdentity } from '#control';
+import { DEFAULT_ENDPOINT, isEndpoint, parseConsoleEndpoint, type Endpoint } from './console/endpoint.ts';
+import { Link } from './console/link.ts';
+import { passwordOf } from './console/password.ts';
+import { talk } from './console/prompt.ts';
+import { sshTunnel } from './console/tunnel.ts';
+import { visible } from './console/visible.ts';
 
 const usage = `usage: ec_console [ENDPOINT] [COMMAND ...]
-  ENDPOINT  /path, host:port or [v6]:port; default: /tmp/2025
-  COMMAND   one command, for example: summary; without one, commands are read from standard input ("help" lists them)`;
+  ENDPOINT  /path, host:port, [v6]:port, user@host:port, a port of this machine,
+            or ssh://sshuser@host/console_user@host:port (* for the host that ssh reaches); default: ${DEFAULT_ENDPOINT}
+  COMMAND   one command, for example: summary; without one, commands are read from standard input ("help" lists them)
+At the prompt: Tab completes, arrows and emacs keys edit, \\pager switches paging, quit ends.
+Environment: PAGER, EC_CONSOLE_HISTORY (a file; empty: none), EC_CONSOLE_PASSWORD_FILE (its first line is the password).`;
 
+/** Control_Client_Timeout of the manual, in milliseconds. */
 const clientTimeoutMs = 60_000;
-
-/** Control characters of an answer become visible, those that turn text around too, so that data cannot steer the terminal (A74). */
-function visible(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (c) => {
-    const code = c.charCodeAt(0);
-    return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
-  });
-}
 
 /** Rejects with a sentence when the server takes too long. */
 function within<T>(work: Promise<T>, endpoint: string): Promise<T> {
@@ -42,32 +42,13 @@ function typed(word: string, _index: number, words: readonly string[]): string {
   return isBroken ? `"${word.replace(/[\\"]/g, '\\$&')}"` : word;
 }
 
-function isEndpoint(word: string | undefined): word is string {
-  return word !== undefined && (/[/:]/.test(word) || /^\d+$/.test(word));
-}
-
-async function interact(client: ConsoleClient, endpoint: string): Promise<boolean> {
-  const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
-  if (isTerminal) process.stdout.write(visible((await within(client.run('version'), endpoint)).text));
-  const lines = createInterface({ input: process.stdin, output: process.stdout, terminal: isTerminal, historySize: 1000 });
-  const prompt = () => {
-    if (!isTerminal) return;
-    lines.setPrompt(`${new Date().toTimeString().slice(0, 8)} ${endpoint}> `);
-    lines.prompt();
-  };
-  let isGood = true;
-  prompt();
-  for await (const line of lines) {
-    if (line.trim() === 'quit') break;
-    if (line.trim() !== '') {
-      const { ok, text } = await within(client.run(line), endpoint);
-      isGood &&= ok;
-      process.stdout.write(visible(text));
-    }
-    prompt();
-  }
-  lines.close();
-  return isGood;
+/** A person may take a minute over a password: only the server's own silence counts. */
+async function opener(endpoint: Endpoint): Promise<() => Promise<ConsoleClient>> {
+  const { address, shown, ssh, user } = endpoint;
+  const password = user === undefined ? '' : await passwordOf(user);
+  const identity: ClientIdentity | undefined = user === undefined ? undefined : { user, password: () => Promise.resolve(password) };
+  return () =>
+    within(ssh === undefined ? ConsoleClient.open(address, identity) : ConsoleClient.over(sshTunnel(endpoint), address, identity), shown);
 }
 
 async function main(): Promise<number> {
@@ -80,16 +61,19 @@ async function main(): Promise<number> {
     console.error(`ec_console: "${words[0]}" is no option\n${usage}`);
     return 64;
   }
-  const first = isEndpoint(words[0]) ? words.shift()! : '/tmp/2025';
-  const endpoint = /^\d+$/.test(first) ? `127.0.0.1:${first}` : first.includes(':') ? first : resolve(first);
-  const client = await within(ConsoleClient.open(endpoint), endpoint);
+  const endpoint = parseConsoleEndpoint(isEndpoint(words[0]) ? words.shift()! : DEFAULT_ENDPOINT);
+  const open = await opener(endpoint);
+  const link = new Link({ first: await open(), open, within: (work) => within(work, endpoint.shown) });
   try {
-    if (words.length === 0) return (await interact(client, first)) ? 0 : 1;
-    const { ok, text } = await within(client.run(words.map(typed).join(' ')), endpoint);
+    if (words.length === 0) {
+      const historyFile = process.env['EC_CONSOLE_HISTORY'] ?? join(homedir(), '.ec_console_history');
+      return (await talk({ link, endpoint, historyFile: historyFile || undefined, pager: process.env['PAGER'] })) ? 0 : 1;
+    }
+    const { ok, text } = await link.run(words.map(typed).join(' '));
     (ok ? process.stdout : process.stderr).write(visible(text));
     return ok ? 0 : 1;
   } finally {
-    client.close();
+    link.close();
   }
 }
 

@@ -6,6 +6,7 @@
  * Replies are texts in the manual's form; a refusal changes nothing. Truth: CC-01 to CC-22.
  */
 import { Buffer } from 'node:buffer';
+import { completions } from './completions.ts';
 import { concernOf, formatDifference, type Concern, type Difference } from './differences.ts';
 import type { Activation, ConfigDesk } from './desk.ts';
 import {
@@ -115,6 +116,11 @@ export class ConfigSession {
     if (explained === undefined) return refuse(unknownOption(target));
     const lines = effectiveLines(draft, target.path, explained.option, target.path.length === 0 ? '' : '  ');
     return lines === undefined ? refuse(`${explained.option} is set nowhere and has no default.`) : say(lines.join('\n'));
+  }
+
+  /** What may be typed next; `before` are the words in front of the one that is being typed. */
+  complete(before: string, partial: string, o: { readonly withOptions: boolean }): string[] {
+    return completions(rootOf(this.#draft()), before, partial, o);
   }
 
   /** CC-10. */

@@ -5,7 +5,8 @@
  * Not here: line editing, paging, prompts (the command ec_console).
  */
 import { randomBytes } from 'node:crypto';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { bestMechanism, saslClient } from '#auth';
 import { parseEndpoint } from '#base';
 import { formatFrame, FrameReader, protocolVersion } from './wire.ts';
@@ -30,12 +31,12 @@ export interface ServerHello {
 
 export class ConsoleClient {
   readonly hello: ServerHello;
-  readonly #socket: Socket;
+  readonly #stream: Duplex;
   readonly #frames: () => Promise<Record<string, unknown>>;
   #lastId = 0;
 
-  private constructor(socket: Socket, hello: ServerHello, frames: () => Promise<Record<string, unknown>>) {
-    this.#socket = socket;
+  private constructor(stream: Duplex, hello: ServerHello, frames: () => Promise<Record<string, unknown>>) {
+    this.#stream = stream;
     this.hello = hello;
     this.#frames = frames;
   }
@@ -52,31 +53,37 @@ export class ConsoleClient {
       socket.once('connect', done);
       socket.once('error', (error) => fail(new Error(`no console answers at ${endpoint}: ${error.message}`)));
     });
+    return ConsoleClient.over(socket, endpoint, identity);
+  }
+
+  /** The same over a stream that leads to a console already (a tunnel); `endpoint` is its name in messages. */
+  static async over(stream: Duplex, endpoint: string, identity?: ClientIdentity): Promise<ConsoleClient> {
     try {
-      const frames = reader(socket, endpoint);
+      const frames = reader(stream, endpoint);
       const hello = await frames();
       if (hello['kind'] !== 'hello' || hello['protocol'] !== protocolVersion)
         throw new Error(`${endpoint} does not speak version ${protocolVersion} of the console protocol`);
       if (typeof hello['refused'] === 'string') throw new Error(`the console at ${endpoint} refuses: ${hello['refused']}`);
-      if (Array.isArray(hello['mechanisms']))
-        await authenticate({
-          socket,
-          frames,
-          offered: hello['mechanisms'].map(String),
-          host: at.kind === 'unix' ? 'localhost' : at.host,
-          identity,
-        });
-      return new ConsoleClient(socket, hello as unknown as ServerHello, frames);
+      if (Array.isArray(hello['mechanisms'])) {
+        const offered = hello['mechanisms'].map(String);
+        await authenticate({ stream, frames, offered, host: endpoint.replace(/^.*@|:\d+$/g, ''), identity });
+      }
+      return new ConsoleClient(stream, hello as unknown as ServerHello, frames);
     } catch (error) {
-      socket.destroy();
+      stream.destroy();
       throw error;
     }
+  }
+
+  /** The other side has ended the connection, or we have. */
+  get isClosed(): boolean {
+    return this.#stream.destroyed || this.#stream.readableEnded;
   }
 
   /** Runs one command line and gathers its whole answer. */
   async run(line: string): Promise<ConsoleAnswer> {
     const id = ++this.#lastId;
-    this.#socket.write(formatFrame({ kind: 'command', id, line }));
+    this.#stream.write(formatFrame({ kind: 'command', id, line }));
     let text = '';
     for (;;) {
       const frame = await this.#frames();
@@ -86,13 +93,23 @@ export class ConsoleClient {
     }
   }
 
+  /** What may follow, or end, the last word of a line; frames of other answers are passed over. */
+  async complete(line: string): Promise<string[]> {
+    const id = ++this.#lastId;
+    this.#stream.write(formatFrame({ kind: 'complete', id, line }));
+    for (;;) {
+      const frame = await this.#frames();
+      if (frame['id'] === id && frame['kind'] === 'completions' && Array.isArray(frame['words'])) return frame['words'].map(String);
+    }
+  }
+
   close(): void {
-    this.#socket.destroy();
+    this.#stream.destroy();
   }
 }
 
 interface Door {
-  readonly socket: Socket;
+  readonly stream: Duplex;
   readonly frames: () => Promise<Record<string, unknown>>;
   readonly offered: readonly string[];
   readonly host: string;
@@ -100,7 +117,7 @@ interface Door {
 }
 
 /** One attempt, by the best mechanism that the server offers; the server offers those in clear text only where nobody listens. */
-async function authenticate({ socket, frames, offered, host, identity }: Door): Promise<void> {
+async function authenticate({ stream, frames, offered, host, identity }: Door): Promise<void> {
   if (identity === undefined) throw new Error('Authorization required for console session: name a user (user@host:port)');
   const mechanism = bestMechanism(offered, { clear: true });
   if (mechanism === undefined) throw new Error(`the server wants ${offered.join(' or ')}, which this client does not know`);
@@ -108,7 +125,7 @@ async function authenticate({ socket, frames, offered, host, identity }: Door): 
   const nonce = randomBytes(18).toString('base64url');
   const sasl = saslClient(mechanism, { user, password: await identity.password(), service: 'control', host, nonce });
   const encode = (text: string | undefined) => (text === undefined ? {} : { data: Buffer.from(text).toString('base64') });
-  socket.write(formatFrame({ kind: 'auth', mechanism, ...encode(sasl.initial()) }));
+  stream.write(formatFrame({ kind: 'auth', mechanism, ...encode(sasl.initial()) }));
   for (;;) {
     const frame = await frames();
     if (frame['kind'] === 'denied') throw new Error(`the server does not let ${user} in: ${String(frame['reason'])}`);
@@ -117,11 +134,11 @@ async function authenticate({ socket, frames, offered, host, identity }: Door): 
       return;
     }
     if (frame['kind'] === 'challenge')
-      socket.write(formatFrame({ kind: 'auth', ...encode(sasl.answer(Buffer.from(String(frame['data']), 'base64').toString())) }));
+      stream.write(formatFrame({ kind: 'auth', ...encode(sasl.answer(Buffer.from(String(frame['data']), 'base64').toString())) }));
   }
 }
 
-function reader(socket: Socket, endpoint: string): () => Promise<Record<string, unknown>> {
+function reader(socket: Duplex, endpoint: string): () => Promise<Record<string, unknown>> {
   const waiting: Record<string, unknown>[] = [];
   const frames = new FrameReader();
   let over: Error | undefined;

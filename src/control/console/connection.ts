@@ -9,7 +9,7 @@
 import type { Socket } from 'node:net';
 import type { TimerWheel } from '#base';
 import { ConnectionAccess, type AccessPort, type ConnectionFacts } from '../access/access.ts';
-import { runCommand, type ConsoleSession, type ServerPort } from '../operations/index.ts';
+import { completeLine, operations, runCommand, type ConsoleSession, type ServerPort } from '../operations/index.ts';
 import { whoIs } from './identity.ts';
 import { formatFrame, FrameReader, protocolVersion } from './wire.ts';
 
@@ -100,6 +100,7 @@ export class ConsoleConnection {
     for (let frame = this.#waiting.shift(); frame && !this.#socket.destroyed; frame = this.#waiting.shift()) {
       if (frame['kind'] === 'command') await this.#command(frame);
       else if (frame['kind'] === 'auth') await this.#authenticate(frame);
+      else if (frame['kind'] === 'complete') this.#complete(frame);
       if (this.#access.user !== undefined) this.#touch();
     }
     this.#isBusy = false;
@@ -133,6 +134,14 @@ export class ConsoleConnection {
       socket.write(formatFrame({ kind: 'part', id, text: result.text.slice(at, at + PART_CHARACTERS) }));
     if (socket.write(formatFrame({ kind: 'end', id, ok: result.ok }))) return;
     await new Promise<void>((done) => void socket.once('drain', done).once('close', done));
+  }
+
+  /** What may be typed next: for line editors, which ask at every tabulator. */
+  #complete({ id, line }: Frame): void {
+    const user = this.#access.user;
+    if (typeof id !== 'number' || typeof line !== 'string' || user === undefined) return;
+    const words = completeLine(line, operations, this.#sessionOf(user));
+    this.#socket.write(formatFrame({ kind: 'completions', id, words }));
   }
 
   /** A transaction ends with its connection: nobody else could end it. */

@@ -24,6 +24,7 @@ type ServerFrame =
       /** Why it is closed at once. */
       readonly refused?: string;
     }
+  | { readonly kind: 'completions'; readonly id: number; readonly words: readonly string[] }
   | { readonly kind: 'challenge'; readonly data: string }
   | { readonly kind: 'welcome'; readonly user: string }
   | { readonly kind: 'denied'; readonly reason: string }
@@ -31,7 +32,7 @@ type ServerFrame =
   | { readonly kind: 'end'; readonly id: number; readonly ok: boolean };
 
 interface CommandFrame {
-  readonly kind: 'command';
+  readonly kind: 'command' | 'complete';
   readonly id: number;
   readonly line: string;
 }

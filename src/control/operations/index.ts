@@ -30,6 +30,7 @@ import { threadsRestart } from './threads-restart.ts';
 import { version } from './version.ts';
 import { writeConfig } from './write-config.ts';
 
+export { completeLine } from './complete.ts';
 export type { Answer, ConsoleSession, DomainLine, LoopAnswers, Operation, ServerPort } from './operation.ts';
 
 const help: Operation = {
