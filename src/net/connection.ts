@@ -134,13 +134,15 @@ export class Connection {
       // Nobody by that name: the connection goes on with the listener's own certificate.
       ...(contextFor === undefined ? {} : { SNICallback: (name, done) => done(null, contextFor(name)) }),
     });
-    // The library refuses renegotiation by a client already; this says so once more, whatever its build.
-    tls.disableRenegotiation();
     this.#stream = tls;
     // What the runtime still reads out of the socket in clear goes to the TLS library, not to us.
     raw.removeAllListeners('data');
     tls.on('error', (error: Error) => {
       if (this.#handshake !== undefined) o.failed(error.message);
+    });
+    // The runtime keeps what goes wrong behind the handshake to itself, unless it owns the server: a broken record, say.
+    tls.on('_tlsError', () => {
+      if (this.#handshake === undefined) this.destroy('error');
     });
     tls.once('secure', () => {
       this.#handshake = undefined;

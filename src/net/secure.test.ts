@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Duplex, PassThrough } from 'node:stream';
 import { after, before, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { ManualClock, TimerWheel } from '#base';
@@ -107,4 +108,37 @@ test('Behind TLS a peer that does not read congests the connection, and hears ev
   tls.destroy();
   await until(() => owner.reason !== undefined);
   assert.equal(wheel.size, 0);
+});
+
+test('A client of TLS 1.2 cannot begin another handshake (A37, TLSI-01)', async () => {
+  const clock = new ManualClock();
+  const { owner, peer } = await dial(clock, new TimerWheel({ clock }));
+  const tls = connectTls({ socket: peer, rejectUnauthorized: false, maxVersion: 'TLSv1.2' });
+  tls.on('error', () => undefined);
+  await new Promise((done) => tls.once('secureConnect', done));
+  await until(() => owner.facts !== undefined);
+  const outcome = await new Promise<string>((done) => {
+    tls.on('close', () => done('closed'));
+    tls.renegotiate({ rejectUnauthorized: false }, (error) => done(error === null || error === undefined ? 'renegotiated' : 'refused'));
+  });
+  tls.destroy();
+  assert.notEqual(outcome, 'renegotiated');
+});
+
+test('A record that is broken behind the handshake ends the connection at once (A37)', async () => {
+  const clock = new ManualClock();
+  const { owner, peer } = await dial(clock, new TimerWheel({ clock }));
+  // Between client and server, so that something can be put in between.
+  const between = new PassThrough();
+  const wire = Duplex.from({ readable: peer, writable: between });
+  between.on('data', (chunk: Buffer) => peer.write(chunk));
+  const tls = connectTls({ socket: wire, rejectUnauthorized: false });
+  tls.on('error', () => undefined);
+  await until(() => owner.facts !== undefined);
+  peer.write(Buffer.from([23, 3, 3, 0, 32, ...Buffer.alloc(32, 1)]));
+  await until(() => owner.reason !== undefined);
+  assert.equal(owner.reason, 'error');
+  assert.equal(owner.text, '');
+  tls.destroy();
+  peer.destroy();
 });

@@ -107,7 +107,8 @@ async function handshake(
     // Empty in a session that was taken up again.
     const { CN = '' } = (socket.getPeerCertificate().subject ?? {}) as unknown as { CN?: string };
     // TLS 1.3 gives its tickets when it likes, older versions within the handshake.
-    if (o.maxVersion === 'TLSv1.3' && o.session === undefined && session.length === 0) await new Promise((done) => socket.once('session', done));
+    if (o.maxVersion === 'TLSv1.3' && o.session === undefined && session.length === 0)
+      await new Promise((done) => socket.once('session', done));
     if (session.length === 0) session = Buffer.from(socket.getSession() ?? []);
     return { name: CN, cipher: socket.getCipher().name, session, isReused: socket.isSessionReused() };
   } finally {

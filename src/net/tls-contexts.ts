@@ -7,7 +7,7 @@
  * Bound: `CONTEXTS_MAX` contexts; the one used longest ago goes first.
  * Not here: the handshake (connection.ts). Truth: rules TLSI-01, TLSI-02; OpenSSL's lists of ciphers.
  */
-import { createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { constants, createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { Lru } from '#base';
@@ -104,6 +104,28 @@ export class TlsContexts {
     this.#reading++;
   }
 
+  /** One line a context that is kept: listener, settings, age in seconds since its files were looked at. */
+  *lines(): IterableIterator<{ listener: string; certificate: string; clientCa: string; ciphers: string; seconds: number }> {
+    for (const [key, { checkedAt }] of this.#kept.entries()) {
+      const [listener = '', json = '{}'] = key.split('\0');
+      const { certificate, clientCa, ciphers } = JSON.parse(json) as TlsSettings;
+      const seconds = (this.#mono() - checkedAt) / 1000;
+      yield { listener, certificate, clientCa: clientCa ?? '', ciphers: ciphers ?? '', seconds };
+    }
+  }
+
+  caches(): { name: string; capacity: number; entries: number; hits: number; misses: number }[] {
+    const { max, size, hits, misses } = this.#kept;
+    return [{ name: 'tls:contexts', capacity: max, entries: size, hits, misses }];
+  }
+
+  /** Forgets all contexts: each is made anew from its files when it is next needed; sessions that began keep theirs. Gives how many there were. */
+  flush(): number {
+    const { size } = this.#kept;
+    this.#kept.clear();
+    return size;
+  }
+
   #renew(kept: Kept, settings: TlsSettings, listener: string): void {
     const stamp = stampOf(settings);
     if (stamp === kept.stamp) return;
@@ -154,6 +176,9 @@ function contextOf(
     // Without a bundle nobody verifies: the runtime's own authorities would let any public certificate relay.
     ca: settings.clientCa === undefined ? [] : readAuthorities(settings.clientCa),
     honorCipherOrder: true,
+    // Nothing else stops a client of TLS 1.2 from beginning handshake upon handshake (A37): the runtime's own switch is only heard
+    // where it owns the server.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     sessionIdContext: createHash('sha256').update(`${listener}\0${settings.certificate}`).digest('hex').slice(0, 32),
     ...range,
     ...(settings.ciphers === undefined ? {} : { ciphers: settings.ciphers }),
