@@ -3,19 +3,26 @@
  *
  * The one rule: whoever works for long holds the record; these are asked once per queue, message or configuration.
  */
-import { childrenNamed, type Resolver, type SendingRecord } from '#config';
+import { childrenNamed, type Resolver, type ScopeNode, type SendingRecord } from '#config';
 import { DEFAULT_BINDING, type BindingPort } from '#intake';
+import type { HostLimit, ShapingPort } from '#outbound';
 import type { OptionsPort } from '#queue';
 
 /** A definition whose last step is a Domain scope (CC-12 form of its path). */
 const domainStep = /(?:^|:)Domain:(?:[^:\\]|\\.)*:$/;
+
+/** OUT-03: records of the default binding while it is held, and the record that each is a copy of. */
+const originals = new WeakMap<object, SendingRecord>();
 
 export function optionsPort(resolver: Resolver): OptionsPort {
   const suspended = new WeakMap<SendingRecord, SendingRecord>();
   /** OUT-03: a copy of the record, one for each. */
   const asSuspended = (record: SendingRecord): SendingRecord => {
     let copy = suspended.get(record);
-    if (copy === undefined) suspended.set(record, (copy = Object.freeze({ ...record, suspendDelivery: true })));
+    if (copy === undefined) {
+      suspended.set(record, (copy = Object.freeze({ ...record, suspendDelivery: true })));
+      originals.set(copy, record);
+    }
     return copy;
   };
   return {
@@ -30,6 +37,47 @@ export function optionsPort(resolver: Resolver): OptionsPort {
       return domainStep.test(resolver.definition(record, 'gateway')?.id ?? '') ? record.gateway : undefined;
     },
   };
+}
+
+/** The limits on the way of a queue's options, by who defines them (FB-14), and those of the Host scopes that match. */
+export function shapingPort(resolver: Resolver): ShapingPort {
+  let version = -1;
+  let hasHosts = false;
+  const look = (): void => {
+    if (version === resolver.version) return;
+    version = resolver.version;
+    hasHosts = hasHostScope(resolver.snapshot.root);
+  };
+  return {
+    definitions(options, option) {
+      const record = (originals.get(options) ?? options) as SendingRecord;
+      return resolver.definitions(record, option);
+    },
+    hostLimits({ group, binding, optionsName }, { name, ip }) {
+      look();
+      if (!hasHosts) return [];
+      const limits: HostLimit[] = [];
+      for (const host of name === ip ? [ip] : [name, ip]) {
+        const record = resolver.host(binding, host, { group, domain: optionsName });
+        if (!record.isMatched) continue;
+        const { maxOutboundConnections, scopeMaxOutboundConnections } = record;
+        const own = resolver.definition(record, 'maxOutboundConnections');
+        // FB-04a: counted by address, for those who share the definition.
+        if (maxOutboundConnections >= 0)
+          limits.push({ name: `host ${own?.id ?? ''} ${ip}`, limit: maxOutboundConnections, option: 'maxOutboundConnections', host });
+        if (scopeMaxOutboundConnections < 0) continue;
+        for (const { id, value } of resolver.definitions(record, 'scopeMaxOutboundConnections'))
+          limits.push({ name: `scope ${id}`, limit: Number(value), option: 'scopeMaxOutboundConnections', host });
+      }
+      return limits;
+    },
+  };
+}
+
+/** Host scopes stand at the top, in bindings and in groups. */
+function hasHostScope(root: ScopeNode): boolean {
+  if (childrenNamed(root, 'Host').length > 0) return true;
+  return [...childrenNamed(root, 'Binding'), ...childrenNamed(root, 'Binding_Group')].some(hasHostScope);
 }
 
 /** Names of bindings, gathered anew when the configuration changed. */

@@ -11,8 +11,9 @@ import type { Resolver as ConfigResolver } from '#config';
 import { HostTable, parseResolvConf, Resolver as DnsResolver, type ResolvConf } from '#dns';
 import type { LimitTable } from '#limits';
 import type { Counters, PanicLog } from '#observe';
-import { Deliverer, OutboundTls, tcpConnect, type ConnectionLine } from '#outbound';
-import type { Queues } from '#queue';
+import { Deliverer, OutboundTls, tcpConnect, type ConnectionLine, type Standing } from '#outbound';
+import type { DomainQueue, Queues } from '#queue';
+import { shapingPort } from './options-port.ts';
 
 interface OutgoingOptions {
   readonly queues: Queues;
@@ -57,11 +58,8 @@ export class Outgoing {
       counters,
       panic,
       hostName: hostname,
-      places: limits.concurrency('server outbound').cell,
-      bindingPlaces: (binding) => {
-        const { cell, close } = limits.concurrency(`binding ${binding}`);
-        return { acquire: (limit) => cell.acquire(limit), release: () => cell.release(), close };
-      },
+      limits,
+      shaping: shapingPort(resolver),
     });
   }
 
@@ -69,6 +67,10 @@ export class Outgoing {
   reconfigured(): void {
     this.#dns.reconfigure(this.#dnsSettings());
     this.#deliverer.reconfigured();
+  }
+
+  standing(queue: DomainQueue): Standing {
+    return this.#deliverer.standing(queue);
   }
 
   lines(): IterableIterator<ConnectionLine> {

@@ -7,20 +7,21 @@
  * Not here: anything about one connection. Truth: ARCHITECTURE.md, one message, steps 10 and 11.
  */
 import type { Clock, Random, TimerWheel } from '#base';
+import type { LimitTable } from '#limits';
 import type { Counters, PanicLog } from '#observe';
 import type { DomainQueue, Queues } from '#queue';
 import { BodyGate } from './body-gate.ts';
 import { DomainPool, type PoolPorts } from './pool/domain-pool.ts';
-import { ownPlaces, Places } from './pool/places.ts';
-import type { BindingPlacesPort, ConnectPort, DnsPort, GlobalSendingOptions, PlacesPort } from './ports.ts';
+import type { Connection } from './pool/connection.ts';
+import type { ConnectPort, DnsPort, GlobalSendingOptions, ShapingPort } from './ports.ts';
 import { HostMemory } from './route/host-memory.ts';
 import { Planner } from './route/planner.ts';
 import type { TlsPort } from './session/tls.ts';
+import { AddressMetrics } from './shaping/address-metrics.ts';
+import { Shaper } from './shaping/shaper.ts';
+import { Siblings } from './shaping/siblings.ts';
 import { standingOf, type Standing } from './standing.ts';
 import { stageName } from './stages.ts';
-
-/** Milliseconds between two looks for places that other loops gave back. */
-const PLACES_CHECK_MS = 1_000;
 
 export interface DelivererOptions {
   readonly queues: Queues;
@@ -36,10 +37,9 @@ export interface DelivererOptions {
   readonly panic?: Pick<PanicLog, 'log'>;
   /** Our own name, as EHLO says it by default. */
   readonly hostName: string;
-  /** Places for connections shared with other loops; left out, this loop counts for itself. */
-  readonly places?: PlacesPort;
-  /** The same for the places of one binding. */
-  readonly bindingPlaces?: (binding: string) => BindingPlacesPort;
+  /** Counts shared with other loops. */
+  readonly limits: LimitTable;
+  readonly shaping: ShapingPort;
 }
 
 /** One connection, for the console. */
@@ -54,10 +54,11 @@ export class Deliverer {
   readonly #o: DelivererOptions;
   readonly #pools = new Map<DomainQueue, DomainPool>();
   readonly #ports: PoolPorts;
-  readonly #places: Places;
+  readonly #shaper: Shaper;
   #noted = new Set<DomainPool>();
+  #works: (() => void)[] = [];
   #isScheduled = false;
-  #placesTimer = 0;
+  #global: GlobalSendingOptions;
   #isStopping = false;
   #stopped: (() => void) | undefined;
 
@@ -65,11 +66,9 @@ export class Deliverer {
     this.#o = o;
     const { clock, wheel, connect, tls, hostName, counters, queues } = o;
     const gate = new BodyGate((batch, done) => queues.residency.load(batch, done));
-    this.#places = new Places({
-      server: o.places ?? ownPlaces(),
-      serverMax: () => o.global().serverMaxOutboundConnections,
-      ofBinding: o.bindingPlaces,
-    });
+    const { global, random, limits, shaping } = o;
+    this.#global = global();
+    this.#shaper = new Shaper({ limits, port: shaping, global, clock, wheel, later: (work) => this.#soon(work) });
     const isOwnName = (name: string): boolean => name.toLowerCase() === hostName.toLowerCase();
     this.#ports = {
       clock,
@@ -79,15 +78,21 @@ export class Deliverer {
       hostName,
       counters,
       hosts: new HostMemory(clock),
-      planner: new Planner({ dns: o.dns, random: o.random, global: o.global, isOwnName }),
-      places: this.#places,
+      planner: new Planner({ dns: o.dns, random, global, isOwnName }),
+      dns: o.dns,
+      shaper: this.#shaper,
+      siblings: new Siblings<Connection, DomainPool>(),
+      isMigrating: () => global().migrateConnectionsBetweenSiblingDomains ?? true,
+      metrics: new AddressMetrics({ clock, random, lifetimeSeconds: () => global().addressMetricsLifetime ?? 1800 }),
       bodies: gate,
       panic: o.panic ?? { log: () => undefined },
       later: (pool) => this.#note(pool),
     };
     queues.onWork((queue) => this.#note(this.#poolOf(queue)));
-    queues.onForget((queue) => this.#pools.delete(queue));
-    this.#placesTimer = wheel.schedule(PLACES_CHECK_MS, this.#checkPlaces);
+    queues.onForget((queue) => {
+      this.#pools.get(queue)?.forget();
+      this.#pools.delete(queue);
+    });
   }
 
   /** Connections open or being opened. */
@@ -111,14 +116,17 @@ export class Deliverer {
 
   /** The configuration changed; call it after Queues.reconfigured(). */
   reconfigured(): void {
-    for (const pool of this.#pools.values()) pool.refresh();
-    this.#places.wakeAll();
+    const global = this.#o.global();
+    const isGlobal = global !== this.#global;
+    this.#global = global;
+    for (const pool of this.#pools.values()) if (isGlobal || pool.isOutdated) pool.refresh();
+    this.#shaper.reconfigured();
   }
 
   /** Lets what is under way come to its end within `graceMs`, then ends everything; what was not delivered stays queued. */
   stop(graceMs: number): Promise<void> {
     this.#isStopping = true;
-    this.#o.wheel.cancel(this.#placesTimer);
+    this.#shaper.stop();
     for (const pool of this.#pools.values()) pool.stop();
     if (this.connections === 0) return Promise.resolve();
     return new Promise((resolve) => {
@@ -147,20 +155,28 @@ export class Deliverer {
       return;
     }
     this.#noted.add(pool);
-    if (this.#isScheduled) return;
+    this.#schedule();
+  }
+
+  #soon(work: () => void): void {
+    this.#works.push(work);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#isStopping) return;
     this.#isScheduled = true;
     setImmediate(this.#run);
   }
 
   readonly #run = (): void => {
     this.#isScheduled = false;
+    if (this.#isStopping) return;
+    const works = this.#works;
     const noted = this.#noted;
+    this.#works = [];
     this.#noted = new Set();
+    for (const work of works) work();
     for (const pool of noted) pool.poke();
-  };
-
-  readonly #checkPlaces = (): void => {
-    this.#placesTimer = this.#o.wheel.schedule(PLACES_CHECK_MS, this.#checkPlaces);
-    this.#places.wakeAll();
   };
 }

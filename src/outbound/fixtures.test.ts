@@ -7,11 +7,12 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ManualClock, seededRandom, systemClock, TimerWheel, type Clock } from '#base';
+import { LimitTable } from '#limits';
 import type { Envelope, EnvelopeRecipient } from '#mail';
 import type { MailRecord } from '#observe';
 import { Queues, type NoticeFacts, type QueueNote, type SendingOptions } from '#queue';
 import { Deliverer } from './deliverer.ts';
-import type { ConnectPort, Dial, DnsPort, GlobalSendingOptions, MailPlan, PlacesPort } from './ports.ts';
+import type { ConnectPort, Dial, DnsPort, GlobalSendingOptions, MailPlan, ShapingPort } from './ports.ts';
 import type { TlsPort } from './session/tls.ts';
 import { tcpConnect } from './tcp-connect.ts';
 
@@ -239,10 +240,13 @@ const defaults: SendingOptions = {
 
 export interface WorldOptions {
   readonly options?: Partial<SendingOptions>;
+  /** More options of one queue. */
+  readonly of?: (domain: string, binding: string, group: string) => Partial<SendingOptions>;
   readonly global?: Partial<GlobalSendingOptions>;
   readonly dns?: (domain: string) => MailPlan;
   readonly tls?: TlsPort;
-  readonly places?: PlacesPort;
+  readonly limits?: LimitTable;
+  readonly shaping?: Partial<ShapingPort>;
   readonly isManual?: boolean;
   readonly connect?: ConnectPort;
   /** Where a dial really goes: by default where it says. */
@@ -265,6 +269,7 @@ export class World {
   readonly panics: string[] = [];
   readonly bodies = new Map<string, Buffer>();
   options: Partial<SendingOptions>;
+  global: GlobalSendingOptions;
   /** What reading a body back from the spool answers. */
   loadError: Error | undefined;
   readonly queues: Queues;
@@ -276,7 +281,10 @@ export class World {
     this.wheel = new TimerWheel({ clock: this.clock });
     this.options = { ...o.options };
     this.queues = new Queues({
-      resolver: { sending: () => ({ ...defaults, ...this.options }), domainGateway: () => undefined },
+      resolver: {
+        sending: (group, binding, domain) => ({ ...defaults, ...this.options, ...o.of?.(domain, binding, group) }),
+        domainGateway: () => undefined,
+      },
       spool: {
         note: (_id, note) => void this.notes.push(note),
         settled: (id) => void this.settled.push(id),
@@ -290,6 +298,13 @@ export class World {
       counters: { add: () => undefined },
       panic: { log: () => undefined },
     });
+    this.global = {
+      serverMaxOutboundConnections: 20_000,
+      prohibitedHosts: [],
+      useIpv6: true,
+      onlyUseBestMxForRelayDomains: true,
+      ...o.global,
+    };
     const plan = (name: string, done: (plan: MailPlan) => void): void => {
       this.lookups.push(name);
       const found = o.dns?.(name) ?? { kind: 'hosts', hosts: [{ name, preference: 10, addresses: ['127.0.0.1'] }], ttl: 60 };
@@ -299,13 +314,7 @@ export class World {
     this.deliverer = new Deliverer({
       queues: this.queues,
       dns,
-      global: () => ({
-        serverMaxOutboundConnections: 20_000,
-        prohibitedHosts: [],
-        useIpv6: true,
-        onlyUseBestMxForRelayDomains: true,
-        ...o.global,
-      }),
+      global: () => this.global,
       clock: this.clock,
       wheel: this.wheel,
       random: seededRandom(8),
@@ -317,7 +326,12 @@ export class World {
       counters: { add: () => undefined },
       panic: { log: (_level, _subsystem, text) => void this.panics.push(text) },
       hostName: 'mx.impetus.test',
-      ...(o.places === undefined ? {} : { places: o.places }),
+      limits: o.limits ?? LimitTable.attach(LimitTable.create({ loops: 1 }), { loop: 0, clock: this.clock }),
+      shaping: {
+        definitions: (options, option) => (options[option] === undefined ? [] : [{ id: 'Binding:default:', value: options[option] }]),
+        hostLimits: () => [],
+        ...o.shaping,
+      },
     });
     if (this.manual === undefined) this.wheel.start();
     t.after(async () => {

@@ -5,7 +5,7 @@
  * Not here: the queue's side (#queue). Truth: ARCHITECTURE.md, "What may never break" 8.
  */
 import type { Socket } from 'node:net';
-import type { Batch } from '#queue';
+import type { Batch, DomainQueue, SendingOptions } from '#queue';
 
 /** Where to connect. */
 export interface Dial {
@@ -41,20 +41,42 @@ export interface DnsPort {
   hostAddresses(name: string, done: (plan: MailPlan) => void): void;
 }
 
-/** A number of places shared by whoever has the same port; a refusal is an answer. */
-export interface PlacesPort {
-  acquire(limit: number): boolean;
-  release(): void;
+/** Who defines a limit: `id` is the path of the scope (CC-12 form, '' at the top). */
+export interface DefinedLimit {
+  readonly id: string;
+  readonly value: unknown;
 }
 
-/** The places of one binding; closed when nobody here has one or waits for one. */
-export interface BindingPlacesPort extends PlacesPort {
-  close?(): void;
+/** A limit on the connections to one host, or to all that one Host scope matches. */
+export interface HostLimit {
+  /** All connections of this name are counted together. */
+  readonly name: string;
+  readonly limit: number;
+  readonly option: string;
+  readonly host: string;
+}
+
+/** Where the limits of a queue come from: the configuration. */
+export interface ShapingPort {
+  /** Everybody on the way of these options who defines this one, most specific first; empty for a default. */
+  definitions(
+    options: SendingOptions,
+    option: 'serverMaxOutboundConnections' | 'scopeMaxOutboundConnections' | 'outboundThrottleMessages' | 'outboundThrottleConnections',
+  ): readonly DefinedLimit[];
+  /** The limits of Host scopes that match the name or the address. */
+  hostLimits(queue: DomainQueue, host: { readonly name: string; readonly ip: string }): readonly HostLimit[];
 }
 
 /** Options of the global scope that outbound reads. */
 export interface GlobalSendingOptions {
   readonly serverMaxOutboundConnections: number;
+  /** Places beyond it, for queues that have mail and no connection; default 0, looked after every so many seconds (default 15). */
+  readonly serverReserveOutboundConnections?: number;
+  readonly reserveMaintenanceInterval?: number;
+  /** Default true. */
+  readonly migrateConnectionsBetweenSiblingDomains?: boolean;
+  /** Seconds; default 1800. */
+  readonly addressMetricsLifetime?: number;
   /** Undefined when nobody set it: then the default list of the room dns holds (A52). */
   readonly prohibitedHosts: readonly string[] | undefined;
   readonly useIpv6: boolean;

@@ -32,6 +32,7 @@ export const replies = {
   encryptionFailed: '451 4.7.10 [internal] encryption needed and not available now',
   unprovenHost: '451 4.7.5 [internal] REQUIRETLS needs a certificate that names the domain',
   bodyUnreadable: '451 4.3.0 [internal] message body cannot be read now',
+  noSource: '451 4.3.5 [internal] Bind_Address has no address',
   methodMissing: '451 4.3.5 [internal] Delivery_Method is not available',
   outOfStep: '451 4.5.0 [internal] remote host answered before it was asked',
   defect: '451 4.3.0 [internal] delivery failed for an unknown reason',

@@ -6,7 +6,6 @@
  * the same host is tried once more in clear text (OUT-60).
  * Not here: what a failure means for mail (domain-pool.ts). Truth: rules Q-07, OUT-02, OUT-42, OUT-60.
  */
-import { parseIp } from '#base';
 import type { SendingOptions } from '#queue';
 import type { ConnectPort, Dial } from '../ports.ts';
 import { replies } from '../replies.ts';
@@ -31,14 +30,38 @@ export interface AttemptFailure {
   readonly remoteIp: string;
 }
 
-export type AttemptOutcome =
-  { readonly kind: 'opened'; readonly wire: Wire; readonly target: Target; readonly opened: Opened } | AttemptFailure;
+export interface AttemptSuccess {
+  readonly kind: 'opened';
+  readonly wire: Wire;
+  readonly target: Target;
+  readonly opened: Opened;
+  /** Milliseconds from the dial to a server that can take mail. */
+  readonly connectMs: number;
+}
+
+/** `limited`: what was left to try may not be connected to now, by a limit or a throttle. */
+export type AttemptOutcome = AttemptSuccess | AttemptFailure | { readonly kind: 'limited' };
+
+/** Who counts the connections to a host. */
+export interface Admission {
+  /** Takes what a connection to this host needs; false when a limit forbids it now. */
+  admit(target: Target): boolean;
+  /** The same host once more, in clear text: a connection of its own. */
+  admitAgain(target: Target): boolean;
+  /** It was admitted and came to nothing. */
+  failed(target: Target): void;
+  /** TLS failed with it before, and clear text had no chance to be tried. */
+  isClearOwed(target: Target): boolean;
+}
 
 interface AttemptOptions {
   readonly targets: readonly Target[];
   readonly options: SendingOptions;
   readonly ehloName: string;
   readonly domain: string;
+  /** Addresses to connect from; undefined where the system may choose. */
+  readonly sources: readonly string[] | undefined;
+  readonly admission: Admission;
 }
 
 export class Attempt {
@@ -49,6 +72,8 @@ export class Attempt {
   #place = 0;
   #wire: Wire | undefined;
   #isOver = false;
+  #isLimited = false;
+  #dialledAt = 0;
   #last: AttemptFailure = { kind: 'failed', reply: replies.noMxReachable, stage: stage.notConnected, remoteIp: '' };
 
   constructor(ports: AttemptPorts, o: AttemptOptions, done: (outcome: AttemptOutcome) => void) {
@@ -63,12 +88,16 @@ export class Attempt {
       const target = this.#o.targets[this.#place] as Target;
       this.#place += 1;
       if (this.#ports.hosts.wait(target, this.#demand) > 0) continue;
-      const to = dial(target, this.#o.options.bindAddress);
+      const to = dial(target, this.#o.sources);
       if (to === undefined) continue;
-      this.#open(target, to, true);
+      if (!this.#o.admission.admit(target)) {
+        this.#isLimited = true;
+        continue;
+      }
+      this.#open(target, to, !this.#o.admission.isClearOwed(target));
       return;
     }
-    this.#end(this.#last);
+    this.#end(this.#isLimited ? { kind: 'limited' } : this.#last);
   }
 
   cancel(): void {
@@ -84,6 +113,7 @@ export class Attempt {
       if (outcome.kind === 'opened') this.#opened(target, outcome);
       else this.#failed(target, to, outcome);
     });
+    this.#dialledAt = this.#ports.clock.mono();
     this.#wire = new Wire(this.#ports.connect(to), opening, this.#ports);
     opening.start(this.#wire);
   }
@@ -91,15 +121,17 @@ export class Attempt {
   #opened(target: Target, opened: Opened): void {
     this.#ports.hosts.succeed(target, this.#demand);
     const wire = this.#wire as Wire;
-    this.#end({ kind: 'opened', wire, target, opened });
+    this.#end({ kind: 'opened', wire, target, opened, connectMs: this.#ports.clock.mono() - this.#dialledAt });
   }
 
   #failed(target: Target, to: Dial, failure: OpeningFailure): void {
     this.#last = { kind: 'failed', reply: failure.reply, stage: failure.stage, remoteIp: target.ip };
     if (failure.isClearWorthTrying) {
-      this.#open(target, to, false);
+      if (this.#o.admission.admitAgain(target)) this.#open(target, to, false);
+      else this.#end({ kind: 'limited' });
       return;
     }
+    this.#o.admission.failed(target);
     this.#ports.hosts.fail(target, this.#o.options.hostFailureRetry, failure.isDemandUnmet ? this.#demand : '');
     this.start();
   }
@@ -111,10 +143,10 @@ export class Attempt {
   }
 }
 
-/** OUT-02. Undefined when our address is of the other family, or is none: that target cannot be reached as configured. */
-function dial(target: Target, bindAddress: string | undefined): Dial | undefined {
+/** OUT-02. Undefined when we have no address of its family: that target cannot be reached as configured. */
+function dial(target: Target, sources: readonly string[] | undefined): Dial | undefined {
   const to = { ip: target.ip, port: target.port };
-  if (bindAddress === undefined || bindAddress === '' || bindAddress === '*') return to;
-  const own = parseIp(bindAddress.replace(/^\[(.*)\]$/, '$1'));
-  return own !== undefined && (own.family === 6) === target.ip.includes(':') ? { ...to, localAddress: own.text } : undefined;
+  if (sources === undefined) return to;
+  const localAddress = sources.find((own) => own.includes(':') === target.ip.includes(':'));
+  return localAddress === undefined ? undefined : { ...to, localAddress };
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { Socket } from 'node:net';
 import { test } from 'node:test';
-import { ownPlaces } from './places.ts';
+import { ManualClock } from '#base';
+import { LimitTable } from '#limits';
 import { CLOSE, SILENCE, startServer, World } from '../fixtures.test.ts';
 import type { MailPlan } from '../ports.ts';
 
@@ -42,27 +43,35 @@ test('SHP-02: Server_Max_Outbound_Connections holds over queues; a freed place g
   assert.ok(server.mostOpen <= 2, String(server.mostOpen));
 });
 
-test('SHP-02: the limit of a binding and places shared with other loops are kept, and asked for again', async (t) => {
+test('SHP-02: a place that another loop gives back is taken as soon as that is heard, without asking again and again', async (t) => {
   const server = await startServer(t);
-  const places = ownPlaces();
-  const world = new World(t, {
-    isManual: true,
-    places,
-    options: { remoteSmtpPort: server.port, serverMaxOutboundConnections: 1 },
-    global: { serverMaxOutboundConnections: 1 },
-  });
-  places.acquire(1);
+  const shared = LimitTable.create({ loops: 2 });
+  const clock = new ManualClock();
+  const [limits, other] = [0, 1].map((loop) => LimitTable.attach(shared, { loop, clock }));
+  assert.ok(limits && other);
+  const places = other.concurrency('server outbound');
+  const global = { serverMaxOutboundConnections: 1 };
+  const world = new World(t, { isManual: true, limits, options: { remoteSmtpPort: server.port }, global });
+  places.cell.acquire(1);
   world.send('1@a.test');
   await world.turns();
   assert.equal(server.connections, 0);
-  places.release();
-  world.pass(1);
+  places.cell.release();
+  await world.until(() => world.kinds === 'D');
+});
+
+test('SHP-02: the limit of a binding holds over its domains; an idle connection makes room for the queue that waits', async (t) => {
+  const server = await startServer(t);
+  const world = new World(t, {
+    isManual: true,
+    options: { remoteSmtpPort: server.port, serverMaxOutboundConnections: 1 },
+    global: { migrateConnectionsBetweenSiblingDomains: false },
+  });
+  world.send('1@a.test');
   await world.until(() => world.kinds === 'D');
   world.send('1@b.test');
-  await world.turns();
-  assert.equal(server.connections, 1, 'the idle connection of the other queue holds the only place of the binding');
-  world.pass(6);
   await world.until(() => world.kinds === 'DD');
+  assert.deepEqual([server.connections, server.mostOpen], [2, 1]);
 });
 
 test('SHP-07: an idle connection is used again within Idle_Timeout and said goodbye to after it', async (t) => {

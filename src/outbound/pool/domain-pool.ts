@@ -1,28 +1,42 @@
 /**
  * The connections of one binding::domain queue: opened as the backlog asks, lent to one delivery after the other, kept idle for a while.
  *
- * The one rule: the limit is exact, connections being opened count. A connection that cannot be opened costs one message an attempt and
- * lets the domain rest until a host may be tried again; only long silence defers the whole queue (Q-08). While some connection works, a
- * failure to open another one is no verdict about anybody's mail.
+ * The one rule: the limit is exact, connections being opened count. A queue that a limit or a throttle holds back parks: it stands in one line and
+ * does nothing until it is called. A connection that cannot be opened costs one message an attempt and lets the domain rest until a host may be
+ * tried again; only long silence defers the whole queue (Q-08). While some connection works, a failure to open another one is no verdict.
  * Bounds: Max_Outbound_Connections connections; one plan; no list of messages, they stay in the queue.
- * Not here: order of hosts (route), what is said (session). Truth: rules SHP-01, SHP-02, SHP-06, SHP-07, SHP-08, Q-07, Q-08, OUT-25; SD-1453.
+ * Not here: order of hosts (route), what is said (session), limits shared with others (shaping).
+ * Truth: rules SHP-01, SHP-02, SHP-05 to SHP-09, Q-07, Q-08, OUT-25; SD-1453.
  */
 import type { Clock } from '#base';
 import { internalResult, type Delivery, type DomainQueue, type RecipientResult, type SendingOptions } from '#queue';
 import type { PanicLog } from '#observe';
-import type { BodiesPort } from '../ports.ts';
+import type { BodiesPort, DnsPort } from '../ports.ts';
 import { replies } from '../replies.ts';
 import { tlsDemand } from '../route/host-memory.ts';
-import type { Plan, Planner } from '../route/planner.ts';
+import type { Planner } from '../route/planner.ts';
+import type { Target } from '../route/targets.ts';
 import { ClientSession, type SessionOwner } from '../session/session.ts';
-import { Attempt, type AttemptFailure, type AttemptOutcome, type AttemptPorts } from './attempt.ts';
-import { connectionLimit, wantedConnections } from './growth.ts';
-import type { Places } from './places.ts';
+import type { AddressMetrics } from '../shaping/address-metrics.ts';
+import { identityOf } from '../shaping/identity.ts';
+import { TURN_MS } from '../shaping/place-gate.ts';
+import { Lease, type Shape, type Shaper } from '../shaping/shaper.ts';
+import { siblingName, siblingNames, type Siblings } from '../shaping/siblings.ts';
 import type { Cause, Standing } from '../standing.ts';
+import { Attempt, type Admission, type AttemptFailure, type AttemptOutcome, type AttemptPorts, type AttemptSuccess } from './attempt.ts';
+import { Connection, type ConnectionHolder } from './connection.ts';
+import { connectionLimit, wantedConnections } from './growth.ts';
+import { Parking } from './parking.ts';
+import { PlanKeeper, type FailedPlan, type Way } from './plan-keeper.ts';
 
 export interface PoolPorts extends AttemptPorts {
   readonly planner: Planner;
-  readonly places: Places;
+  readonly dns: DnsPort;
+  readonly shaper: Shaper;
+  readonly siblings: Siblings<Connection, DomainPool>;
+  /** Migrate_Connections_Between_Sibling_Domains. */
+  readonly isMigrating: () => boolean;
+  readonly metrics: AddressMetrics;
   readonly bodies: BodiesPort;
   readonly clock: Clock;
   readonly panic: Pick<PanicLog, 'log'>;
@@ -33,32 +47,39 @@ export interface PoolPorts extends AttemptPorts {
   readonly later: (pool: DomainPool) => void;
 }
 
-export class DomainPool implements SessionOwner {
+export class DomainPool implements SessionOwner, ConnectionHolder {
   readonly queue: DomainQueue;
   readonly #ports: PoolPorts;
-  readonly #sessions = new Set<ClientSession>();
-  readonly #idle: ClientSession[] = [];
-  readonly #attempts = new Set<Attempt>();
-  readonly #wake = (): void => this.#ports.later(this);
-  #plan: Plan | undefined;
-  #planUntil = 0;
-  #isPlanning = false;
+  readonly #sessions = new Map<ClientSession, Connection>();
+  readonly #idle: Connection[] = [];
+  readonly #attempts = new Map<Attempt, Lease>();
+  readonly #plans: PlanKeeper;
+  readonly #parking: Parking;
+  /** Hosts where TLS failed and clear text waits for a throttle. */
+  readonly #clearOwed = new Set<string>();
+  #shape: Shape | undefined;
+  #shapedFor: SendingOptions | undefined;
   /** No connection is opened until it fires. */
   #restTimer = 0;
   #restUntil = 0;
   #restCause: Cause | undefined;
-  /** The server or the binding had no place when one was asked for. */
-  #isRefused = false;
   /** Since the last connection that worked. */
   #failures = 0;
   #firstFailureMono = 0;
-  #lookupFailures = 0;
-  #mxFailures = 0;
   #isStopping = false;
 
   constructor(queue: DomainQueue, ports: PoolPorts) {
     this.queue = queue;
     this.#ports = ports;
+    const { planner, dns, clock, shaper } = ports;
+    this.#plans = new PlanKeeper({ queue, planner, dns, clock, ready: () => ports.later(this) });
+    this.#parking = new Parking({
+      shaper,
+      queue,
+      isStarved: () => this.connections === 0 && queue.ready > 0,
+      resume: () => this.poke(),
+      satisfied: () => ports.siblings.satisfied(this),
+    });
   }
 
   get options(): SendingOptions {
@@ -71,77 +92,108 @@ export class DomainPool implements SessionOwner {
   }
 
   get sessions(): Iterable<ClientSession> {
-    return this.#sessions;
+    return this.#sessions.keys();
   }
 
   /** Gives ready mail to idle connections, and opens more where that is wanted. */
   poke(): void {
     if (this.#isStopping) return;
-    while (this.#idle.length > 0 && this.queue.ready > 0) this.#idle.pop()?.wake();
+    while (this.#idle.length > 0 && this.queue.ready > 0 && !this.#parking.isThrottled) this.#employ(this.#idle.at(-1) as Connection);
     this.#grow();
   }
 
   /** Ends idle connections now and the others when their work is done. */
   stop(): void {
     this.#isStopping = true;
+    this.#parking.leave();
     this.#ports.wheel.cancel(this.#restTimer);
-    for (const attempt of this.#attempts) {
+    for (const [attempt, lease] of this.#attempts) {
       attempt.cancel();
-      this.#attemptOver(attempt);
+      this.#attempts.delete(attempt);
+      lease.release();
+      this.#counted(-1);
     }
-    for (const session of this.#sessions) session.stop();
+    for (const session of this.#sessions.keys()) session.stop();
   }
 
   /** Ends everything at once. */
   abort(): void {
-    for (const session of this.#sessions) session.abort();
+    for (const session of this.#sessions.keys()) session.abort();
   }
 
-  /** The configuration or DNS changed: routes are looked up anew and resting ends. */
+  /** The queue is forgotten. */
+  forget(): void {
+    this.#parking.leave();
+    this.#ports.wheel.cancel(this.#restTimer);
+  }
+
+  /** The configuration or DNS changed: routes and limits are looked up anew and resting ends. */
   refresh(): void {
-    this.#plan = undefined;
+    this.#plans.forget();
+    this.#shapedFor = undefined;
+    this.#clearOwed.clear();
+    this.#parking.leave();
     this.#endRest();
     this.#ports.later(this);
+  }
+
+  /** Whether the options are not those that it works by. */
+  get isOutdated(): boolean {
+    return this.#shapedFor !== this.queue.options;
   }
 
   /** What the queue is doing and what holds it back: a look at fields, never at mail. */
   get standing(): Standing {
     const busy = this.#sessions.size - this.#idle.length;
     const state = busy > 0 ? 'sending' : this.#attempts.size > 0 ? 'connecting' : this.queue.ready > 0 ? 'waiting' : 'idle';
-    const cause = this.#cause();
-    return { state, nextAtMono: cause !== undefined && this.#restTimer !== 0 ? this.#restUntil : undefined, cause };
+    const parked = this.queue.ready > 0 ? this.#parking.cause() : undefined;
+    if (parked?.cause.kind === 'throttle') return { state, ...parked };
+    if (this.#restTimer !== 0) return { state, nextAtMono: this.#restUntil, cause: this.#restCause };
+    return { state, nextAtMono: undefined, cause: parked?.cause ?? this.#cause() };
   }
 
   #cause(): Cause | undefined {
-    if (this.#restTimer !== 0) return this.#restCause;
     if (this.queue.ready === 0) return undefined;
-    if (this.#isPlanning) return { kind: 'resolving', detail: `names of the hosts for ${this.queue.domain} are being looked up` };
-    if (this.connections >= connectionLimit(this.options))
-      return {
-        kind: 'limit',
-        option: 'maxOutboundConnections',
-        limit: this.options.maxOutboundConnections,
-        used: this.connections,
-        scope: 'domain',
-        detail: 'all connections that the queue may have are in use',
-      };
-    if (this.#isRefused)
-      return { kind: 'limit', option: 'serverMaxOutboundConnections', detail: 'no place for another connection is free on this server' };
-    return undefined;
+    const { domain, options } = this.queue;
+    if (this.#plans.isPlanning) return { kind: 'resolving', detail: `names of the hosts for ${domain} are being looked up` };
+    if (this.connections < connectionLimit(options)) return undefined;
+    const used = { limit: options.maxOutboundConnections, used: this.connections };
+    const detail = 'all connections that the queue may have are in use';
+    return { kind: 'limit', option: 'maxOutboundConnections', ...used, scope: 'domain', detail };
   }
 
   next(session: ClientSession): Delivery | undefined {
-    if (this.#isStopping || this.#isSpent(session)) return undefined;
-    const { maxRecipientsPerConnection: most } = this.options;
-    const delivery = this.queue.take(most > 0 ? most - session.recipients : Infinity);
+    const connection = this.#sessions.get(session);
+    if (connection === undefined || this.#isStopping || this.#isSpent(connection)) return undefined;
+    const { maxRecipientsPerConnection: most, maxRecipientsPerBatch } = this.options;
+    const room = most > 0 ? most - session.recipients : Infinity;
+    const { messages } = this.#shaped();
+    connection.takenAt = this.#ports.clock.mono();
+    if (messages === undefined) return this.queue.take(room);
+    const next = this.queue.nextRecipients;
+    if (next === 0 || this.#parking.isThrottled) return undefined;
+    const granted = messages.gate.take(messages.limit, Math.min(room, next, maxRecipientsPerBatch || Infinity));
+    if (granted === 0) {
+      this.#parking.throttled(messages);
+      return undefined;
+    }
+    const delivery = this.queue.take(granted);
+    messages.gate.putBack(granted - (delivery?.recipients.length ?? 0));
     return delivery;
   }
 
   mayIdle(session: ClientSession): boolean {
-    return !this.#isStopping && !this.#isSpent(session) && this.options.idleTimeout > 0;
+    const connection = this.#sessions.get(session);
+    return connection !== undefined && !this.#isStopping && !this.#isSpent(connection) && this.options.idleTimeout > 0;
   }
 
-  done(_session: ClientSession, delivery: Delivery, results: readonly RecipientResult[]): void {
+  done(session: ClientSession, delivery: Delivery, results: readonly RecipientResult[]): void {
+    const connection = this.#sessions.get(session);
+    if (connection !== undefined && session.deliveries > 0) {
+      const now = this.#ports.clock.mono();
+      this.#ports.metrics.delivered(this.queue.binding, connection.target.ip, now - connection.takenAt);
+      connection.takenAt = now;
+    }
     this.queue.finish(delivery, results);
   }
 
@@ -150,43 +202,158 @@ export class DomainPool implements SessionOwner {
   }
 
   idle(session: ClientSession): void {
-    this.#idle.push(session);
+    const connection = this.#sessions.get(session);
+    if (connection === undefined) return;
+    this.#idle.push(connection);
+    connection.rest();
+    const { name } = connection;
+    if (name !== undefined && this.#ports.isMigrating()) {
+      const { siblings } = this.#ports;
+      siblings.offer(name, connection);
+      const taker = siblings.taker(name);
+      if (taker !== undefined) {
+        taker.wanted();
+        return;
+      }
+    }
+    if (connection.wantedBy !== undefined) this.retire(connection);
   }
 
   closed(session: ClientSession): void {
-    if (!this.#sessions.delete(session)) return;
-    const at = this.#idle.indexOf(session);
-    if (at >= 0) this.#idle.splice(at, 1);
-    this.#placeFree();
+    const connection = this.#sessions.get(session);
+    if (connection === undefined) return;
+    this.#unrest(connection);
+    this.#sessions.delete(session);
+    connection.free();
+    this.#counted(-1);
     this.#ports.later(this);
   }
 
-  /** The connection has done what one may do, or there are more than allowed now. */
-  #isSpent(session: ClientSession): boolean {
+  retire(connection: Connection): void {
+    this.#unrest(connection);
+    connection.session.stop();
+  }
+
+  give(connection: Connection): void {
+    this.#unrest(connection);
+    this.#sessions.delete(connection.session);
+    this.queue.connections = this.connections;
+  }
+
+  /** A connection that this queue could use is idle with a sibling. */
+  wanted(): void {
+    this.#parking.leaveConnections();
+    this.#ports.later(this);
+  }
+
+  #employ(connection: Connection): void {
+    this.#unrest(connection);
+    connection.session.wake();
+  }
+
+  /** It is idle no more. */
+  #unrest(connection: Connection): void {
+    const at = this.#idle.lastIndexOf(connection);
+    if (at < 0) return;
+    this.#idle.splice(at, 1);
+    connection.work();
+    if (connection.name !== undefined) this.#ports.siblings.withdraw(connection.name, connection);
+  }
+
+  #shaped(): Shape {
+    if (this.#shape !== undefined && this.#shapedFor === this.queue.options) return this.#shape;
+    this.#shape = this.#ports.shaper.shapeOf(this.queue);
+    this.#shapedFor = this.queue.options;
+    return this.#shape;
+  }
+
+  /** The connection has done what one may do, there are more than allowed now, or it is others' turn. */
+  #isSpent(connection: Connection): boolean {
     const { maxDeliveriesPerConnection, maxRecipientsPerConnection } = this.options;
+    const { session } = connection;
     if (maxDeliveriesPerConnection > 0 && session.deliveries + session.underWay >= maxDeliveriesPerConnection) return true;
     if (maxRecipientsPerConnection > 0 && session.recipients >= maxRecipientsPerConnection) return true;
-    return this.connections > connectionLimit(this.options);
+    if (this.connections > connectionLimit(this.options) || connection.isSurplus || connection.yieldsTo !== undefined) return true;
+    if (this.#ports.clock.mono() - connection.openedAt < TURN_MS) return false;
+    const gate = connection.wantedBy;
+    if (gate === undefined) return false;
+    gate.yielding += 1;
+    connection.yieldsTo = gate;
+    return true;
   }
 
   #grow(): void {
-    while (!this.#isStopping && this.#restTimer === 0) {
+    while (!this.#isStopping && this.#restTimer === 0 && !this.#parking.isParked) {
       const busy = this.#sessions.size - this.#idle.length;
       const isInContact = this.#sessions.size > 0;
+      if (this.#parking.isThrottled && this.connections > 0) return;
       // Every connection being opened will take one of those that wait.
       const wanted = wantedConnections({ ready: this.queue.ready, busy, isInContact }, this.options);
       if (this.connections >= wanted) return;
-      const plan = this.#currentPlan();
+      const plan = this.#plans.current();
       if (plan === undefined) return;
       if (plan.kind === 'failed') {
         this.#unplanned(plan);
         return;
       }
       if (!this.#isMethodKnown()) return;
-      this.#isRefused = !this.#ports.places.acquire(this.queue.binding, this.options.serverMaxOutboundConnections, this.#wake);
-      if (this.#isRefused) return;
-      this.#begin(plan);
+      if (this.#adopt(plan)) continue;
+      const lease = this.#lease(plan);
+      if (lease === undefined) return;
+      this.#begin(plan, lease);
     }
+  }
+
+  /** Places for one more connection; undefined when it must wait, which it does then in the right line. */
+  #lease(plan: Way): Lease | undefined {
+    const { places, messages, connections } = this.#shaped();
+    if (this.#parking.isThrottled) return undefined;
+    if (messages !== undefined && this.connections === 0 && !messages.gate.hasRoom(messages.limit)) {
+      this.#parking.throttled(messages);
+      return undefined;
+    }
+    if (connections !== undefined && !connections.gate.hasRoom(connections.limit)) {
+      this.#parked(plan, () => this.#parking.atRate(connections));
+      return undefined;
+    }
+    const lease = this.#ports.shaper.acquire(places, this.#parking.takeReserve());
+    if (lease instanceof Lease) return lease;
+    this.#parked(plan, () => this.#parking.atPlace(lease));
+    return undefined;
+  }
+
+  /** Stands in line, and may be handed the connection of a sibling meanwhile. */
+  #parked(plan: Way, stand: () => void): void {
+    stand();
+    if (!this.#ports.isMigrating()) return;
+    const { binding } = this.queue;
+    this.#ports.siblings.want(this, siblingNames(binding, plan.targets, this.#identity()));
+  }
+
+  /** SHP-07: takes over the idle connection of a queue that shares a host with this one. */
+  #adopt(plan: Way): boolean {
+    if (!this.#ports.isMigrating()) return false;
+    const { siblings, shaper } = this.#ports;
+    if (siblings.isEmpty) return false;
+    for (const name of siblingNames(this.queue.binding, plan.targets, this.#identity())) {
+      for (const connection of siblings.find(name)) {
+        const { lease, target } = connection;
+        const demands = [...this.#shaped().places, ...shaper.hostDemands(this.queue, target)];
+        if (!shaper.exchange(lease, demands)) continue;
+        connection.holder.give(connection);
+        connection.holder = this;
+        connection.session.moveTo(this);
+        this.#sessions.set(connection.session, connection);
+        this.queue.connections = this.connections;
+        connection.session.wake();
+        return true;
+      }
+    }
+    return false;
+  }
+
+  #identity(): string {
+    return identityOf(this.options, { domain: this.queue.domain, ehloName: this.#ehloName() });
   }
 
   /** LMTP and the rest are not spoken yet: the configuration refuses them; mail that meets one waits. */
@@ -197,82 +364,114 @@ export class DomainPool implements SessionOwner {
     return false;
   }
 
-  /** The plan in force; undefined while it is being made, after which the pool is poked. */
-  #currentPlan(): Plan | undefined {
-    const now = this.#ports.clock.mono();
-    if (this.#plan !== undefined && now < this.#planUntil) return this.#plan;
-    if (this.#isPlanning) return undefined;
-    this.#isPlanning = true;
-    let isAtOnce = true;
-    const { mxFailuresFallbackToA } = this.options;
-    const isAddressOnly = mxFailuresFallbackToA > 0 && this.#mxFailures >= mxFailuresFallbackToA;
-    this.#ports.planner.plan(this.queue, isAddressOnly, (plan) => {
-      this.#isPlanning = false;
-      this.#plan = plan;
-      // The addresses of the domain were no way either: the next look-up asks for its MX records again.
-      if (isAddressOnly) this.#mxFailures = 0;
-      this.#planUntil = this.#ports.clock.mono() + (plan.kind === 'targets' ? plan.lifeMs : 0);
-      if (plan.kind === 'targets') this.#lookupFailures = this.#mxFailures = 0;
-      if (isAtOnce) return;
-      if (plan.kind === 'targets') this.#grow();
-      else this.#unplanned(plan);
-    });
-    isAtOnce = false;
-    return this.#isPlanning ? undefined : this.#plan;
-  }
-
   /** There is no way to the domain. Whether that is for good is said by the plan, or by how often it happened (OUT-25). */
-  #unplanned(plan: Extract<Plan, { kind: 'failed' }>): void {
-    this.#plan = undefined;
+  #unplanned(plan: FailedPlan): void {
     if (this.#isStopping) return;
-    if (plan.isLookup) this.#lookupFailures += 1;
-    if (plan.isMx) this.#mxFailures += 1;
-    const { dnsFailuresToPurge } = this.options;
+    const isLastStraw = this.#plans.isLastStraw(plan);
     if (plan.isPermanent) this.queue.failAll(plan.reply);
-    else if (plan.isLookup && dnsFailuresToPurge > 0 && this.#lookupFailures >= dnsFailuresToPurge) {
-      this.#lookupFailures = this.#mxFailures = 0;
-      this.queue.failAll(replies.lookupFailed);
-    } else {
+    else if (isLastStraw) this.queue.failAll(replies.lookupFailed);
+    else {
       this.queue.deferAll(internalResult('transient', plan.reply));
       const kind = plan.isLookup ? ('unresolvable' as const) : ('host-failed' as const);
       this.#rest(this.options.hostFailureRetry * 1000, { kind, detail: plan.reply });
     }
   }
 
-  #begin(plan: Extract<Plan, { kind: 'targets' }>): void {
-    const { options } = this;
+  #begin(plan: Way, lease: Lease): void {
+    const { options, queue } = this;
+    const { planner, metrics, counters } = this.#ports;
+    const { messages } = this.#shaped();
+    const expectation = messages !== undefined && this.connections === 0 ? messages.gate : undefined;
+    if (expectation !== undefined) expectation.expected += 1;
+    const ehloName = this.#ehloName();
+    const targets = metrics.steer(queue.binding, planner.spread(plan.targets));
+    const name = identityOf(options, { domain: queue.domain, ehloName });
     const attempt = new Attempt(
       this.#ports,
-      { targets: this.#ports.planner.spread(plan.targets), options, ehloName: this.#ehloName(), domain: this.queue.domain },
-      (outcome) => this.#attempted(attempt, plan, outcome),
+      { targets, options, ehloName, domain: queue.domain, sources: plan.sources, admission: this.#admission(lease) },
+      (outcome) => {
+        this.#attempts.delete(attempt);
+        this.#attempted(plan, { lease, identity: name }, outcome);
+        expectation?.expectedOver();
+      },
     );
-    this.#attempts.add(attempt);
-    this.queue.connections = this.connections;
-    this.#ports.counters.add('outboundConnections');
+    this.#attempts.set(attempt, lease);
+    this.#counted(1);
     attempt.start();
   }
 
-  #attempted(attempt: Attempt, plan: Extract<Plan, { kind: 'targets' }>, outcome: AttemptOutcome): void {
-    if (outcome.kind === 'failed') {
-      this.#ports.counters.add('outboundConnectionFailures');
-      this.#attemptOver(attempt);
-      this.#unreachable(plan, outcome);
+  /** What one attempt takes for each host that it dials. */
+  #admission(lease: Lease): Admission {
+    const { shaper, metrics } = this.#ports;
+    const { connections } = this.#shaped();
+    let held: string[] = [];
+    const leave = (): void => {
+      for (const name of held) shaper.drop(lease, name);
+      held = [];
+    };
+    const pass = (): boolean => {
+      if (connections === undefined || connections.gate.take(connections.limit, 1) === 1) return true;
+      this.#parking.atRate(connections);
+      return false;
+    };
+    return {
+      admit: (target) => {
+        const demands = shaper.hostDemands(this.queue, target);
+        const refusal = shaper.extend(lease, demands);
+        if (refusal !== undefined) {
+          this.#parking.atPlace(refusal);
+          return false;
+        }
+        held = demands.map(({ name }) => name);
+        if (pass()) return true;
+        leave();
+        return false;
+      },
+      admitAgain: (target) => {
+        if (pass()) return true;
+        this.#clearOwed.add(spotOf(target));
+        return false;
+      },
+      failed: (target) => {
+        leave();
+        metrics.failed(this.queue.binding, target.ip);
+      },
+      isClearOwed: (target) => this.#clearOwed.delete(spotOf(target)),
+    };
+  }
+
+  #attempted(plan: Way, held: { readonly lease: Lease; readonly identity: string }, outcome: AttemptOutcome): void {
+    if (outcome.kind === 'opened') {
+      this.#opened(held, outcome);
       return;
     }
-    this.#attempts.delete(attempt);
+    held.lease.release();
+    this.#counted(-1);
+    if (outcome.kind === 'limited') return;
+    this.#ports.counters.add('outboundConnectionFailures');
+    this.#unreachable(plan, outcome);
+  }
+
+  #opened({ lease, identity }: { readonly lease: Lease; readonly identity: string }, outcome: AttemptSuccess): void {
     this.#failures = 0;
+    // A host was found: those lines are left in which this attempt stood for others.
+    this.#parking.leaveConnections();
     this.#ports.counters.add('outboundConnectionsTotal');
-    const { wire, target, opened } = outcome;
+    const { wire, target, opened, connectMs } = outcome;
     const { capabilities, isTls, isProven } = opened;
-    const { bodies, panic, clock } = this.#ports;
+    const { bodies, panic, clock, metrics } = this.#ports;
+    const { binding } = this.queue;
+    metrics.connected(binding, target.ip, connectMs);
     const session = new ClientSession({ wire, capabilities, isTls, isProven, remoteIp: target.ip, owner: this, bodies, panic, clock });
-    this.#sessions.add(session);
+    // What a certificate proved it proved for this domain.
+    const name = isProven ? undefined : siblingName(binding, target, identity);
+    this.#sessions.set(session, new Connection({ session, lease, target, name, openedAt: clock.mono(), holder: this }));
     session.wake();
     // The first contact lets the others come.
     this.#ports.later(this);
   }
 
-  #unreachable(plan: Extract<Plan, { kind: 'targets' }>, failure: AttemptFailure): void {
+  #unreachable(plan: Way, failure: AttemptFailure): void {
     if (this.#isStopping) return;
     if (this.#failures === 0) this.#firstFailureMono = this.#ports.clock.mono();
     this.#failures += 1;
@@ -315,15 +514,10 @@ export class DomainPool implements SessionOwner {
     this.#restTimer = 0;
   }
 
-  #attemptOver(attempt: Attempt): void {
-    this.#attempts.delete(attempt);
-    this.#placeFree();
-  }
-
-  #placeFree(): void {
+  /** A connection more or less. */
+  #counted(sign: 1 | -1): void {
     this.queue.connections = this.connections;
-    this.#ports.counters.add('outboundConnections', -1);
-    this.#ports.places.release(this.queue.binding);
+    this.#ports.counters.add('outboundConnections', sign);
   }
 
   /** OUT-42. The sender's domain is that of the mail which is next when the connection is opened. */
@@ -335,4 +529,8 @@ export class DomainPool implements SessionOwner {
     const domain = sender === undefined ? '' : sender.slice(sender.lastIndexOf('@') + 1);
     return /^[\w.-]+$/.test(domain) ? domain : this.#ports.hostName;
   }
+}
+
+function spotOf(target: Target): string {
+  return `${target.ip} ${target.port}`;
 }

@@ -38,7 +38,7 @@ interface SessionPlace {
   readonly isTls: boolean;
   readonly isProven: boolean;
   readonly remoteIp: string;
-  readonly owner: SessionOwner;
+  owner: SessionOwner;
   readonly bodies: BodiesPort;
   readonly panic: Pick<PanicLog, 'log'>;
   readonly clock: Pick<Clock, 'now'>;
@@ -80,6 +80,11 @@ export class ClientSession implements WireOwner {
   /** Transactions under way, which count against limits before they are over. */
   get underWay(): number {
     return [this.#current, this.#ahead, this.#prepared, this.#loading].filter((item) => item !== undefined).length;
+  }
+
+  /** Another queue lends it out from now on. Only while it is idle; the caller tells the former owner. */
+  moveTo(owner: SessionOwner): void {
+    this.#place.owner = owner;
   }
 
   /** Asks for work; afterwards everything said is on its way. */

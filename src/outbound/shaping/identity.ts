@@ -1,0 +1,26 @@
+/**
+ * What a connection is, besides where it goes: with which face we opened it.
+ *
+ * The one rule: two queues may use the same connection only if they would have opened it alike: same source address, same name in EHLO, same
+ * method, same demands of TLS (with the domain, where a certificate must name it), same credentials. When in doubt they differ.
+ * Not here: who may take over which connection (siblings.ts). Truth: rules SHP-07, OUT-02, OUT-42, OUT-60 to OUT-63.
+ */
+import type { SendingOptions } from '#queue';
+
+/** Keys of options that a connection shows to its server. A new option of that kind is found by its name. */
+const shown = /^(?:tls|bindAddress|ehloHostname|deliveryMethod|remoteSmtpPort)|auth|xclient|credential|password|proxy|socks/i;
+
+const known = new WeakMap<SendingOptions, string>();
+
+/** @param ehloName the name as it is said, which for `__message__` is not in the options */
+export function identityOf(options: SendingOptions, o: { readonly domain: string; readonly ehloName: string }): string {
+  let text = known.get(options);
+  if (text === undefined) {
+    const pairs = Object.entries(options)
+      .filter(([key, value]) => shown.test(key) && value !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    text = JSON.stringify(pairs);
+    known.set(options, text);
+  }
+  return options.tls !== 'no' && options.tlsVerify === 'host' ? `${text} ${o.ehloName} ${o.domain}` : `${text} ${o.ehloName}`;
+}
