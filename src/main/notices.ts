@@ -35,7 +35,7 @@ export function noticePort(o: NoticeOptions): NoticePort {
         recipients: facts.failed.map((recipient) => ({
           address: recipient.address,
           orcpt: recipient.orcpt,
-          action: 'failed',
+          action: facts.action,
           diagnostic: recipient.reply,
           remoteMta: recipient.remoteIp === '' ? undefined : recipient.remoteIp,
           lastAttemptAt: now,

@@ -27,6 +27,8 @@ export interface Batch {
   /** What was asked for beyond delivery; undefined for nearly every message. */
   readonly terms: DeliveryTerms | undefined;
   readonly home: QueueSpool;
+  /** DELIVERBY: the sender was told that the message is late. */
+  isToldLate: boolean;
   /** Recipients without an outcome on this loop. */
   open: number;
   body: Buffer | undefined;
@@ -59,11 +61,21 @@ export function batchOf(envelope: Envelope, o: { home: QueueSpool; mono: number;
     envid: envelope.envid,
     terms: termsOf(envelope),
     home: o.home,
+    isToldLate: false,
     open: 0,
     body: undefined,
     residentIn: undefined,
   };
 }
+
+/** Milliseconds for which a message is to be held from now on (FUTURERELEASE), and for which it was to be held in all. */
+export function holdOf(batch: Batch, now: number): { readonly left: number; readonly whole: number } {
+  const notBefore = batch.terms?.notBefore;
+  if (notBefore === undefined) return NOT_HELD;
+  return { left: Math.max(0, notBefore - now), whole: Math.max(0, notBefore - batch.receivedAt) };
+}
+
+const NOT_HELD = Object.freeze({ left: 0, whole: 0 });
 
 export function recipientOf(recipient: EnvelopeRecipient, index: number): Recipient {
   return { index, id: recipient.id, address: recipient.address, notify: recipient.notify, orcpt: recipient.orcpt };

@@ -210,6 +210,7 @@ export class DomainQueue {
   #refusal(entry: Entry): string | undefined {
     const { options } = this;
     if (options.blackhole !== 'false') return queueReplies.blackholed;
+    if (this.#context.verdicts.isTooLate(entry)) return queueReplies.deadline;
     if (!options.neverAttemptExpiredMessages) return undefined;
     return this.#context.verdicts.isExpired(entry) ? queueReplies.expired : undefined;
   }

@@ -29,6 +29,7 @@ interface Job {
   readonly batch: Batch;
   readonly options: Pick<SendingOptions, 'bouncesInlineOriginal' | 'mailerDaemon'>;
   readonly failures: readonly Failure[];
+  readonly action: NoticeFacts['action'];
   readonly done: () => void;
 }
 
@@ -49,13 +50,20 @@ export class Notices {
   }
 
   /** Tells the sender of failures if somebody wants to know, then calls `done`; at once when nobody does. */
-  report(batch: Batch, options: SendingOptions, failures: readonly Failure[], done: () => void): void {
-    const told = batch.sender !== '' && options.generateBounces ? failures.filter(({ recipient }) => isWanted(recipient.notify)) : [];
+  report(
+    batch: Batch,
+    options: SendingOptions,
+    failures: readonly Failure[],
+    done: () => void,
+    action: NoticeFacts['action'] = 'failed',
+  ): void {
+    const isTold = batch.sender !== '' && options.generateBounces;
+    const told = isTold ? failures.filter(({ recipient }) => isWanted(recipient.notify, action)) : [];
     if (told.length === 0) {
       done();
       return;
     }
-    this.#waiting.push({ batch, options, failures: told, done });
+    this.#waiting.push({ batch, options, failures: told, action, done });
     this.#pump();
   }
 
@@ -74,7 +82,7 @@ export class Notices {
   }
 
   #quote(job: Job): void {
-    if (job.options.bouncesInlineOriginal === 'none') {
+    if (quoteOf(job) === 'none') {
       this.#send(job, undefined);
       return;
     }
@@ -87,6 +95,7 @@ export class Notices {
     const facts: NoticeFacts = {
       batchId: batch.id,
       sender: batch.sender,
+      action: job.action,
       receivedAt: batch.receivedAt,
       failed: job.failures.map(({ recipient, result }) => ({
         address: recipient.address,
@@ -95,7 +104,7 @@ export class Notices {
         remoteIp: result.remoteIp,
       })),
       envid: batch.envid,
-      quote: batch.ret === 'HDRS' && job.options.bouncesInlineOriginal === 'all' ? 'headers' : job.options.bouncesInlineOriginal,
+      quote: quoteOf(job),
       mailerDaemon: job.options.mailerDaemon,
       smtpUtf8: batch.smtpUtf8,
       original,
@@ -121,8 +130,14 @@ export class Notices {
 }
 
 /** RFC 3461 section 4.1: without NOTIFY a failure is told; with it, only when it lists FAILURE. */
-function isWanted(notify: readonly string[] | undefined): boolean {
-  return notify === undefined || notify.length === 0 || notify.includes('FAILURE');
+function isWanted(notify: readonly string[] | undefined, action: NoticeFacts['action']): boolean {
+  return notify === undefined || notify.length === 0 || notify.includes(action === 'failed' ? 'FAILURE' : 'DELAY');
+}
+
+/** How much of the original goes back. Of mail that must not travel in clear nothing does: the notice itself may (RFC 8689 section 5). */
+function quoteOf({ batch, options }: Job): NoticeFacts['quote'] {
+  if (batch.terms?.requireTls === true) return 'none';
+  return batch.ret === 'HDRS' && options.bouncesInlineOriginal === 'all' ? 'headers' : options.bouncesInlineOriginal;
 }
 
 /** The door said no to this message and would say it again. */

@@ -105,6 +105,8 @@ export interface FailedRecipient {
 /** Everything that a delivery status notice says (BNC-02, BNC-12). */
 export interface NoticeFacts {
   readonly batchId: string;
+  /** What became of the recipients: given up, or late and still being tried. */
+  readonly action: 'failed' | 'delayed';
   /** To whom: never the null sender (BNC-03). */
   readonly sender: string;
   readonly receivedAt: number;

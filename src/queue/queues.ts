@@ -12,7 +12,7 @@ import type { Clock, Random, TimerWheel } from '#base';
 import type { AcceptedPort } from '#intake';
 import type { Envelope } from '#mail';
 import type { Counters, PanicLog, RecordSink } from '#observe';
-import { batchOf, recipientOf, type Recipient } from './batch.ts';
+import { batchOf, holdOf, recipientOf, type Batch, type Recipient } from './batch.ts';
 import { DomainQueue } from './domain-queue.ts';
 import { Notices } from './notices.ts';
 import type { NoticePort, OptionsPort, QueueSpool, RecoveredMessage } from './ports.ts';
@@ -107,6 +107,10 @@ export class Queues implements AcceptedPort {
   accepted(envelope: Envelope, body: Buffer | undefined, home: QueueSpool = this.#o.spool): void {
     const batch = batchOf(envelope, { home, mono: this.#o.clock.mono(), ageMs: 0 });
     const { recipients } = envelope;
+    if (batch.terms?.notBefore !== undefined && holdOf(batch, this.#o.clock.now()).left > 0) {
+      this.#held(envelope, batch);
+      return;
+    }
     const [only] = recipients;
     if (only !== undefined && recipients.length === 1) {
       batch.open = 1;
@@ -120,6 +124,18 @@ export class Queues implements AcceptedPort {
     const [first] = groups;
     if (body !== undefined && first !== undefined) this.residency.keep(batch, body, first.queue);
     for (const group of groups) group.queue.add(batch, group.recipients, group.priority);
+  }
+
+  /** FUTURERELEASE: the message waits like one that was tried, its body in the spool. */
+  #held(envelope: Envelope, batch: Batch): void {
+    const groups = this.#groups(envelope);
+    const delayMs = holdOf(batch, this.#o.clock.now()).left;
+    const nextAt = this.#o.clock.now() + delayMs;
+    batch.open = envelope.recipients.length;
+    for (const { queue, priority, recipients } of groups) {
+      queue.statistics.receptions += recipients.length;
+      queue.addDelayed(batch, recipients, { priority, attempts: 0, nextAt, delayMs });
+    }
   }
 
   /**
@@ -139,7 +155,8 @@ export class Queues implements AcceptedPort {
     }
     for (const { queue, priority, attempts, nextAt, recipients } of groups) {
       const longest = attempts === 0 ? 0 : retryDelay(attempts, queue.options) * 1000;
-      const delayMs = Math.min(Math.max(0, nextAt - now), longest);
+      const held = attempts === 0 ? holdOf(batch, now).left : 0;
+      const delayMs = Math.max(held, Math.min(Math.max(0, nextAt - now), longest));
       queue.addDelayed(batch, recipients, { priority, attempts, nextAt: now + delayMs, delayMs });
     }
   }

@@ -9,6 +9,7 @@
 export const queueReplies = {
   maxRetries: '554 5.4.7 [internal] exceeded max retries without delivery',
   maxTime: '554 5.4.7 [internal] exceeded max time without delivery',
+  deadline: '554 5.4.7 [internal] not delivered by the time that was asked for',
   expired: '554 5.4.5 [internal] Delivery not attempted (message expired)',
   blackholed: '554 5.7.0 [internal] Blackholed',
   purged: '554 Message manually purged.',

@@ -8,7 +8,7 @@
  */
 import type { Clock } from '#base';
 import type { Counters, RecordSink } from '#observe';
-import type { Batch, Recipient } from './batch.ts';
+import { holdOf, type Batch, type Recipient } from './batch.ts';
 import type { Entry } from './entry.ts';
 import type { Notices } from './notices.ts';
 import type { Residency } from './residency.ts';
@@ -37,7 +37,13 @@ export class Verdicts {
   }
 
   isExpired(entry: Entry): boolean {
-    return isExpired(this.#age(entry), entry.queue.options);
+    return isExpired(this.#sendingAge(entry), entry.queue.options);
+  }
+
+  /** DELIVERBY with return: the time that was asked for is over. */
+  isTooLate(entry: Entry): boolean {
+    const by = entry.batch.terms?.deliverBy;
+    return by !== undefined && by.mode === 'return' && this.#o.clock.now() >= by.at;
   }
 
   /** One result per recipient of the entry, in their order. */
@@ -119,12 +125,12 @@ export class Verdicts {
     const { batch, queue } = entry;
     const { residency, clock } = this.#o;
     entry.attempts += 1;
-    const next = afterFailure(entry.attempts, this.#age(entry), queue.options);
+    const next = afterFailure(entry.attempts, this.#sendingAge(entry), queue.options);
     if (typeof next === 'string') {
       const end: RecipientResult = { ...result, kind: 'permanent', reply: next };
       return recipients.map((recipient) => ({ recipient, result: end }));
     }
-    const delayMs = next * 1000 + fuzzMs;
+    const delayMs = this.#untilDeadline(batch, next * 1000 + fuzzMs);
     entry.recipients = recipients;
     entry.nextAt = clock.now() + delayMs;
     const drop = queue.options.dropBodyAfterTransFail;
@@ -133,7 +139,25 @@ export class Verdicts {
     const note = { kind: 'deferred', recipients: indexes, attempts: entry.attempts, nextAt: entry.nextAt, reply: result.reply } as const;
     batch.home.note(batch.id, note);
     queue.delay(entry, delayMs);
+    this.#tellLate(entry, result);
     return undefined;
+  }
+
+  /** A message that must be delivered by a time is looked at again at that time at the latest, to be returned. */
+  #untilDeadline(batch: Batch, delayMs: number): number {
+    const by = batch.terms?.deliverBy;
+    if (by === undefined || by.mode !== 'return') return delayMs;
+    return Math.min(delayMs, Math.max(0, by.at - this.#o.clock.now()));
+  }
+
+  /** DELIVERBY with notice: the next attempt comes too late, so the sender hears now that the message is delayed (RFC 2852), once. */
+  #tellLate(entry: Entry, result: RecipientResult): void {
+    const { batch, queue } = entry;
+    const by = batch.terms?.deliverBy;
+    if (by === undefined || by.mode !== 'notify' || batch.isToldLate || by.at > entry.nextAt) return;
+    batch.isToldLate = true;
+    const late = entry.recipients.map((recipient) => ({ recipient, result }));
+    this.#o.notices.report(batch, queue.options, late, () => undefined, 'delayed');
   }
 
   /** @param retries attempts before the one that failed, for the records */
@@ -182,6 +206,11 @@ export class Verdicts {
       remoteIp: result.remoteIp,
       reply: result.reply,
     });
+  }
+
+  /** The time in which the message could have been delivered: for one that was held, since its release (RFC 4865). */
+  #sendingAge(entry: Entry): number {
+    return Math.max(0, this.#age(entry) - holdOf(entry.batch, 0).whole);
   }
 
   /** Milliseconds since reception, by the clock that is never set. */
