@@ -133,7 +133,12 @@ export class MessageDraft {
 
   /** Runs the hooks of each recipient from `start` on, one after the other, then goes on to the last look. */
   #decideFrom(start: number): void {
-    const { phases } = this.#o;
+    const { phases, bindings } = this.#o;
+    if (start === 0 && bindings.wish !== undefined) {
+      const { context, connection } = this.#head;
+      const wish = bindings.wish({ context, remoteIp: connection.remoteIp, body: this.#body });
+      if (wish !== undefined) for (const recipient of this.recipients) recipient.setBindingOrGroup(wish);
+    }
     const count = phases.has('data_spool_each_rcpt') || phases.has('set_binding') ? this.recipients.length : 0;
     for (let i = start; i < count; i++) {
       let isSameTurn = true;

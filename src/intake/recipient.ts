@@ -47,7 +47,7 @@ export class IncomingRecipient implements RecipientHandle {
       return false;
     }
     this.binding = name;
-    this.bindingGroup = DEFAULT_BINDING;
+    this.bindingGroup = this.#bindings.groupOf?.(name) ?? DEFAULT_BINDING;
     return true;
   }
 
@@ -60,6 +60,12 @@ export class IncomingRecipient implements RecipientHandle {
     this.binding = chosen;
     this.bindingGroup = name;
     return true;
+  }
+
+  /** A binding or, where there is none of that name, one of a group. */
+  setBindingOrGroup(name: string): void {
+    if (name === DEFAULT_BINDING || this.#bindings.hasBinding(name)) this.setBinding(name);
+    else this.setBindingGroup(name);
   }
 
   setPriority(priority: 0 | 1): void {

@@ -5,9 +5,10 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { ManualClock, seededRandom, TimerWheel } from '#base';
 import { memoryFiles, readConfiguration, type Resolver } from '#config';
+import { ValidationContext } from '#hooks';
 import type { Envelope } from '#mail';
-import { Queues } from '#queue';
-import { bindingPort, optionsPort } from './options-port.ts';
+import { Queues, type DomainQueue } from '#queue';
+import { bindingPort, optionsPort, shapingPort } from './options-port.ts';
 import { resolverOf } from './site.ts';
 
 function of(text: string): Resolver {
@@ -36,6 +37,46 @@ test('OUT-04 a group gives its bindings in turn, and leaves out those with Suspe
   assert.equal(port.chooseFromGroup('none', 'd.test'), undefined);
   assert.equal(bindingPort(of('Binding_Group g { Suspend_Delivery = true Binding a { } }')).chooseFromGroup('g', 'd.test'), 'a');
   assert.deepEqual([port.hasBinding('a'), port.hasBinding('z')], [true, false]);
+});
+
+test('OUT-01 a binding named alone belongs to the group in which it stands', () => {
+  const port = bindingPort(of('Binding_Group g { Binding a { } } Binding b { }'));
+  assert.deepEqual([port.groupOf?.('a'), port.groupOf?.('b')], ['g', undefined]);
+});
+
+test('OUT-01 POL-05 Binding_Context and Binding_Header name the binding of a message, the header from Binding_Header_Peers alone', () => {
+  const body = Buffer.from('Subject: x\r\nX-Binding: b2\r\n\r\nhello');
+  const context = new ValidationContext();
+  const wish = (text: string, remoteIp = '192.0.2.7') => bindingPort(of(text)).wish?.({ context, remoteIp, body });
+  assert.equal(wish('Binding_Header = X-Binding'), undefined);
+  assert.equal(wish('Binding_Header = x-binding Binding_Header_Peers = ( 192.0.2.0/24 )'), 'b2');
+  assert.equal(wish('Binding_Header = X-Binding Binding_Header_Peers = ( 192.0.2.0/24 )', '198.51.100.1'), undefined);
+  assert.equal(wish('Binding_Header = X-Other Binding_Header_Peers = ( 192.0.2.0/24 )'), undefined);
+  context.setConnection('vmta', 'b1');
+  assert.equal(wish('Binding_Context = vmta Binding_Header = X-Binding Binding_Header_Peers = ( 192.0.2.0/24 )'), 'b1');
+  assert.equal(wish(''), undefined);
+});
+
+test('FB-14 SHP-03 FB-04a limits are found with who defines them; Host scopes are counted by address or, where they are shared, by stanza', () => {
+  const resolver = of(`Default_Binding = suspended
+    Binding b { Outbound_Throttle_Messages = 5 Host mx.test { Max_Outbound_Connections = 2 } }
+    Host "/^mx/" { Scope_Max_Outbound_Connections = 3 }
+    Host 192.0.2.1 { Max_Outbound_Connections = 7 }`);
+  const port = shapingPort(resolver);
+  const held = optionsPort(resolver).sending('default', 'default', 'd.test');
+  assert.deepEqual(port.definitions(held, 'outboundThrottleMessages'), []);
+  const record = optionsPort(resolver).sending('default', 'b', 'd.test');
+  assert.deepEqual(
+    port.definitions(record, 'outboundThrottleMessages').map(({ id }) => id),
+    ['Binding:b:'],
+  );
+  const queue = (binding: string) => ({ group: 'default', binding, optionsName: 'd.test' }) as DomainQueue;
+  assert.deepEqual(port.hostLimits(queue('b'), { name: 'mx.test', ip: '192.0.2.1' }), [
+    { name: 'host Binding:b:Host:mx.test: 192.0.2.1', limit: 2, option: 'maxOutboundConnections', host: 'mx.test' },
+    { name: 'scope Host:/^mx/:', limit: 3, option: 'scopeMaxOutboundConnections', host: 'mx.test' },
+    { name: 'host Host:192.0.2.1: 192.0.2.1', limit: 7, option: 'maxOutboundConnections', host: '192.0.2.1' },
+  ]);
+  assert.deepEqual(port.hostLimits(queue('c'), { name: 'other.test', ip: '192.0.2.9' }), []);
 });
 
 test('OUT-21 the Gateway of a Domain scope renames the queue; one given elsewhere does not', () => {

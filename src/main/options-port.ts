@@ -3,8 +3,10 @@
  *
  * The one rule: whoever works for long holds the record; these are asked once per queue, message or configuration.
  */
+import { cidrContains, parseCidr, parseIp, type Cidr } from '#base';
 import { childrenNamed, type Resolver, type ScopeNode, type SendingRecord } from '#config';
 import { DEFAULT_BINDING, type BindingPort } from '#intake';
+import { HeaderBlock } from '#mail';
 import type { HostLimit, ShapingPort } from '#outbound';
 import type { OptionsPort } from '#queue';
 
@@ -85,6 +87,8 @@ export function bindingPort(resolver: Resolver): BindingPort {
   let version = -1;
   let bindings = new Set<string>();
   let groups = new Map<string, string[]>();
+  let groupOf = new Map<string, string>();
+  let trusted: readonly Cidr[] = [];
   let next = 0;
   const refresh = () => {
     if (version === resolver.version) return;
@@ -96,6 +100,8 @@ export function bindingPort(resolver: Resolver): BindingPort {
         childrenNamed(group, 'Binding').map((b) => b.instance ?? ''),
       ]),
     );
+    groupOf = new Map([...groups].reverse().flatMap(([group, members]) => members.map((name) => [name, group] as const)));
+    trusted = (resolver.global().bindingHeaderPeers ?? []).flatMap((text) => parseCidr(text) ?? []);
     bindings = new Set([...childrenNamed(root, 'Binding').map((b) => b.instance ?? ''), ...[...groups.values()].flat()]);
   };
   return {
@@ -110,6 +116,23 @@ export function bindingPort(resolver: Resolver): BindingPort {
       const awake = members.filter((name) => !resolver.sending(group, name, domain).suspendDelivery);
       const choice = awake.length > 0 ? awake : members;
       return choice[next++ % choice.length];
+    },
+    groupOf(name) {
+      refresh();
+      return groupOf.get(name);
+    },
+    wish({ context, remoteIp, body }) {
+      const { bindingContext, bindingHeader } = resolver.global();
+      if (bindingContext !== undefined && bindingContext !== '') {
+        const named = context.message.get(bindingContext) ?? context.connection.get(bindingContext);
+        if (named !== undefined && named !== '') return named;
+      }
+      if (bindingHeader === undefined || bindingHeader === '' || body === undefined) return undefined;
+      refresh();
+      const ip = trusted.length === 0 ? undefined : parseIp(remoteIp);
+      if (ip === undefined || !trusted.some((cidr) => cidrContains(cidr, ip))) return undefined;
+      const value = HeaderBlock.parse(body).find(bindingHeader)?.trim();
+      return value === '' ? undefined : value;
     },
     get isDefaultForbidden() {
       return resolver.global().defaultBinding === 'none';

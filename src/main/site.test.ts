@@ -52,9 +52,9 @@ test('CFG-12 a site with a problem has no snapshot, but commands still find its 
 
 test('a guard that the operator accepts is listed as not protecting, with its place (Accept_Unimplemented)', (t) => {
   const { snapshot, unprotected, problems } = readSite(
-    site(t, 'Outbound_Throttle_Messages = 1\nAccept_Unimplemented = ( Outbound_Throttle_Messages )'),
+    site(t, 'Cluster_Outbound_Throttle_Messages = 1\nAccept_Unimplemented = ( Cluster_Outbound_Throttle_Messages )'),
   );
   assert.deepEqual(problems, []);
   assert.ok(snapshot);
-  assert.match(unprotected[0] ?? '', /^Outbound_Throttle_Messages \(.*ecelerity\.conf:1:1\)$/);
+  assert.match(unprotected[0] ?? '', /^Cluster_Outbound_Throttle_Messages \(.*ecelerity\.conf:1:1\)$/);
 });

@@ -22,6 +22,8 @@ export interface Taken {
   readonly isTls: boolean;
   /** The address that the sender connected from. */
   readonly from: string;
+  /** Milliseconds (monotonic) at which its MAIL FROM was read. */
+  readonly at: number;
 }
 
 /** Exactly these bytes (latin1) instead of a line, and the connection ended behind them if wished. */
@@ -122,6 +124,7 @@ class SinkConnection {
   /** Something of the bytes that came last was handled already. */
   #isMore = false;
   #mailFrom = '';
+  #mailAt = 0;
   #rcptTo: string[] = [];
 
   readonly #gone: () => void;
@@ -206,6 +209,7 @@ class SinkConnection {
       chunks,
       isTls: this.#socket instanceof TLSSocket,
       from: this.#from,
+      at: this.#mailAt,
     };
     if (isGood) this.#sink.messages.push(message);
     this.#rcptTo = [];
@@ -241,6 +245,7 @@ class SinkConnection {
         return;
       case 'MAIL':
         this.#mailFrom = line;
+        this.#mailAt = performance.now();
         this.#rcptTo = [];
         this.#say(this.#answer(verb, line, '250 ok'));
         return;

@@ -184,9 +184,9 @@ test('a guard that does not work yet stops the start with its place, unless the 
 });
 
 test('a guard counts only when it restricts: its own default changes nothing', () => {
-  valid('TLS_Enable_DHE_Ciphers = true Cluster_Max_Outbound_Connections = -1');
-  assert.equal(only('TLS_Enable_DHE_Ciphers = false').code, 'guard-missing');
-  valid('TLS_Enable_DHE_Ciphers = false\nTLS_Enable_DHE_Ciphers = true');
+  valid('Cluster_Max_Outbound_Connections = -1');
+  assert.equal(only('Cluster_Max_Outbound_Connections = 5').code, 'guard-missing');
+  valid('Cluster_Max_Outbound_Connections = 5\nCluster_Max_Outbound_Connections = -1');
 });
 
 test('one line for a guard: what stands inside it is covered by its acceptance', () => {

@@ -13,10 +13,10 @@ function read(text: string) {
 const problems = (text: string): string[] => read(text).problems.map((problem) => problem.message);
 const notices = (text: string): string[] => read(text).notices.map((notice) => notice.message);
 
-test('OUT-02 a Bind_Address is an address or *; a name, which nobody would look up, is refused', () => {
+test('OUT-02 a Bind_Address is an address, a name or *; what is none of them is refused', () => {
   assert.deepEqual(problems('Bind_Address = "*" Binding b { Bind_Address = 192.0.2.1 } Binding c { Bind_Address = "[2001:db8::1]" }'), []);
-  assert.deepEqual(problems('Binding b { Bind_Address = "out.example.com" }'), [
-    'Cannot set "Bind_Address" to "out.example.com": expected an address of this machine, or * (names are not looked up)',
+  assert.deepEqual(problems('Binding b { Bind_Address = "out.example.com/24" }'), [
+    'Cannot set "Bind_Address" to "out.example.com/24": expected an address of this machine, the name of a host, or *',
   ]);
 });
 

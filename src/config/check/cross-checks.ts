@@ -39,7 +39,8 @@ function addresses(uses: readonly Use[]): ConfigProblem[] {
 /** What would be right, or undefined when it is. */
 function expectedAddress(option: string, value: string): string | undefined {
   if (option === 'Bind_Address' && value !== '*' && parseIp(value.replace(/^\[(.*)\]$/, '$1')) === undefined) {
-    return 'an address of this machine, or * (names are not looked up)';
+    // OUT-02: the name of a host is looked up when mail is sent.
+    if (!/^(?=.*[a-z])[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9])?$/i.test(value)) return 'an address of this machine, the name of a host, or *';
   }
   if (option === 'Gateway' && parseHostPort(value) === undefined)
     return 'a host name or an address, IPv6 in brackets, with or without :port';

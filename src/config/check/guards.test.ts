@@ -69,23 +69,23 @@ test('of an option that works in part, the values that do not work stop the star
 test('a guard whose value restricts nothing does not stop the start (SHP-05, TLSI-02)', () => {
   const idle = [
     'Outbound_Throttle_Messages = 0',
+    'Cluster_Outbound_Throttle_Messages = 0',
     'Inbound_Throttle_Messages = "0/60"',
     'Alias_Schemes = ( )',
     'TLS_Enable_DHE_Ciphers = true',
     'TLS_Client_CA = none',
     'Outbound_SMTP_Auth_Type = false',
     'ESMTP_Listener { Enable_Authentication = false TLS_Verify_Mode = none Use_SSL = false }',
-    'Host mx.test { Max_Outbound_Connections = -1 }',
+    'Host mx.test { Max_Outbound_Connections = 2 }',
   ];
   for (const text of idle) assert.deepEqual(stops(text), [], text);
   const busy = [
-    'Outbound_Throttle_Messages = "3/60"',
+    'Cluster_Outbound_Throttle_Messages = "3/60"',
     'Inbound_Throttle_Messages = 5',
     'Alias_Schemes = ( a )',
-    'TLS_Enable_DHE_Ciphers = false',
     'Outbound_SMTP_Auth_Type = LOGIN',
-    'Host mx.test { Max_Outbound_Connections = 2 }',
-    'Memory_HWM = 80 Host "/x/" { Max_Outbound_Connections = 2 }',
+    'Host mx.test { Cluster_Max_Outbound_Connections = 2 }',
+    'Memory_HWM = 80 Host "/x/" { Cluster_Max_Outbound_Connections = 2 }',
   ];
   for (const text of busy) assert.equal(stops(text).length, 1, text);
 });
