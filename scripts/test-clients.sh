@@ -2,10 +2,20 @@
 # The real mail programs that the scenarios use: installs them from Debian when this runs as root, else names them.
 set -eu
 missing=
-command -v swaks >/dev/null 2>&1 || missing="$missing swaks"
-command -v smtp-source >/dev/null 2>&1 || [ -x /usr/sbin/smtp-source ] || missing="$missing postfix"
-command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
-command -v git >/dev/null 2>&1 || missing="$missing git"
+need() { # need PROGRAM PACKAGE...: the packages are missing when the program is
+  program=$1; shift
+  command -v "$program" >/dev/null 2>&1 || [ -x "/usr/sbin/$program" ] || missing="$missing $*"
+}
+need swaks swaks
+perl -MAuthen::SASL::Perl::DIGEST_MD5 -e 1 2>/dev/null || missing="$missing libauthen-sasl-perl libdigest-hmac-perl"   # swaks: DIGEST-MD5
+perl -MNet::SSLeay -e 1 2>/dev/null || missing="$missing libnet-ssleay-perl"   # swaks: TLS
+need smtp-source postfix
+need gsasl gsasl
+need curl curl
+need python3 python3
+need testssl testssl.sh
+need openssl openssl
+need git git
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   echo "impetus: installing test clients:$missing" >&2
