@@ -20,6 +20,9 @@ export class Lru<K, V> {
   readonly #ttlMs: number;
   readonly #clock: Clock | undefined;
   readonly #entries = new Map<K, Entry<K, V>>();
+  /** Questions that were answered, and that were not: since the cache was made. */
+  hits = 0;
+  misses = 0;
   #newest: Entry<K, V> | undefined;
   #oldest: Entry<K, V> | undefined;
 
@@ -40,11 +43,12 @@ export class Lru<K, V> {
   /** The value, which becomes the most recently used; undefined when absent or expired. */
   get(key: K): V | undefined {
     const entry = this.#entries.get(key);
-    if (entry === undefined) return undefined;
-    if (entry.expiresAt !== Infinity && this.#isExpired(entry)) {
-      this.#remove(entry);
+    if (entry === undefined || (entry.expiresAt !== Infinity && this.#isExpired(entry))) {
+      this.misses += 1;
+      if (entry !== undefined) this.#remove(entry);
       return undefined;
     }
+    this.hits += 1;
     if (entry !== this.#newest) {
       this.#unlink(entry);
       this.#linkNewest(entry);
