@@ -26,6 +26,8 @@ export interface Batch {
   readonly envid: string | undefined;
   /** What was asked for beyond delivery; undefined for nearly every message. */
   readonly terms: DeliveryTerms | undefined;
+  /** From whom we had it; only where XClient tells that to the next hop. */
+  origin: Origin | undefined;
   readonly home: QueueSpool;
   /** DELIVERBY: the sender was told that the message is late. */
   isToldLate: boolean;
@@ -34,6 +36,19 @@ export interface Batch {
   body: Buffer | undefined;
   /** The queue on whose account the body is kept. */
   residentIn: DomainQueue | undefined;
+}
+
+/** The client that a message came from. */
+export interface Origin {
+  /** '' for a message of our own. */
+  readonly ip: string;
+  readonly port: number;
+  readonly helo: string;
+}
+
+/** @see Batch.origin */
+export function originOf({ remoteIp, remotePort, helo }: Envelope): Origin {
+  return { ip: remoteIp, port: remotePort, helo };
 }
 
 /** One recipient is one message to the outside, with an id of its own. */
@@ -60,6 +75,7 @@ export function batchOf(envelope: Envelope, o: { home: QueueSpool; mono: number;
     ret: envelope.ret,
     envid: envelope.envid,
     terms: termsOf(envelope),
+    origin: undefined,
     home: o.home,
     isToldLate: false,
     open: 0,

@@ -58,6 +58,7 @@ export interface SendingOptions {
   readonly gateway?: string | undefined;
   readonly routes?: readonly string[] | undefined;
   readonly remoteSmtpPort: number;
+  readonly lmtpPort: number;
   readonly deliveryMethod: string;
   readonly bindAddress?: string | undefined;
   readonly ehloHostname: string;
@@ -82,6 +83,12 @@ export interface SendingOptions {
   readonly mxFailuresFallbackToA: number;
   readonly dnsFailuresToPurge: number;
   readonly send8bitmime: 'no' | 'ifavailable';
+  readonly transform8bitmimeContent: 'no' | 'ifneeded' | 'strict' | 'strip';
+  readonly xclient: 'no' | 'ifavailable' | 'required';
+  readonly outboundSmtpAuthType?: string | undefined;
+  readonly outboundSmtpAuthUser?: string | undefined;
+  readonly outboundSmtpAuthPass?: string | undefined;
+  readonly outboundSmtpAuthKey?: string | undefined;
   readonly tls: 'no' | 'ifavailable' | 'required';
   readonly tlsIfavailableFallback: boolean;
   readonly tlsVerify: 'no' | 'ca' | 'host';

@@ -12,7 +12,9 @@ import type { Clock, Random, TimerWheel } from '#base';
 import type { AcceptedPort } from '#intake';
 import type { Envelope } from '#mail';
 import type { Counters, PanicLog, RecordSink } from '#observe';
-import { batchOf, holdOf, recipientOf, type Batch, type Recipient } from './batch.ts';
+import { batchOf, holdOf, originOf, recipientOf, type Batch, type Recipient } from './batch.ts';
+import type { EntryView } from './entry-view.ts';
+import type { Entry } from './entry.ts';
 import { DomainQueue } from './domain-queue.ts';
 import { Notices } from './notices.ts';
 import type { NoticePort, OptionsPort, QueueSpool, RecoveredMessage } from './ports.ts';
@@ -53,6 +55,7 @@ interface Group {
   readonly priority: 0 | 1;
   readonly attempts: number;
   readonly nextAt: number;
+  readonly lastReply: string | undefined;
   readonly recipients: Recipient[];
 }
 
@@ -62,6 +65,7 @@ export class Queues implements AcceptedPort {
   readonly #context: QueueContext;
   readonly #notices: Notices;
   readonly #bindings = new Map<string, BindingQueues>();
+  readonly #byId = new Map<string, Entry>();
   readonly #empty = new Set<DomainQueue>();
   #routeCount = 0;
   /** Queues that do not know the configuration in force yet. */
@@ -78,13 +82,26 @@ export class Queues implements AcceptedPort {
       ...(o.residentMessagesMax === undefined ? {} : { messagesMax: o.residentMessagesMax }),
     });
     this.#notices = new Notices({ port: o.notices, residency: this.residency, wheel, counters, panic });
-    const verdicts = new Verdicts({ clock, records, counters, residency: this.residency, notices: this.#notices });
+    const verdicts = new Verdicts({
+      clock,
+      records,
+      counters,
+      residency: this.residency,
+      notices: this.#notices,
+      forget: (id) => void this.#byId.delete(id),
+    });
     this.#context = {
       clock,
       wheel,
       random,
       counters,
       verdicts,
+      queueFor: (group, binding, domain) => this.queueFor(group, binding, domain),
+      find: (id) => this.#byId.get(id),
+      indexed: (entry) => {
+        for (const { id } of entry.recipients) this.#byId.set(id, entry);
+        this.#byId.set(entry.batch.id, entry);
+      },
       announce: (queue) => {
         this.#empty.delete(queue);
         this.#work(queue);
@@ -115,6 +132,7 @@ export class Queues implements AcceptedPort {
     if (only !== undefined && recipients.length === 1) {
       batch.open = 1;
       const queue = this.queueFor(only.bindingGroup, only.binding, only.domain);
+      noteOrigin(batch, envelope, queue);
       if (body !== undefined) this.residency.keep(batch, body, queue);
       queue.add(batch, [recipientOf(only, 0)], only.priority ?? 0);
       return;
@@ -123,7 +141,10 @@ export class Queues implements AcceptedPort {
     batch.open = recipients.length;
     const [first] = groups;
     if (body !== undefined && first !== undefined) this.residency.keep(batch, body, first.queue);
-    for (const group of groups) group.queue.add(batch, group.recipients, group.priority);
+    for (const { queue, recipients: own, priority } of groups) {
+      noteOrigin(batch, envelope, queue);
+      queue.add(batch, own, priority);
+    }
   }
 
   /** FUTURERELEASE: the message waits like one that was tried, its body in the spool. */
@@ -133,6 +154,7 @@ export class Queues implements AcceptedPort {
     const nextAt = this.#o.clock.now() + delayMs;
     batch.open = envelope.recipients.length;
     for (const { queue, priority, recipients } of groups) {
+      noteOrigin(batch, envelope, queue);
       queue.statistics.receptions += recipients.length;
       queue.addDelayed(batch, recipients, { priority, attempts: 0, nextAt, delayMs });
     }
@@ -154,10 +176,11 @@ export class Queues implements AcceptedPort {
       return;
     }
     for (const { queue, priority, attempts, nextAt, recipients } of groups) {
+      noteOrigin(batch, envelope, queue);
       const longest = attempts === 0 ? 0 : retryDelay(attempts, queue.options) * 1000;
       const held = attempts === 0 ? holdOf(batch, now).left : 0;
       const delayMs = Math.max(held, Math.min(Math.max(0, nextAt - now), longest));
-      queue.addDelayed(batch, recipients, { priority, attempts, nextAt: now + delayMs, delayMs });
+      queue.addDelayed(batch, recipients, { priority, attempts, nextAt: now + delayMs, delayMs, lastReply });
     }
   }
 
@@ -206,6 +229,12 @@ export class Queues implements AcceptedPort {
     return this.#bindings.get(binding)?.byDomain.get(domain);
   }
 
+  /** The message with this id, or one entry of the batch with this id; undefined when it does not wait here. */
+  findMessage(id: string): EntryView | undefined {
+    const entry = this.#byId.get(id);
+    return entry?.queue.viewOf(entry);
+  }
+
   /** Notices that are not durable yet. */
   get noticesPending(): number {
     return this.#notices.pending;
@@ -249,7 +278,7 @@ export class Queues implements AcceptedPort {
       if (own === undefined) byQueue.set(queue, (own = []));
       let group = own.find((g) => g.priority === priority && g.attempts === attempts && g.nextAt === nextAt);
       if (group === undefined) {
-        group = { queue, priority, attempts, nextAt, recipients: [] };
+        group = { queue, priority, attempts, nextAt, lastReply: state?.reply, recipients: [] };
         own.push(group);
         groups.push(group);
       }
@@ -274,4 +303,9 @@ export class Queues implements AcceptedPort {
     }
     this.#clearRoutes();
   }
+}
+
+/** OUT-45: who sent us the message is kept in memory only where the next hop is to be told. */
+function noteOrigin(batch: Batch, envelope: Envelope, queue: DomainQueue): void {
+  if (queue.options.xclient !== 'no') batch.origin ??= originOf(envelope);
 }
