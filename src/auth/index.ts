@@ -9,6 +9,7 @@ export type { AuthenticatorOptions } from './authenticator.ts';
 export { bestMechanism, saslClient, type SaslClient, type SaslIdentity } from './client/sasl-client.ts';
 export { isBearer } from './bearer.ts';
 export type { BearerName } from './bearer.ts';
+export { verifierOf } from './scram-verifier.ts';
 export { decodeBase64 } from './base64.ts';
 export { FAILURES_MAX } from './failure-gate.ts';
 export { isMechanism, MECHANISMS, mechanismProblem, parseMechanismSettings } from './settings.ts';

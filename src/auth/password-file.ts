@@ -1,5 +1,5 @@
 /**
- * Passwords in files: `file:///path` holds `user:password`, `digest:///path` holds `user:realm:md5(user:realm:password)`.
+ * Passwords in files: `file:///path` holds `user:password` or `user:verifier` (scram-verifier.ts), `digest:///path` holds `user:realm:md5(user:realm:password)`.
  *
  * The one rule: the file is looked at for every question and read again when it changed, so no restart is needed (AUTH-21); a file that
  * is gone, too large, or writable by everybody answers "trouble", never "no such user". `#` begins a comment line.
@@ -8,6 +8,7 @@
  */
 import { readFile, stat, type Stats } from 'node:fs';
 import type { PanicLog } from '#observe';
+import { parseVerifier } from './scram-verifier.ts';
 import type { Credential, CredentialSource } from '#hooks';
 
 const FILE_MAX_BYTES = 64 * 1024 * 1024;
@@ -37,7 +38,8 @@ export class PasswordFile implements CredentialSource {
       }
       const found = reading.entries.get(this.#kind === 'file' ? user : `${user}:${realm}`);
       if (found === undefined) answer({ kind: 'none' });
-      else answer(this.#kind === 'file' ? { kind: 'password', text: found } : { kind: 'ha1', hex: found, realm });
+      else if (this.#kind === 'digest') answer({ kind: 'ha1', hex: found, realm });
+      else answer(parseVerifier(found) ?? { kind: 'password', text: found });
     });
   }
 

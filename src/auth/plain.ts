@@ -7,6 +7,7 @@
  */
 import { isSameSecret, md5 } from './equal.ts';
 import { isField, MALFORMED, textOf, type SaslAnswer, type SaslExchange } from './exchange.ts';
+import { matchesVerifier } from './scram-verifier.ts';
 import type { CredentialSource } from '#hooks';
 
 interface PasswordCheck {
@@ -28,6 +29,14 @@ function check(o: PasswordCheck, login: { user: string; password: string }, answ
   o.source.find(user, o.realm, (found) => {
     if (found.kind === 'trouble') {
       answer({ kind: 'trouble', user, cause: found.cause });
+      return;
+    }
+    if (found.kind === 'scram') {
+      matchesVerifier(password, found, (isRight) =>
+        answer(
+          isRight === undefined ? { kind: 'trouble', user, cause: 'no random bits or memory' } : { kind: isRight ? 'pass' : 'fail', user },
+        ),
+      );
       return;
     }
     const isHash = found.kind === 'ha1';

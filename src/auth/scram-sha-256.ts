@@ -10,9 +10,9 @@ import { createHash, createHmac, pbkdf2, randomBytes } from 'node:crypto';
 import { Lru } from '#base';
 import type { CredentialSource } from '#hooks';
 import { isSameSecret } from './equal.ts';
+import { ITERATIONS, keysFrom } from './scram-verifier.ts';
 import { isField, MALFORMED, textOf, type SaslAnswer, type SaslExchange } from './exchange.ts';
 
-const ITERATIONS = 4096;
 const KEPT_MAX = 10_000;
 
 interface Keys {
@@ -43,8 +43,7 @@ export class ScramKeys {
         answer(undefined);
         return;
       }
-      const stored = createHash('sha256').update(mac(salted, 'Client Key')).digest();
-      const keys = { stored, server: mac(salted, 'Server Key') };
+      const keys = keysFrom(salted);
       this.#kept.set(name, keys);
       answer(keys);
     });
@@ -94,7 +93,10 @@ export class ScramExchange implements SaslExchange {
     this.#nonce = `${match[5] ?? ''}${this.#o.nonce}`;
     this.#o.source.find(user, '', (found) => {
       if (found.kind === 'trouble') answer({ kind: 'trouble', user, cause: found.cause });
-      else if (found.kind !== 'password' || found.text === '') this.#challenge(match[3] ?? '', answer);
+      else if (found.kind === 'scram') {
+        this.#keys = found;
+        this.#challenge(match[3] ?? '', answer, found);
+      } else if (found.kind !== 'password' || found.text === '') this.#challenge(match[3] ?? '', answer);
       else {
         this.#o.keys.keysOf(user, found.text, (keys) => {
           this.#keys = keys;
@@ -104,8 +106,9 @@ export class ScramExchange implements SaslExchange {
     });
   }
 
-  #challenge(firstBare: string, answer: SaslAnswer): void {
-    const text = `r=${this.#nonce},s=${this.#o.keys.saltOf(this.#user).toString('base64')},i=${ITERATIONS}`;
+  #challenge(firstBare: string, answer: SaslAnswer, kept?: { readonly salt: Buffer; readonly iterations: number }): void {
+    const salt = kept?.salt ?? this.#o.keys.saltOf(this.#user);
+    const text = `r=${this.#nonce},s=${salt.toString('base64')},i=${kept?.iterations ?? ITERATIONS}`;
     this.#messages = `${firstBare},${text}`;
     this.#stage = 'final';
     answer({ kind: 'challenge', text });

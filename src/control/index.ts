@@ -13,12 +13,14 @@ export { accessProblem, accessRules } from './access/rules.ts';
 export { userName } from './access/users.ts';
 export { ConsoleServer } from './console/server.ts';
 export {
+  NamedCounters,
   operations,
   runCommand,
   type Answer,
   type ConsoleSession,
   type DomainLine,
   type LoopAnswers,
+  type ModuleLine,
   type Operation,
   type ServerPort,
 } from './operations/index.ts';

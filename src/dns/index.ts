@@ -14,5 +14,6 @@ export { isProhibited, prohibitedByDefault } from './prohibited-hosts.ts';
 export type { AddressSource } from './prohibited-hosts.ts';
 export { dnsFailures } from './errors.ts';
 export type { DnsFailure } from './errors.ts';
+export { isRecordType } from './message.ts';
 export type { DnsRecord, Question, RecordType } from './message.ts';
 export type { Channel, DnsTransport, NameServer } from './transport.ts';

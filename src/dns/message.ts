@@ -10,6 +10,10 @@ import type { Answer, Packet } from 'dns-packet';
 export const recordTypes = ['A', 'AAAA', 'MX', 'TXT', 'PTR', 'TLSA', 'CNAME', 'SRV', 'NS'] as const;
 export type RecordType = (typeof recordTypes)[number];
 
+export function isRecordType(text: string): text is RecordType {
+  return (recordTypes as readonly string[]).includes(text);
+}
+
 export interface Question {
   /** Lower-case ASCII without a trailing dot. */
   readonly name: string;

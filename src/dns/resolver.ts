@@ -133,6 +133,16 @@ export class Resolver {
     old.close();
   }
 
+  /** What is known already; undefined when it would have to be asked. */
+  known(name: string, type: RecordType): DnsAnswer | undefined {
+    const asked = toAsciiDomain(name, { allowUnderscore: true, allowTrailingDot: true });
+    return asked === undefined ? undefined : this.#known(`${type} ${asked}`);
+  }
+
+  get stats(): { asked: number; hits: number; failures: number; entries: number; capacity: number; inFlight: number; waiting: number } {
+    return { ...this.counts, entries: this.#cache.size, capacity: this.#cache.max, inFlight: this.#inFlight, waiting: this.#waiting.size };
+  }
+
   /** Forgets what is known of a name, aliases leading to it excepted; everything without a name. */
   forget(name?: string): void {
     if (name === undefined) this.#cache.clear();

@@ -10,6 +10,8 @@
 export type Credential =
   /** What the back end calls the password: clear text, or for DIGEST-MD5 perhaps its hash. */
   | { readonly kind: 'password'; readonly text: string }
+  /** A verifier for SCRAM-SHA-256 (RFC 5803); PLAIN and LOGIN can be checked against it too, nothing else can. */
+  | { readonly kind: 'scram'; readonly iterations: number; readonly salt: Buffer; readonly stored: Buffer; readonly server: Buffer }
   /** md5(user:realm:password) in hex. */
   | { readonly kind: 'ha1'; readonly hex: string; readonly realm: string }
   | { readonly kind: 'none' }

@@ -13,6 +13,7 @@ import { replies } from '#smtp';
 import type { SessionCell, SessionPorts } from './ports.ts';
 import { ProxyGate } from './proxy-gate.ts';
 import { sessionRulesOf, type OptionRecord, type SessionRules } from './session-rules.ts';
+import type { InboundLine } from './session-types.ts';
 import { EsmtpSession, type SessionOptions } from './session.ts';
 
 /** A Listen stanza as far as its socket is concerned. */
@@ -69,6 +70,11 @@ export class EsmtpService {
   }
 
   /** Sessions open now. */
+  /** One line a session that is open. */
+  *lines(): IterableIterator<InboundLine> {
+    for (const session of this.#sessions) yield session.line;
+  }
+
   get sessions(): number {
     return this.#sessions.size;
   }

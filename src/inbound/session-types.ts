@@ -37,6 +37,20 @@ export interface ConnectionFacts {
   recipients: number;
 }
 
+/** What listings show of a session. */
+export interface InboundLine {
+  readonly id: string;
+  readonly listen: string;
+  readonly remoteIp: string;
+  readonly remotePort: number;
+  readonly helo: string;
+  readonly authUser: string;
+  readonly messages: number;
+  readonly state: string;
+  /** Since the connection was taken. */
+  readonly seconds: number;
+}
+
 export interface RefuseOptions {
   /** The module that decided. */
   readonly module?: string;

@@ -20,7 +20,7 @@ import { greetingDate } from './trace.ts';
 import type { SessionPorts } from './ports.ts';
 import type { ReceptionState } from './reception-state.ts';
 import type { SessionRules } from './session-rules.ts';
-import type { ConnectionFacts, RefuseOptions, Session, Settle } from './session-types.ts';
+import type { ConnectionFacts, InboundLine, RefuseOptions, Session, Settle } from './session-types.ts';
 import { beginTls, tlsKeys } from './session-tls.ts';
 import { Transaction } from './transaction.ts';
 
@@ -72,6 +72,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
   #isDraining = false;
   #uncounted = 0;
   #wasted = 0;
+  readonly #begunAt: number;
 
   constructor(o: SessionOptions) {
     this.ports = o.ports;
@@ -80,6 +81,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
     this.#ended = o.ended;
     this.#version = o.ports.version();
     this.#listen = o.listen;
+    this.#begunAt = o.ports.clock.mono();
     this.rulesFor = o.rulesFor;
     this.hostname = o.rules.bannerHostname ?? o.ports.hostname;
     this.facts = {
@@ -250,6 +252,13 @@ export class EsmtpSession implements Session, ConnectionOwner {
       });
     });
     wait.isSameTurn = false;
+  }
+
+  /** The session as one line of a listing. */
+  get line(): InboundLine {
+    const { id, remoteIp, remotePort, helo, authUser, messages } = this.facts;
+    const seconds = (this.ports.clock.mono() - this.#begunAt) / 1000;
+    return { id, listen: this.#listen, remoteIp, remotePort, helo, authUser, messages, state: this.state, seconds };
   }
 
   runPhase(phase: Phase, view: Pick<HookView, 'recipient' | 'message'>, go: (isAccepted: boolean, verdict: Verdict) => void): void {

@@ -6,7 +6,8 @@
  */
 import { dirname, resolve } from 'node:path';
 import type { Clock } from '#base';
-import { moduleInstances, type ModuleInstance, type OptionValue, type Snapshot } from '#config';
+import { moduleDeclarations, moduleInstances, type ModuleInstance, type OptionValue, type Snapshot } from '#config';
+import type { ModuleLine } from '#control';
 import type { LoggerModule, LoggerScope, MailboxStore } from '#hooks';
 import { manifest as ecLogger } from '#manifest/ec_logger';
 import { manifest as maildir } from '#manifest/maildir';
@@ -44,6 +45,13 @@ function withAbsolutePaths(stanza: ModuleInstance): Record<string, OptionValue |
 export function loggerStanzas(snapshot: Snapshot): LoggerStanza[] {
   return Object.keys(loggerMakers).flatMap((module) =>
     moduleInstances(snapshot, module).map((stanza) => ({ module, instance: stanza.instance ?? '', options: withAbsolutePaths(stanza) })),
+  );
+}
+
+/** Every module stanza of the configuration, in the order of the text. */
+export function moduleLines(snapshot: Snapshot): ModuleLine[] {
+  return moduleDeclarations.flatMap(({ name, implemented, about }) =>
+    moduleInstances(snapshot, name).map(({ instance, isEnabled }) => ({ scope: name, instance, isEnabled, isWorking: implemented, about })),
   );
 }
 

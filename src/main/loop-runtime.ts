@@ -25,6 +25,7 @@ import { LoopDelay } from './loop-delay.ts';
 import { LoopHealth } from './loop-health.ts';
 import { LoopQuestions } from './loop-questions.ts';
 import type { LoopAnswer, LoopBirth, LoopOrder } from './messages.ts';
+import { answerForRooms } from './loop-views.ts';
 import { noticePort } from './notices.ts';
 import { bindingPort, optionsPort } from './options-port.ts';
 import { Outgoing } from './outgoing.ts';
@@ -223,8 +224,14 @@ export class LoopRuntime {
       descriptorsMax: birth.descriptorsMax,
       tag: `${process.pid}-${link.self}`,
     });
-    const delay = new LoopDelay();
-    this.#questions.on('loop.delay', (args) => delay.read(args as { reset: boolean }));
+    answerForRooms(this.#questions, {
+      resolver,
+      service: this.#service,
+      outgoing: this.#outgoing,
+      tls: this.#tls,
+      delay: new LoopDelay(),
+      timers: () => wheel.size,
+    });
     this.#questions.on('queue.lines', () => queueLines(this.#queues));
   }
 

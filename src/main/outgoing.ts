@@ -8,7 +8,7 @@
 import { readFileSync } from 'node:fs';
 import type { Clock, Random, TimerWheel } from '#base';
 import type { Resolver as ConfigResolver } from '#config';
-import { HostTable, parseResolvConf, Resolver as DnsResolver, type ResolvConf } from '#dns';
+import { HostTable, isRecordType, parseResolvConf, Resolver as DnsResolver, type DnsAnswer, type ResolvConf } from '#dns';
 import type { LimitTable } from '#limits';
 import type { Counters, PanicLog } from '#observe';
 import { Deliverer, OutboundTls, tcpConnect, type ConnectionLine, type Standing } from '#outbound';
@@ -75,6 +75,25 @@ export class Outgoing {
 
   lines(): IterableIterator<ConnectionLine> {
     return this.#deliverer.lines();
+  }
+
+  caches(): { name: string; capacity: number; entries: number; hits: number; misses: number }[] {
+    const { capacity, entries, hits, asked } = this.#dns.stats;
+    return [{ name: 'dns:answers', capacity, entries, hits, misses: asked }];
+  }
+
+  dnsStats() {
+    return this.#dns.stats;
+  }
+
+  /** What the cache knows; nothing is asked. */
+  dnsKnown({ name, type }: { name: string; type: string }): DnsAnswer | undefined {
+    return isRecordType(type) ? this.#dns.known(name, type) : undefined;
+  }
+
+  /** Asks, and waits for the answer. */
+  dnsAsk({ name, type }: { name: string; type: string }): Promise<DnsAnswer | undefined> {
+    return new Promise((done) => (isRecordType(type) ? this.#dns.query(name, type, done) : done(undefined)));
   }
 
   async stop(graceMs: number): Promise<void> {

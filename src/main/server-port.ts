@@ -4,7 +4,7 @@
  * The one rule: figures come from shared memory, queues by asking every loop with a deadline; nothing here waits for mail.
  */
 import type { Clock } from '#base';
-import type { ServerPort } from '#control';
+import { NamedCounters, type ServerPort } from '#control';
 import { formatPanic, type CounterName, type Counters, type PanicLine } from '#observe';
 
 interface ServerPortOptions {
@@ -22,6 +22,7 @@ interface ServerPortOptions {
   readonly lastPanics: () => Promise<readonly PanicLine[]>;
   readonly askLoops: ServerPort['askLoops'];
   readonly restartThread: ServerPort['restartThread'];
+  readonly modules: ServerPort['modules'];
   readonly timestampFormat: () => string;
 }
 
@@ -39,6 +40,8 @@ export function serverPort(o: ServerPortOptions): ServerPort {
     panicLines: async () => (await o.lastPanics()).map((line) => formatPanic(line, o.timestampFormat())),
     askLoops: o.askLoops,
     restartThread: o.restartThread,
+    modules: o.modules,
+    namedCounters: new NamedCounters(() => o.clock.now()),
     warnings: o.warnings,
   };
 }

@@ -16,14 +16,14 @@ import {
   type Resolver,
   type Snapshot,
 } from '#config';
-import type { LoopAnswers } from '#control';
+import type { AccountingEvent, LoopAnswers } from '#control';
 import type { ListenStanza } from '#inbound';
 import { LimitTable } from '#limits';
 import { entryBeside, LoopPool, LoopsError } from '#loops';
-import { Counters, PanicLog, writerRoom, type DebugFlags } from '#observe';
+import { Counters, PanicLog, writerRoom, type AccountingRecord, type DebugFlags } from '#observe';
 import { currentUser, fileLimit, raiseFileLimit } from '#system';
 import { bootReport } from './boot-report.ts';
-import { loggerStanzas, moduleFolders, storeFolders } from './catalog.ts';
+import { loggerStanzas, moduleFolders, moduleLines, storeFolders } from './catalog.ts';
 import { openDesk } from './configurator.ts';
 import { consoleAccess, consoleProblem } from './console-access.ts';
 import { ControlListener } from './control-listener.ts';
@@ -285,6 +285,7 @@ export class Server {
         reopenLogs: () => this.#reopenLogs(),
         lastPanics: async () => (await this.#askWriter({ kind: 'last-panics' })).lines,
         askLoops: (question, args, deadlineMs) => this.#askLoops(question, args, deadlineMs),
+        modules: () => moduleLines(this.#snapshot),
         restartThread: (which) => {
           if (which !== 'writer' && which >= this.#loops) return false;
           this.#pool!.replace(which);
@@ -301,7 +302,7 @@ export class Server {
         wheel: this.#wheel,
         panic: this.#panic,
         hostname: this.#hostname,
-        account: () => undefined,
+        account: (event) => this.#account(event),
       }),
     });
     const problem = consoleProblem(this.#resolver) ?? (await this.#control.prepare(controlStanzas(this.#resolver)));
@@ -338,6 +339,14 @@ export class Server {
       if (error instanceof LoopsError) return { kind: 'refused', reason: error.message };
       throw error;
     }
+  }
+
+  /** What somebody did at the console, for the acctlog. */
+  #account({ kind, ...facts }: AccountingEvent): void {
+    const event = kind === 'authentication' ? 'N' : kind === 'authorization' ? 'Z' : 'T';
+    const record: AccountingRecord = { at: systemClock.now(), event, ...facts };
+    if (this.#pool?.send('writer', writerRoom, record) !== true)
+      this.#panic.log('ERROR', 'LOG1', `the acctlog misses a record: ${event} of ${facts.user} (${facts.command ?? ''})`);
   }
 
   async #askWriter(order: WriterOrder): Promise<WriterAnswer> {

@@ -5,6 +5,7 @@
  * that is given, and every queue on the way has a bound and says when it drops.
  * Not here: the formats of log lines (logger modules), the thread (main), the transport (loops), per-domain numbers (queue).
  */
+export type { AccountingRecord } from './accounting.ts';
 export { contextPairs, contextPairsMax, contextValueMax, flatten, unflatten } from './records.ts';
 export type {
   DeliveryRecord,

@@ -6,6 +6,7 @@
  * Not here: formats (logger modules), transport (loops), the thread itself (main's entry).
  */
 import type { Clock } from '#base';
+import type { AccountingRecord } from './accounting.ts';
 import { rank, type Level } from './debug-flags.ts';
 import type { LogFs } from './log-file.ts';
 import { LogFiles } from './log-files.ts';
@@ -14,8 +15,8 @@ import { PanicLog } from './panic-log.ts';
 import { unflatten, type FlatRecords, type MailRecord } from './records.ts';
 import type { PanicLine } from './repeat-gate.ts';
 
-/** What main and the loops send to the writer: a flat batch of records, or one panic line. */
-export type WriterMessage = FlatRecords | PanicLine;
+/** What main and the loops send to the writer: a flat batch of records, one panic line, or what somebody did at the console. */
+export type WriterMessage = FlatRecords | PanicLine | AccountingRecord;
 
 /** The room name under which the writer hears WriterMessages. */
 export const writerRoom = 'observe';
@@ -25,6 +26,7 @@ export interface LogTaker {
   readonly name: string;
   record(batch: readonly MailRecord[]): void;
   panic(line: PanicLine): void;
+  account?(record: AccountingRecord): void;
   close(): void;
 }
 
@@ -70,6 +72,7 @@ export class Writer {
   /** What arrived under `writerRoom`. */
   handle(message: unknown): void {
     if (Array.isArray(message)) this.record(unflatten(message as FlatRecords));
+    else if ('event' in (message as object)) this.#tellLoggers((logger) => logger.account?.(message as AccountingRecord));
     else this.panic(message as PanicLine);
   }
 

@@ -13,6 +13,14 @@ export function passwordOf(user: string): Promise<string> {
   return typed('Authorization required for console session\nPassword: ');
 }
 
+/** A new password, typed twice; one line of standard input where there is no terminal. */
+export async function askTwice(user: string): Promise<string> {
+  if (process.stdin.isTTY !== true) return readFileSync(0, 'utf8').split(/\r?\n/)[0] ?? '';
+  const first = await typed(`Password for ${user}: `);
+  if (first !== (await typed('Again: '))) throw new Error('the two passwords are not the same: nothing was done');
+  return first;
+}
+
 function typed(question: string): Promise<string> {
   const { stdin, stdout } = process;
   stdout.write(question);

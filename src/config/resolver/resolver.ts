@@ -88,6 +88,18 @@ export class Resolver {
     return this.#snapshot.version;
   }
 
+  /** How full the match caches are (FB-13), and how often they knew. */
+  caches(): { name: string; capacity: number; entries: number; hits: number; misses: number }[] {
+    const line = (name: string, { max, size, hits, misses }: { max: number; size: number; hits: number; misses: number }) => ({
+      name,
+      capacity: max,
+      entries: size,
+      hits,
+      misses,
+    });
+    return [line('config:match', this.#sending), line('config:match_host', this.#hosts), line('config:match_listener', this.#listening)];
+  }
+
   /** FB-02. Names in any spelling; a group of '' or 'default' is a binding outside groups. */
   sending(group: string, binding: string, domain: string): SendingRecord {
     const key = `${group}\0${binding}\0${domain}`;

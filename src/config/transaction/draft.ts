@@ -29,6 +29,8 @@ export interface ReadSetup {
 export interface Reply {
   readonly ok: boolean;
   readonly text: string;
+  /** The same for programs, where it has a form. */
+  readonly data?: unknown;
 }
 
 export interface Draft {

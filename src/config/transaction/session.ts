@@ -28,6 +28,7 @@ import {
 } from './draft.ts';
 import { declarationsOf } from '../catalogue.ts';
 import { findNode, locateLines, ownLines, recurseLines, showLines } from './listing.ts';
+import { optionData, scopeData, valueData } from './listing-data.ts';
 import { scratchText } from './scratch.ts';
 import { parseTarget, unknownOption } from './target.ts';
 
@@ -103,7 +104,9 @@ export class ConfigSession {
     const { target, name } = asked;
     if (target.declaration === undefined) return refuse(unknownOption(target));
     const own = ownOption(draft, target.path, name);
-    return own === undefined ? refuse(notSet(name, target.path)) : say(ownLines(own, target.path.length === 0 ? '' : '  ').join('\n'));
+    return own === undefined
+      ? refuse(notSet(name, target.path))
+      : say(ownLines(own, target.path.length === 0 ? '' : '  ').join('\n'), optionData(own));
   }
 
   /** CC-06, FB-17: the scopes need not exist. */
@@ -115,7 +118,9 @@ export class ConfigSession {
     const explained = this.#desk.resolver(draft).explain({ path: target.path, option: name });
     if (explained === undefined) return refuse(unknownOption(target));
     const lines = effectiveLines(draft, target.path, explained.option, target.path.length === 0 ? '' : '  ');
-    return lines === undefined ? refuse(`${explained.option} is set nowhere and has no default.`) : say(lines.join('\n'));
+    return lines === undefined
+      ? refuse(`${explained.option} is set nowhere and has no default.`)
+      : say(lines.join('\n'), { option: explained.option, value: valueData(explained.value) });
   }
 
   /** What may be typed next; `before` are the words in front of the one that is being typed. */
@@ -131,7 +136,9 @@ export class ConfigSession {
     const { target } = asked;
     if (target.option !== undefined) return this.get(text);
     const node = findNode(rootOf(draft), target.path);
-    return node === undefined ? refuse(noScope(target.path)) : say(showLines(node, target.path.length > 0).join('\n'));
+    return node === undefined
+      ? refuse(noScope(target.path))
+      : say(showLines(node, target.path.length > 0).join('\n'), scopeData(node, false));
   }
 
   /** CC-11. */
@@ -141,7 +148,9 @@ export class ConfigSession {
     if (!asked.ok) return refuse(asked.message);
     if (asked.target.option !== undefined) return refuse(unknownOption(asked.target));
     const node = findNode(root, asked.target.path);
-    return node === undefined ? refuse(noScope(asked.target.path)) : say(recurseLines(node, node === root).join('\n'));
+    return node === undefined
+      ? refuse(noScope(asked.target.path))
+      : say(recurseLines(node, node === root).join('\n'), scopeData(node, true));
   }
 
   /** CC-12, CC-13. */
@@ -255,8 +264,8 @@ function differenceLines(differences: readonly Difference[]): string[] {
   return [...lines, ...new Set(later.map((one) => (one.kind === 'option' ? restartLine(one.name) : '')))];
 }
 
-function say(text: string): Reply {
-  return { ok: true, text };
+function say(text: string, data?: unknown): Reply {
+  return { ok: true, text, ...(data === undefined ? {} : { data }) };
 }
 
 function refuse(text: string): { ok: false; text: string } {

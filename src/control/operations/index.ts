@@ -21,30 +21,18 @@ import { configUndo } from './config-undo.ts';
 import { configUnset } from './config-unset.ts';
 import { configWriteback } from './config-writeback.ts';
 import { authzId, authzRolesList } from './authz.ts';
+import { formatOf, inFormat } from './formats.ts';
 import { answer, refusal, type Answer, type ConsoleSession, type Operation, type ServerPort } from './operation.ts';
-import { paniclog, pid, reopenLogs, shutdown } from './process.ts';
 import { active, delayed, domainAll, domains } from './queues.ts';
-import { summary, summaryReset } from './summary.ts';
-import { threads, threadsReset } from './threads.ts';
-import { threadsRestart } from './threads-restart.ts';
-import { version } from './version.ts';
+import { helpOperation } from './server/help.ts';
+import { serverOperations } from './server/index.ts';
 import { writeConfig } from './write-config.ts';
 
 export { completeLine } from './complete.ts';
-export type { Answer, ConsoleSession, DomainLine, LoopAnswers, Operation, ServerPort } from './operation.ts';
+export { NamedCounters } from './server/named-counters.ts';
+export type { Answer, ConsoleSession, DomainLine, LoopAnswers, ModuleLine, Operation, ServerPort } from './operation.ts';
 
-const help: Operation = {
-  words: ['help'],
-  usage: 'help [command]',
-  about: 'the commands, or the usage of one',
-  run(_server, args) {
-    const wanted = args.join(' ').toLowerCase();
-    const found = operations.filter((operation) => operation.words.join(' ').startsWith(wanted));
-    if (found.length === 0) return refusal(unknown(wanted));
-    const width = Math.max(...found.map((operation) => operation.usage.length));
-    return answer(found.map((operation) => `${operation.usage.padEnd(width)}  ${operation.about}`).join('\n'));
-  },
-};
+const help = helpOperation(() => operations, unknown);
 
 export const operations: readonly Operation[] = [
   active,
@@ -71,16 +59,7 @@ export const operations: readonly Operation[] = [
   domainAll,
   domains,
   help,
-  paniclog,
-  pid,
-  reopenLogs,
-  shutdown,
-  summary,
-  summaryReset,
-  threads,
-  threadsReset,
-  threadsRestart,
-  version,
+  ...serverOperations,
   writeConfig,
 ];
 
@@ -92,19 +71,28 @@ function unknown(line: string): string {
   return `"${line}" is no command here${nearest ? `: did you mean "${nearest}"?` : ': "help" lists them'}`;
 }
 
+/** Finds the command of a line: the longest sequence of fixed words; `scope:instance` stands for a module's scope (CON-11). */
+function findOperation(words: readonly string[]): Operation | undefined {
+  const [first = '', ...more] = words.map((word) => word.toLowerCase());
+  const plain = [first, ...more];
+  const ofModule = [first.replace(/:.*$/s, ''), ...more];
+  return operations
+    .filter(({ words: fixed, isModule }) => fixed.every((word, i) => (isModule === true ? ofModule : plain)[i] === word))
+    .sort((a, b) => b.words.length - a.words.length)[0];
+}
+
 /** Runs one line of a session. Whatever goes wrong becomes an answer. */
 export async function runCommand(line: string, server: ServerPort, session: ConsoleSession): Promise<Answer> {
+  const wanted = formatOf(line);
+  if (wanted !== undefined) return inFormat(wanted.format, await runCommand(wanted.command, server, session));
   const words = line.trim().split(/\s+/).filter(Boolean);
   if (words.length === 0) return answer('');
-  const lower = words.map((word) => word.toLowerCase());
-  const found = operations
-    .filter((operation) => operation.words.every((word, i) => lower[i] === word))
-    .sort((a, b) => b.words.length - a.words.length)[0];
+  const found = findOperation(words);
   if (!found) return refusal(unknown(line.trim()));
   try {
     const args = words.slice(found.words.length);
     // Roles see the command as it is understood, however it was typed.
-    const command = [...found.words, ...args].join(' ');
+    const command = [...(found.isModule === true ? [words[0] ?? '', ...found.words.slice(1)] : found.words), ...args].join(' ');
     const refused = await session.access.check({ command, namesFiles: found.namesFiles?.(args) === true });
     if (refused !== undefined) return refusal(refused);
     const rest = line.trim().replace(new RegExp(`^(?:\\S+\\s*){${found.words.length}}`), '');

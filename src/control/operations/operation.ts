@@ -7,10 +7,13 @@
  */
 
 import type { ConfigSession } from '#config';
+import type { NamedCounters } from './server/named-counters.ts';
 
 export interface Answer {
   readonly ok: boolean;
   readonly text: string;
+  /** The same for programs (json, xml); absent: the lines of the text. */
+  readonly data?: unknown;
 }
 
 export interface DomainLine {
@@ -20,6 +23,14 @@ export interface DomainLine {
   readonly active: number;
   readonly delayed: number;
   readonly sent: number;
+}
+
+export interface ModuleLine {
+  readonly scope: string;
+  readonly instance: string | undefined;
+  readonly isEnabled: boolean;
+  readonly isWorking: boolean;
+  readonly about: string;
 }
 
 /** What loops said to one question. */
@@ -52,6 +63,9 @@ export interface ServerPort {
   askLoops(question: string, args: unknown, deadlineMs?: number): Promise<LoopAnswers>;
   /** Ends one thread as if it had died. False when there is none of that name. */
   restartThread(which: number | 'writer'): boolean;
+  /** Modules that the configuration loads. */
+  modules(): readonly ModuleLine[];
+  readonly namedCounters: NamedCounters;
   /** Plain sentences about the running Node.js, e.g. that it lacks security fixes. */
   warnings(): readonly string[];
 }
@@ -87,13 +101,16 @@ export interface Operation {
   readonly words: readonly string[];
   readonly usage: string;
   readonly about: string;
+  readonly examples?: readonly string[];
+  /** Of a module: `scope:instance` may stand for its first word (CON-11). */
+  readonly isModule?: boolean;
   /** Whether this call makes the server read or write a file that its caller names: not everybody may (access/access.ts). */
   namesFiles?(args: readonly string[]): boolean;
   run(server: ServerPort, args: readonly string[], call: Call): Answer | Promise<Answer>;
 }
 
-export function answer(text: string): Answer {
-  return { ok: true, text: text.endsWith('\n') ? text : `${text}\n` };
+export function answer(text: string, data?: unknown): Answer {
+  return { ok: true, text: text.endsWith('\n') ? text : `${text}\n`, ...(data === undefined ? {} : { data }) };
 }
 
 export function refusal(text: string): Answer {
@@ -102,7 +119,7 @@ export function refusal(text: string): Answer {
 
 /** What a room has answered. */
 export function reply(from: Answer): Answer {
-  return from.ok ? answer(from.text) : refusal(from.text);
+  return from.ok ? answer(from.text, from.data) : refusal(from.text);
 }
 
 /** A path in quotation marks or not; undefined when there is none. */

@@ -5,7 +5,15 @@
  * Times are whole epoch seconds; durations seconds with at most three decimals and no trailing zeros.
  * Truth: LOG-02, LOG-10, LOG-11, sections 15.1, 15.2 and 15.4.
  */
-import { escapeField, escapeQuoted, escapeText, type MailRecord, type PanicLine, type RejectionRecord } from '#observe';
+import {
+  escapeField,
+  escapeQuoted,
+  escapeText,
+  type AccountingRecord,
+  type MailRecord,
+  type PanicLine,
+  type RejectionRecord,
+} from '#observe';
 
 /** A line of mainlog, without its line break. */
 export function mainLine(r: Exclude<MailRecord, RejectionRecord>): string {
@@ -36,6 +44,14 @@ export function rejectLine(r: RejectionRecord): string {
 /** A line of paniclog, without its line break. */
 export function panicLine(line: PanicLine): string {
   return `${seconds(line.at)}:${escapeText(line.source)}: ${escapeText(line.text)}`;
+}
+
+/** A line of acctlog, without its line break. */
+export function accountLine(r: AccountingRecord): string {
+  const head = `${seconds(r.at)}@${r.event}@${escapeField(r.listener)}@${escapeField(r.peer)}@${escapeField(r.user)}@${r.result}`;
+  if (r.event !== 'Z') return head;
+  const role = r.role === undefined ? '' : `@${escapeField(r.role)}`;
+  return `${head}@${escapeField(r.command ?? '')}${role}`;
 }
 
 /** The marker that says the server is alive, in mainlog. */

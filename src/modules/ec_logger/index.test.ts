@@ -153,11 +153,30 @@ test('LOG-22 a target of a scheme that does not work yet is named in one warning
   ]);
 });
 
-test('LOG-20 acctlog and importlog are accepted, said not to be written, and no file of theirs is made', (t) => {
-  const { dir, read, flush } = setUp(t, { '': { ...three, acctlog: '{dir}/acctlog.ec', importlog: '{dir}/importlog.ec' } });
+test('LOG-20 importlog is accepted, said not to be written, and no file of its is made', (t) => {
+  const { dir, read, flush } = setUp(t, { '': { ...three, importlog: '{dir}/importlog.ec' } });
   flush();
   assert.deepEqual(readdirSync(dir).sort(), ['mainlog.ec', 'paniclog.ec', 'rejectlog.ec']);
-  assert.deepEqual(read('paniclog.ec'), ['1700000000:LOG1: ec_logger: not written, because this does not work yet: acctlog, importlog']);
+  assert.deepEqual(read('paniclog.ec'), ['1700000000:LOG1: ec_logger: not written, because this does not work yet: importlog']);
+});
+
+test("AUTH-09 AUTH-43 LOG-01 LOG-20 acctlog, when it is given, has the manual's records; hostile text stays one field", (t) => {
+  const { read, writer, flush } = setUp(t, { '': { ...three, acctlog: '{dir}/acctlog.ec' } });
+  const at = 1_242_133_558_000;
+  const tcp = { at, listener: '127.0.0.1:2025', peer: '127.0.0.1:49440', user: 'john' };
+  writer.handle({ ...tcp, event: 'N', result: 1 });
+  writer.handle({ ...tcp, event: 'Z', result: 0, command: 'summary' });
+  writer.handle({ ...tcp, event: 'Z', result: 1, command: 'config set x @ "\n"', role: 'admins' });
+  writer.handle({ at, listener: '/tmp/2025', peer: '', user: 'ec-user', event: 'N', result: 1 });
+  writer.handle({ ...tcp, user: '', event: 'T', result: 0 });
+  flush();
+  assert.deepEqual(read('acctlog.ec'), [
+    '1242133558@N@127.0.0.1:2025@127.0.0.1:49440@john@1',
+    '1242133558@Z@127.0.0.1:2025@127.0.0.1:49440@john@0@summary',
+    '1242133558@Z@127.0.0.1:2025@127.0.0.1:49440@john@1@config set x \\@ "\\n"@admins',
+    '1242133558@N@/tmp/2025@@ec-user@1',
+    '1242133558@T@127.0.0.1:2025@127.0.0.1:49440@@0',
+  ]);
 });
 
 test('LOG-20 an instance that is not enabled writes nothing and makes no file', (t) => {

@@ -1,13 +1,13 @@
 /**
- * One ec_logger instance at work: records and panic lines become lines in its three files.
+ * One ec_logger instance at work: records, panic lines and accounting become lines in its files.
  *
  * The one rule: it formats and adds; files, time and threads belong to the writer. A target whose scheme does not work yet
  * is named in one warning at the start, gets nothing, and no file of that name is made (LOG-22).
- * Not here: acctlog and importlog, which are accepted and not written yet; rotation (an operator's tool renames, then reopens).
+ * Not here: importlog, which is accepted and not written yet; rotation (an operator's tool renames, then reopens).
  */
 import type { LoggerModule, LoggerScope } from '#hooks';
-import { parseLogTarget, type LogFile, type LoggerPorts, type MailRecord, type PanicLine } from '#observe';
-import { mainHeartbeat, mainLine, panicLine, rejectHeartbeat, rejectLine } from './formats.ts';
+import { parseLogTarget, type AccountingRecord, type LogFile, type LoggerPorts, type MailRecord, type PanicLine } from '#observe';
+import { accountLine, mainHeartbeat, mainLine, panicLine, rejectHeartbeat, rejectLine } from './formats.ts';
 import { readSettings, type EcLoggerSettings } from './settings.ts';
 
 class EcLogger implements LoggerModule {
@@ -18,6 +18,7 @@ class EcLogger implements LoggerModule {
   #main: LogFile | undefined;
   #reject: LogFile | undefined;
   #panic: LogFile | undefined;
+  #account: LogFile | undefined;
   #heartbeat: number | undefined;
 
   constructor(scope: LoggerScope, ports: LoggerPorts) {
@@ -41,10 +42,14 @@ class EcLogger implements LoggerModule {
     if (this.#settings.logErrors) this.#panic?.add(panicLine(line));
   }
 
+  account(r: AccountingRecord): void {
+    this.#account?.add(accountLine(r));
+  }
+
   close(): void {
     if (this.#heartbeat !== undefined) this.#ports.timers.cancel(this.#heartbeat);
-    for (const file of [this.#main, this.#reject, this.#panic]) if (file !== undefined) this.#ports.files.release(file);
-    this.#main = this.#reject = this.#panic = undefined;
+    for (const file of [this.#main, this.#reject, this.#panic, this.#account]) if (file !== undefined) this.#ports.files.release(file);
+    this.#main = this.#reject = this.#panic = this.#account = undefined;
   }
 
   #wants(kind: Exclude<MailRecord['kind'], 'J'>): boolean {
@@ -64,8 +69,10 @@ class EcLogger implements LoggerModule {
   #openFiles(): void {
     const unavailable: string[] = [];
     const log = this.#ports.panic.module(this.name, this.#settings.debugLevel);
-    const open = (name: 'mainlog' | 'rejectlog' | 'paniclog'): LogFile | undefined => {
-      const { target, mode } = this.#settings[name];
+    const open = (name: 'acctlog' | 'mainlog' | 'rejectlog' | 'paniclog'): LogFile | undefined => {
+      const settings = this.#settings[name];
+      if (settings === undefined) return undefined;
+      const { target, mode } = settings;
       const parsed = parseLogTarget(target);
       if (parsed.kind === 'file') {
         log.log('INFO', `${name} is ${parsed.path}`);
@@ -77,6 +84,7 @@ class EcLogger implements LoggerModule {
     this.#main = open('mainlog');
     this.#reject = open('rejectlog');
     this.#panic = open('paniclog');
+    this.#account = open('acctlog');
     unavailable.push(...this.#settings.unwritten);
     if (unavailable.length > 0) {
       const who = this.instance === '' ? this.name : `${this.name} "${this.instance}"`;

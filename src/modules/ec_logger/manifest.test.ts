@@ -31,7 +31,7 @@ test('LOG-20 the manifest declares every option of ec_logger, may run several ti
   assert.deepEqual([manifest.singleton, manifest.runs, manifest.provides], [false, 'writer', 'logger']);
 });
 
-test('LOG-20 only acctlog and importlog with their modes are without effect, and say so', () => {
+test('LOG-20 only importlog with its mode is without effect, and say so', () => {
   const inert = manifest.options.filter((option) => option.status === 'inert').map((option) => option.name.toLowerCase());
-  assert.deepEqual(inert.sort(), ['acctlog', 'acctlog_log_mode', 'importlog', 'importlog_mode']);
+  assert.deepEqual(inert.sort(), ['importlog', 'importlog_mode']);
 });

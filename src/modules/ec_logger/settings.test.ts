@@ -12,6 +12,7 @@ test('LOG-20 an empty instance writes mainlog, paniclog and rejectlog under /var
     mainlog: { target: '/var/log/ecelerity/mainlog.ec', mode: 0o644 },
     rejectlog: { target: '/var/log/ecelerity/rejectlog.ec', mode: 0o644 },
     paniclog: { target: '/var/log/ecelerity/paniclog.ec', mode: 0o644 },
+    acctlog: undefined,
     unwritten: [],
     heartbeat: 60,
     logReceptions: true,
@@ -41,5 +42,5 @@ test('LOG-20 each option of an instance replaces its default, acctlog and import
     ['m', 0o600, 0o640, 0o644],
   );
   assert.deepEqual([settings.heartbeat, settings.logReceptions, settings.logDeliveries, settings.logErrors], [0, false, true, false]);
-  assert.deepEqual([settings.isEnabled, settings.debugLevel, settings.unwritten], [false, 'NOTICE', ['acctlog']]);
+  assert.deepEqual([settings.isEnabled, settings.debugLevel, settings.acctlog], [false, 'NOTICE', { target: '/a', mode: 0o644 }]);
 });

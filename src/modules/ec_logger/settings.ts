@@ -18,6 +18,8 @@ export interface EcLoggerSettings {
   readonly mainlog: LogSettings;
   readonly rejectlog: LogSettings;
   readonly paniclog: LogSettings;
+  /** Only when it is given (LOG-20). */
+  readonly acctlog: LogSettings | undefined;
   /** Given, but not written yet. */
   readonly unwritten: readonly string[];
   /** Seconds; 0 writes no markers. */
@@ -43,7 +45,8 @@ export function readSettings(options: Readonly<Record<string, unknown>>): EcLogg
     mainlog: log('mainlog', 'mainlogMode'),
     rejectlog: log('rejectlog', 'rejectlogMode'),
     paniclog: log('paniclog', 'paniclogMode'),
-    unwritten: ['acctlog', 'importlog'].filter((name) => (text(name) ?? '') !== ''),
+    acctlog: (text('acctlog') ?? '') === '' ? undefined : log('acctlog', 'acctlogLogMode'),
+    unwritten: ['importlog'].filter((name) => (text(name) ?? '') !== ''),
     heartbeat: number('heartbeat', 60),
     logReceptions: isOn('logReceptions'),
     logDeliveries: isOn('logDeliveries'),

@@ -3,7 +3,7 @@
  *
  * The shape is Momentum's; the words are ours.
  */
-import { answer, type Operation } from './operation.ts';
+import { answer, type Operation } from '../operation.ts';
 
 export const version: Operation = {
   words: ['version'],

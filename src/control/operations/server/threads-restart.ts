@@ -3,7 +3,7 @@
  *
  * Ours, not the manual's: for a loop that hangs, without a stop of the whole server. Sessions on that loop are lost, mail is not.
  */
-import { answer, refusal, type Operation } from './operation.ts';
+import { answer, refusal, type Operation } from '../operation.ts';
 
 export const threadsRestart: Operation = {
   words: ['threads', 'restart'],

@@ -3,7 +3,7 @@
  *
  * Rates are over the time since the last reset; Delivery Rate counts successes and failures, as the manual says.
  */
-import { answer, type Operation } from './operation.ts';
+import { answer, type Operation } from '../operation.ts';
 
 export const summary: Operation = {
   words: ['summary'],
@@ -27,7 +27,10 @@ export const summary: Operation = {
       ['Reception Rate', rate(n('receptions'))],
       ['Uptime', `${Math.floor(server.uptimeSeconds())} seconds`],
     ];
-    return answer(['Summary Statistics', ...rows.map(([name, value]) => `  ${`${name}:`.padEnd(34)} ${value}`)].join('\n'));
+    return answer(
+      ['Summary Statistics', ...rows.map(([name, value]) => `  ${`${name}:`.padEnd(34)} ${value}`)].join('\n'),
+      Object.fromEntries(rows),
+    );
   },
 };
 

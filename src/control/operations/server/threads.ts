@@ -1,7 +1,7 @@
 /*
  * `threads`: how each event loop is doing: its longest turn, the 99th percentile, the mean, and how busy it was, since the last `threads reset`.
  */
-import { answer, type Operation, type ServerPort } from './operation.ts';
+import { answer, type Operation, type ServerPort } from '../operation.ts';
 
 interface Delays {
   readonly maxMs: number;
@@ -24,6 +24,13 @@ export const threads: Operation = {
   words: ['threads'],
   usage: 'threads',
   about: 'event loops: longest delay of a turn, 99th percentile, mean, and how busy they are, since the last reset',
+  run: async (server) => answer(await table(server, false)),
+};
+
+export const threadsStats: Operation = {
+  words: ['threads', 'stats'],
+  usage: 'threads stats',
+  about: 'the same as threads',
   run: async (server) => answer(await table(server, false)),
 };
 

@@ -3,7 +3,7 @@
  *
  * Shutdown refuses new connections, finishes what is under way and closes the spool cleanly (CON-12).
  */
-import { answer, refusal, type Operation } from './operation.ts';
+import { answer, refusal, type Operation } from '../operation.ts';
 
 export const pid: Operation = {
   words: ['pid'],

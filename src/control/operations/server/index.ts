@@ -1,0 +1,50 @@
+/*
+ * Commands about the whole server, in the order of the alphabet.
+ */
+import type { Operation } from '../operation.ts';
+import { absentOperations } from './absent.ts';
+import { cacheList, cacheStat, cacheStats } from './caches.ts';
+import { counterOperations } from './counter.ts';
+import { dig, dnsLookup, dnsStats, dnsSubmit } from './dns.ts';
+import { loggerOperations } from './logger.ts';
+import { moduleHooks, moduleList } from './modules.ts';
+import { paniclog, pid, reopenLogs, shutdown } from './process.ts';
+import { count, showInbound } from './sessions.ts';
+import { summary, summaryReset } from './summary.ts';
+import { memory, sysinfo } from './system.ts';
+import { threadsRestart } from './threads-restart.ts';
+import { threads, threadsReset, threadsStats } from './threads.ts';
+import { tlsFlushCache, tlsShowCache } from './tls.ts';
+import { version } from './version.ts';
+
+export const serverOperations: readonly Operation[] = [
+  ...absentOperations,
+  cacheList,
+  cacheStat,
+  cacheStats,
+  count,
+  ...counterOperations,
+  dig,
+  dnsLookup,
+  dnsStats,
+  dnsSubmit,
+  ...loggerOperations,
+  memory,
+  moduleHooks,
+  moduleList,
+  paniclog,
+  pid,
+  reopenLogs,
+  showInbound,
+  shutdown,
+  summary,
+  summaryReset,
+  sysinfo,
+  threads,
+  threadsReset,
+  threadsRestart,
+  threadsStats,
+  tlsFlushCache,
+  tlsShowCache,
+  version,
+];
