@@ -79,7 +79,27 @@ export class Postfix {
 
 const idOf = (option: string): number => Number(spawnSync('id', [option, 'postfix'], { encoding: 'utf8' }).stdout);
 
-export async function startPostfix(t: TestContext): Promise<Postfix> {
+/** What makes it hand everything else on: to a port of ours, over TLS that must verify. */
+function relayTo(o: { port: number; ca: string; name: string }): { main: string; services: string } {
+  return {
+    main: `
+relayhost = [127.0.0.1]:${o.port}
+disable_dns_lookups = yes
+smtp_tls_security_level = verify
+smtp_tls_CAfile = ${o.ca}
+smtp_tls_verify_cert_match = ${o.name}
+smtp_destination_concurrency_limit = 2
+`,
+    services: `
+smtp      unix  - - n - - smtp
+relay     unix  - - n - - smtp
+tlsmgr    unix  - - n 1000? 1 tlsmgr
+`,
+  };
+}
+
+export async function startPostfix(t: TestContext, relay?: { port: number; ca: string; name: string }): Promise<Postfix> {
+  const more = relay === undefined ? { main: '', services: '' } : relayTo(relay);
   const dir = mkdtempSync(join(tmpdir(), 'impetus-postfix-'));
   const [chunks = 0, data = 0] = await freePorts(2);
   const [uid, gid] = [idOf('-u'), idOf('-g')];
@@ -89,8 +109,8 @@ export async function startPostfix(t: TestContext): Promise<Postfix> {
       (filled, [name, value]) => filled.replaceAll(`@${name}@`, String(value)),
       text,
     );
-  writeFileSync(join(dir, 'etc/main.cf'), fill(main));
-  writeFileSync(join(dir, 'etc/master.cf'), fill(services));
+  writeFileSync(join(dir, 'etc/main.cf'), fill(main + more.main));
+  writeFileSync(join(dir, 'etc/master.cf'), fill(services + more.services));
   for (const name of ['', 'spool']) chmodSync(join(dir, name), 0o755);
   for (const name of ['data', 'mail']) chownSync(join(dir, name), uid, gid);
   // Postfix makes the folders of its queue.
