@@ -115,7 +115,7 @@ test('A52: our own name among the mail hosts cuts off itself and what is less pr
   assert.match(targets({ answers: loop })[0] ?? '', /^554 5\.4\.6 \[internal\]/);
 });
 
-test('OUT-29: Use_IPv6 = false leaves IPv6 addresses out', () => {
+test('OUT-29, V6-03: Use_IPv6 = false leaves IPv6 addresses out', () => {
   const answers = { 'a.test': hosts(['a', 10, '2001:db8::1', '192.0.2.1']) };
   const global = { useIpv6: false };
   assert.deepEqual(targets({ answers, global }), ['192.0.2.1:25']);
