@@ -9,5 +9,6 @@ export const configEval: Operation = {
   words: ['config', 'eval'],
   usage: 'config eval [scope [instance]]... <option>',
   about: 'the value that is in force there',
+  examples: ['config eval binding b domain example.com message_expiration'],
   run: (_server, _args, { session, rest }) => reply(session.config.eval(rest)),
 };

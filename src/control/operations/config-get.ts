@@ -9,5 +9,6 @@ export const configGet: Operation = {
   words: ['config', 'get'],
   usage: 'config get [scope [instance]]... <option>',
   about: 'the value that is set exactly there',
+  examples: ['config get max_retries'],
   run: (_server, _args, { session, rest }) => reply(session.config.get(rest)),
 };

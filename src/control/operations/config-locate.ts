@@ -9,5 +9,6 @@ export const configLocate: Operation = {
   words: ['config', 'locate'],
   usage: 'config locate <scope> [instance | regex]',
   about: 'where scopes of that name stand',
+  examples: ['config locate listen'],
   run: (_server, _args, { session, rest }) => reply(session.config.locate(rest)),
 };

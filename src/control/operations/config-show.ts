@@ -9,5 +9,6 @@ export const configShow: Operation = {
   words: ['config', 'show'],
   usage: 'config show [scope [instance]]... [option]',
   about: 'what a scope sets; scopes inside it one line each',
+  examples: ['config show binding b'],
   run: (_server, _args, { session, rest }) => reply(session.config.show(rest)),
 };

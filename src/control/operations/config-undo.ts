@@ -9,5 +9,6 @@ export const configUndo: Operation = {
   words: ['config', 'undo'],
   usage: 'config undo [number]',
   about: 'take a change back; "config history" has the numbers',
+  examples: ['config undo 3'],
   run: async (_server, _args, { session, rest }) => reply(await session.config.undo(rest)),
 };

@@ -9,5 +9,6 @@ export const configUnset: Operation = {
   words: ['config', 'unset'],
   usage: 'config unset [scope [instance]]... [option]',
   about: 'remove an option, or a scope with all in it',
+  examples: ['config unset domain example.com gateway'],
   run: async (_server, _args, { session, rest }) => reply(await session.config.unset(rest)),
 };
