@@ -47,6 +47,9 @@ export interface PoolPorts extends AttemptPorts {
   readonly later: (pool: DomainPool) => void;
 }
 
+/** Milliseconds after which a throttled queue looks whether its connections are too slow for what it may send. */
+const GROW_AGAIN_MS = 1_000;
+
 export class DomainPool implements SessionOwner, ConnectionHolder {
   readonly queue: DomainQueue;
   readonly #ports: PoolPorts;
@@ -66,6 +69,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
   /** Since the last connection that worked. */
   #failures = 0;
   #firstFailureMono = 0;
+  #growTimer = 0;
   #isStopping = false;
 
   constructor(queue: DomainQueue, ports: PoolPorts) {
@@ -105,8 +109,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
   /** Ends idle connections now and the others when their work is done. */
   stop(): void {
     this.#isStopping = true;
-    this.#parking.leave();
-    this.#ports.wheel.cancel(this.#restTimer);
+    this.forget();
     for (const [attempt, lease] of this.#attempts) {
       attempt.cancel();
       this.#attempts.delete(attempt);
@@ -124,6 +127,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
   /** The queue is forgotten. */
   forget(): void {
     this.#parking.leave();
+    this.#ports.wheel.cancel(this.#growTimer);
     this.#ports.wheel.cancel(this.#restTimer);
   }
 
@@ -312,6 +316,10 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
       this.#parking.throttled(messages);
       return undefined;
     }
+    if (messages !== undefined && this.connections > 0 && messages.gate.available(messages.limit) <= this.connections) {
+      this.#growLater();
+      return undefined;
+    }
     if (connections !== undefined && !connections.gate.hasRoom(connections.limit)) {
       this.#parked(plan, () => this.#parking.atRate(connections));
       return undefined;
@@ -320,6 +328,15 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     if (lease instanceof Lease) return lease;
     this.#parked(plan, () => this.#parking.atPlace(lease));
     return undefined;
+  }
+
+  /** Those that are open can send all that a throttle lets through; if they are slow, there will be more than they can. */
+  #growLater(): void {
+    if (this.#growTimer !== 0) return;
+    this.#growTimer = this.#ports.wheel.schedule(GROW_AGAIN_MS, () => {
+      this.#growTimer = 0;
+      this.#ports.later(this);
+    });
   }
 
   /** Stands in line, and may be handed the connection of a sibling meanwhile. */

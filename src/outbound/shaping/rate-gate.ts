@@ -55,6 +55,12 @@ export class RateGate {
     return this.#o.rate.look(limit) > this.expected;
   }
 
+  /** How many may go now. */
+  available(limit: SendingRate): number {
+    this.limit = limit;
+    return Math.max(0, this.#o.rate.look(limit));
+  }
+
   /** What a connection was opened for was taken, or it came to nothing. */
   expectedOver(): void {
     this.expected -= 1;
