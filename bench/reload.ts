@@ -78,18 +78,21 @@ async function fill(): Promise<void> {
   const { connect } = await import('node:net');
   const socket = connect(port, '127.0.0.1');
   socket.setEncoding('latin1');
-  let answers = 0;
-  socket.on('data', (text: string) => void (answers += text.split('\r\n').length - 1));
+  const got = { answers: 0 };
+  socket.on('data', (text: string) => void (got.answers += text.split('\r\n').length - 1));
+  const heard = async (n: number): Promise<void> => {
+    while (got.answers < n) await sleep(2);
+  };
   const batch = 100;
   socket.write('HELO bench\r\n');
   for (let i = 0; i < count; i += batch) {
     const to = Array.from({ length: Math.min(batch, count - i) }, (_none, n) => `RCPT TO:<a@d${i + n}.test>\r\n`).join('');
-    const before = answers;
+    const before = got.answers;
     socket.write(`MAIL FROM:<a@b.test>\r\n${to}DATA\r\n`);
-    while (answers < before + Math.min(batch, count - i) + 2) await sleep(2);
-    const stored = answers;
+    await heard(before + Math.min(batch, count - i) + 2);
+    const stored = got.answers;
     socket.write('Subject: x\r\n\r\nx\r\n.\r\n');
-    while (answers === stored) await sleep(2);
+    await heard(stored + 1);
   }
   socket.end('QUIT\r\n');
 }

@@ -11,7 +11,7 @@ import { isSameSecret } from './equal.ts';
 export const ITERATIONS = 4096;
 const ITERATIONS_MAX = 1_000_000;
 
-export type ScramCredential = Extract<Credential, { kind: 'scram' }>;
+type ScramCredential = Extract<Credential, { kind: 'scram' }>;
 
 /** Undefined when the text is of another form: a clear password. */
 export function parseVerifier(text: string): ScramCredential | undefined {

@@ -51,7 +51,7 @@ test('SHP-05 a count of 0 is no limit', () => {
 });
 
 test('a faster rate takes effect at once, though the slower one had put the next place far ahead', () => {
-  const { rate, clock } = rateOnManualClock();
+  const { rate } = rateOnManualClock();
   assert.equal(rate.take({ count: 1, periodSeconds: 3_600 }), 0);
   assert.equal(rate.look({ count: 100, periodSeconds: 1 }), 99);
   assert.equal(rate.take({ count: 1, periodSeconds: 3_600 }), 3_600_000);

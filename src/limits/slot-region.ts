@@ -12,7 +12,7 @@ export const slotsPerBucket = 32;
 const spinsForLock = 50_000;
 const keyWords = 2;
 
-export interface RegionPlace {
+interface RegionPlace {
   readonly words: Int32Array;
   /** The first word; even, so that slots begin on a multiple of 8 bytes. */
   readonly at: number;

@@ -151,6 +151,9 @@ export class Shard implements AcceptedPort {
     if (note.kind === 'deferred') {
       const { attempts, nextAt } = note;
       for (const i of note.recipients) states[i] = { ...(states[i] ?? open), attempts, nextAt };
+    } else if (note.kind === 'rebind') {
+      const { binding, bindingGroup } = note;
+      for (const i of note.recipients) states[i] = { ...(states[i] ?? open), binding, bindingGroup };
     } else states[note.recipient] = { ...(states[note.recipient] ?? open), outcome: note.kind };
   }
 

@@ -11,8 +11,8 @@ function v2(command: string, family: string, payload: string): Buffer {
   return Buffer.from(`${signature}${command}${family}${length}${payload}`, 'hex');
 }
 
-const four = v2('21', '11', 'c6336405cb007107' + '30390019');
-const six = v2('21', '21', `20010db8${'0'.repeat(23)}1${'20010db8'}${'0'.repeat(23)}2` + '30390019');
+const four = v2('21', '11', 'c6336405cb00710730390019');
+const six = v2('21', '21', `20010db8${'0'.repeat(23)}120010db8${'0'.repeat(23)}230390019`);
 
 function textOf(bytes: Buffer): string {
   const header = parseProxyHeader(bytes);

@@ -9,11 +9,12 @@ import type { Batch, DomainQueue, SendingOptions } from '#queue';
 
 /** Where to connect. */
 export interface Dial {
-  /** Canonical text of an address. */
+  /** Canonical text of an address, or the path of a Unix socket. */
   readonly ip: string;
   readonly port: number;
   /** Our own address, when Bind_Address gives one of this family. */
   readonly localAddress?: string;
+  readonly isPath?: boolean;
 }
 
 /** Begins a connection and answers its socket at once; it must have noDelay set. */
@@ -42,7 +43,7 @@ export interface DnsPort {
 }
 
 /** Who defines a limit: `id` is the path of the scope (CC-12 form, '' at the top). */
-export interface DefinedLimit {
+interface DefinedLimit {
   readonly id: string;
   readonly value: unknown;
 }
@@ -80,6 +81,10 @@ export interface GlobalSendingOptions {
   /** Undefined when nobody set it: then the default list of the room dns holds (A52). */
   readonly prohibitedHosts: readonly string[] | undefined;
   readonly useIpv6: boolean;
+  /** Where all mail goes, whatever else is said (OUT-23). */
+  readonly staticRoute?: string | undefined;
+  /** Addresses of our own that no mail may be delivered to; undefined where that is not looked at (OUT-49). */
+  readonly ownAddresses?: ReadonlySet<string> | undefined;
   /** OUT-27, with the two lists it speaks of. */
   readonly onlyUseBestMxForRelayDomains: boolean;
   readonly relayDomains?: readonly string[] | undefined;

@@ -36,6 +36,12 @@ export const replies = {
   methodMissing: '451 4.3.5 [internal] Delivery_Method is not available',
   outOfStep: '451 4.5.0 [internal] remote host answered before it was asked',
   defect: '451 4.3.0 [internal] delivery failed for an unknown reason',
+  authIncomplete: '451 4.7.0 [internal] AUTH needs Outbound_SMTP_Auth_Type, _User and _Pass',
+  authUnproven: '451 4.7.0 [internal] AUTH needs TLS that proved who the server is',
+  authNotOffered: '451 4.7.0 [internal] AUTH required but the mechanism is not advertised',
+  xclientNotOffered: '451 4.7.6 [internal] XCLIENT required but not advertised',
+  eightBit: '554 5.6.3 [internal] 8-bit content that cannot be converted, and 8BITMIME is not advertised',
+  ownAddress: '554 5.4.6 [internal] mail loop: the next hop is this host',
   shuttingDown: '451 4.3.2 [internal] delivery stopped',
 } as const;
 
@@ -48,6 +54,7 @@ const silent: Readonly<Record<number, string>> = {
   [stage.body]: 'send BODY failed',
   [stage.confirmation]: 'no BODY response',
   [stage.afterRset]: 'no RSET response',
+  [stage.afterXclient]: 'no XCLIENT response',
 };
 
 /** The peer said nothing in time at this stage. */

@@ -17,6 +17,7 @@ export const stage = {
   afterRset: 14,
   afterStartTls: 16,
   handshake: 17,
+  afterXclient: 20,
 } as const;
 
 const names: Readonly<Record<number, string>> = {

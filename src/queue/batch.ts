@@ -39,7 +39,7 @@ export interface Batch {
 }
 
 /** The client that a message came from. */
-export interface Origin {
+interface Origin {
   /** '' for a message of our own. */
   readonly ip: string;
   readonly port: number;

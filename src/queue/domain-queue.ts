@@ -7,9 +7,10 @@
  * Not here: what follows from a result (verdicts.ts), connections (outbound). Bound: the spool is the bound of the mail.
  * Truth: rules Q-01, Q-09, Q-16, OUT-01, OUT-04, OUT-43, POL-06.
  */
-import { parseHostPort } from '#base';
+import { parseHostPort, toAsciiDomain } from '#base';
 import type { Batch, Recipient } from './batch.ts';
 import { Entry, EntryList, type Delivery } from './entry.ts';
+import type { EntrySlice, EntryView } from './entry-view.ts';
 import type { QueueContext } from './queue-context.ts';
 import type { SendingOptions } from './ports.ts';
 import { queueReplies } from './replies.ts';
@@ -18,6 +19,10 @@ import { Sweep } from './sweep.ts';
 
 /** Entries that one call of take() may end by itself (blackholed, expired) before others get their turn. */
 const ENDED_PER_TAKE = 200;
+/** Walks along one queue that are remembered; the oldest is forgotten. */
+const CURSORS_MAX = 16;
+
+let lastCursor = 0;
 
 /** What happened in a queue since it exists. */
 export interface QueueStatistics {
@@ -47,6 +52,8 @@ export class DomainQueue {
   readonly #delayed = new EntryList();
   readonly #wake = (entry: Entry): void => this.#woken(entry);
   #underWay = 0;
+  /** Where those who walk along the queue are. */
+  readonly #cursors = new Map<number, Entry>();
   #sweep: Sweep | undefined;
 
   constructor(
@@ -101,10 +108,16 @@ export class DomainQueue {
   }
 
   /** Adds mail that was already tried, to be tried again in `delayMs`. */
-  addDelayed(batch: Batch, recipients: Recipient[], o: { priority: 0 | 1; attempts: number; nextAt: number; delayMs: number }): void {
+  addDelayed(
+    batch: Batch,
+    recipients: Recipient[],
+    o: { priority: 0 | 1; attempts: number; nextAt: number; delayMs: number; lastReply?: string | undefined },
+  ): void {
     const entry = new Entry(this, batch, recipients, o.priority);
     entry.attempts = o.attempts;
     entry.nextAt = o.nextAt;
+    entry.lastReply = o.lastReply;
+    this.#context.indexed(entry);
     this.#context.counters.add('totalQueue', recipients.length);
     if (o.delayMs <= 0) this.#ready(entry);
     else this.delay(entry, o.delayMs);
@@ -118,8 +131,10 @@ export class DomainQueue {
         this.#context.wheel.schedule(0, this.#context.announce, this);
         return undefined;
       }
-      const entry = this.#urgent.shift() ?? this.#normal.shift();
+      const entry = this.#urgent.oldest ?? this.#normal.oldest;
       if (entry === undefined) return undefined;
+      if (this.#cursors.size > 0) this.#leaving(entry);
+      entry.list?.remove(entry);
       this.#underWay += entry.recipients.length;
       const refusal = this.#refusal(entry);
       if (refusal === undefined) return this.#atMost(entry, Math.min(recipientsMax, this.options.maxRecipientsPerBatch || Infinity));
@@ -152,20 +167,88 @@ export class DomainQueue {
 
   /** Everything that waits here, delayed mail too, fails with this reply. Answers how many messages that are. */
   failAll(reply: string): number {
-    const messages = this.#urgent.messages + this.#normal.messages + this.#delayed.messages;
+    const messages = this.#waiting;
     const result = internalResult('permanent', reply);
-    this.#startSweep([this.#urgent, this.#normal, this.#delayed], (entry) => this.#context.verdicts.failEntry(entry, result));
+    this.#startSweep(this.#lists, (entry) => this.#context.verdicts.failEntry(entry, result));
     return messages;
   }
 
   /** Delayed mail is to be tried now. Answers how many messages that are. */
   flush(): number {
     const messages = this.#delayed.messages;
-    for (let entry = this.#delayed.oldest; entry !== undefined; entry = this.#delayed.oldest) {
-      this.#context.wheel.cancel(entry.timer);
-      this.#woken(entry);
-    }
+    this.#startSweep([this.#delayed], (entry) => this.#back(entry));
     return messages;
+  }
+
+  /** Everything that waits here goes to another binding, and waits there as it did here. Answers how many messages that are. */
+  rebindAll(group: string, binding: string): number {
+    const messages = this.#waiting;
+    this.#startSweep(this.#lists, (entry, wasReady) => this.#rebind(entry, group, binding, wasReady));
+    return messages;
+  }
+
+  /** Everything that waits here goes to where mail for `domain` goes, until the next start. Answers how many messages that are. */
+  rerouteAll(domain: string): number {
+    const messages = this.#waiting;
+    this.#startSweep(this.#lists, (entry, wasReady) => this.#reroute(entry, domain, wasReady));
+    return messages;
+  }
+
+  /** The waiting message of a view fails with this reply; false when it is gone or under way. */
+  fail(view: EntryView, reply: string): boolean {
+    return this.#one(view, (entry) => this.#context.verdicts.failEntry(entry, internalResult('permanent', reply)));
+  }
+
+  /** The waiting message of a view is to be tried now; false when it is gone or under way. */
+  retryNow(view: EntryView): boolean {
+    return this.#one(view, (entry) => this.#back(entry));
+  }
+
+  /** The waiting message of a view goes to another binding; false when it is gone or under way. */
+  rebind(view: EntryView, group: string, binding: string): boolean {
+    return this.#one(view, (entry, wasReady) => this.#rebind(entry, group, binding, wasReady));
+  }
+
+  /** The waiting message of a view goes to where mail for `domain` goes; false when it is gone or under way. */
+  reroute(view: EntryView, domain: string): boolean {
+    return this.#one(view, (entry, wasReady) => this.#reroute(entry, domain, wasReady));
+  }
+
+  /**
+   * A slice of what waits here, what is next first: ready mail, then delayed mail.
+   * @param cursor 0 for the first slice, then `next` of the slice before; an old one gives an empty slice
+   */
+  walk(cursor: number, max: number): EntrySlice {
+    const entries: EntryView[] = [];
+    let at: Entry | undefined;
+    if (cursor === 0) at = this.#urgent.oldest ?? this.#normal.oldest ?? this.#delayed.oldest;
+    else {
+      at = this.#cursors.get(cursor);
+      this.#cursors.delete(cursor);
+    }
+    for (; at !== undefined && entries.length < max; at = this.#after(at)) entries.push(this.viewOf(at));
+    if (at === undefined) return { entries, next: undefined };
+    lastCursor += 1;
+    this.#cursors.set(lastCursor, at);
+    if (this.#cursors.size > CURSORS_MAX) this.#cursors.delete(this.#cursors.keys().next().value as number);
+    return { entries, next: lastCursor };
+  }
+
+  viewOf(entry: Entry): EntryView {
+    const { batch, recipients, attempts, nextAt, lastReply } = entry;
+    const state = this.#delayed.has(entry) ? 'delayed' : entry.list === undefined ? 'underway' : 'ready';
+    return {
+      batchId: batch.id,
+      queue: this,
+      state,
+      sender: batch.sender,
+      recipients: recipients.map(({ id, address, index }) => ({ id, address, index })),
+      attempts,
+      nextAt: state === 'delayed' ? nextAt : 0,
+      receivedAt: batch.receivedAt,
+      size: batch.size,
+      lastReply,
+    };
   }
 
   /** The configuration changed: a new record of options is in force. */
@@ -189,6 +272,7 @@ export class DomainQueue {
   }
 
   #enter(entry: Entry): void {
+    this.#context.indexed(entry);
     this.#context.counters.add('totalQueue', entry.recipients.length);
     this.#ready(entry);
   }
@@ -201,6 +285,7 @@ export class DomainQueue {
 
   #woken(entry: Entry): void {
     entry.timer = 0;
+    if (this.#cursors.size > 0) this.#leaving(entry);
     this.#delayed.remove(entry);
     this.#context.counters.add('delayedQueue', -entry.recipients.length);
     this.#ready(entry);
@@ -220,23 +305,115 @@ export class DomainQueue {
     if (entry.recipients.length <= most) return entry;
     const part = new Entry(this, entry.batch, entry.recipients.slice(0, most), entry.priority);
     part.attempts = entry.attempts;
+    part.lastReply = entry.lastReply;
+    this.#context.indexed(part);
     entry.recipients = entry.recipients.slice(most);
     this.#underWay -= entry.recipients.length;
     (entry.priority === 1 ? this.#urgent : this.#normal).unshift(entry);
     return part;
   }
 
-  #startSweep(lists: readonly EntryList[], each: (entry: Entry) => void): void {
-    const sweep = new Sweep(lists, (entry) => {
-      if (entry.timer !== 0) {
-        this.#context.wheel.cancel(entry.timer);
-        entry.timer = 0;
-        this.#context.counters.add('delayedQueue', -entry.recipients.length);
-        this.#context.counters.add('activeQueue', entry.recipients.length);
-      }
-      this.#underWay += entry.recipients.length;
-      each(entry);
-    });
+  get #lists(): readonly EntryList[] {
+    return [this.#urgent, this.#normal, this.#delayed];
+  }
+
+  get #waiting(): number {
+    return this.#urgent.messages + this.#normal.messages + this.#delayed.messages;
+  }
+
+  #after(entry: Entry): Entry | undefined {
+    if (entry.newer !== undefined) return entry.newer;
+    if (this.#urgent.has(entry)) return this.#normal.oldest ?? this.#delayed.oldest;
+    return this.#normal.has(entry) ? this.#delayed.oldest : undefined;
+  }
+
+  /** An entry that leaves its place while somebody walks along: he goes on behind it. */
+  #leaving(entry: Entry): void {
+    for (const [cursor, at] of this.#cursors) {
+      if (at !== entry) continue;
+      const after = this.#after(entry);
+      if (after === undefined) this.#cursors.delete(cursor);
+      else this.#cursors.set(cursor, after);
+    }
+  }
+
+  /** Takes a waiting entry out of its list, as if it were under way; answers whether it was ready. */
+  #takeOut(entry: Entry): boolean {
+    if (this.#cursors.size > 0) this.#leaving(entry);
+    entry.list?.remove(entry);
+    return this.#outOfList(entry);
+  }
+
+  #outOfList(entry: Entry): boolean {
+    const messages = entry.recipients.length;
+    const wasReady = entry.timer === 0;
+    if (!wasReady) {
+      this.#context.wheel.cancel(entry.timer);
+      entry.timer = 0;
+      this.#context.counters.add('delayedQueue', -messages);
+      this.#context.counters.add('activeQueue', messages);
+    }
+    this.#underWay += messages;
+    return wasReady;
+  }
+
+  #one(view: EntryView, each: (entry: Entry, wasReady: boolean) => void): boolean {
+    const [first] = view.recipients;
+    const entry = first === undefined ? undefined : this.#context.find(first.id);
+    if (entry === undefined || entry.queue !== this || entry.list === undefined) return false;
+    each(entry, this.#takeOut(entry));
+    if (this.isEmpty) this.#context.emptied(this);
+    return true;
+  }
+
+  /** An entry that was taken out is ready. */
+  #back(entry: Entry): void {
+    this.left(entry.recipients.length);
+    this.#ready(entry);
+  }
+
+  #rebind(entry: Entry, group: string, binding: string, wasReady: boolean): void {
+    const { batch, recipients } = entry;
+    batch.home.note(batch.id, { kind: 'rebind', recipients: recipients.map(({ index }) => index), binding, bindingGroup: group });
+    // Under a Gateway's name the mail of many domains waits, and in the other binding each may have a queue of its own.
+    const byQueue = new Map<DomainQueue, Recipient[]>();
+    for (const recipient of recipients) {
+      const domain = this.gateway === undefined ? this.domain : domainOf(recipient.address);
+      const queue = this.#context.queueFor(group, binding, domain);
+      const own = byQueue.get(queue);
+      if (own === undefined) byQueue.set(queue, [recipient]);
+      else own.push(recipient);
+    }
+    this.#move(entry, byQueue, wasReady);
+  }
+
+  #reroute(entry: Entry, domain: string, wasReady: boolean): void {
+    this.#move(entry, new Map([[this.#context.queueFor(this.group, this.binding, domain), entry.recipients]]), wasReady);
+  }
+
+  /** An entry that was taken out waits elsewhere as it did here: ready, or for the rest of its delay. */
+  #move(entry: Entry, byQueue: ReadonlyMap<DomainQueue, Recipient[]>, wasReady: boolean): void {
+    this.left(entry.recipients.length);
+    const delayMs = wasReady ? 0 : Math.max(0, entry.nextAt - this.#context.clock.now());
+    for (const [queue, recipients] of byQueue) {
+      const moved = new Entry(queue, entry.batch, recipients, entry.priority);
+      moved.attempts = entry.attempts;
+      moved.nextAt = entry.nextAt;
+      moved.lastReply = entry.lastReply;
+      queue.arrive(moved, delayMs);
+    }
+  }
+
+  /** An entry comes from another queue. */
+  arrive(entry: Entry, delayMs: number): void {
+    this.#context.indexed(entry);
+    if (delayMs <= 0) this.#ready(entry);
+    else this.delay(entry, delayMs);
+  }
+
+  #startSweep(lists: readonly EntryList[], each: (entry: Entry, wasReady: boolean) => void): void {
+    this.#cursors.clear();
+    const sweep = new Sweep(lists, (entry) => each(entry, this.#outOfList(entry)));
     const after = this.#sweep;
     if (after !== undefined) {
       after.followWith(sweep);
@@ -252,4 +429,9 @@ export class DomainQueue {
     else if (this.isEmpty) this.#context.emptied(this);
     else if (this.ready > 0) this.#context.announce(this);
   };
+}
+
+function domainOf(address: string): string {
+  const domain = address.slice(address.lastIndexOf('@') + 1);
+  return toAsciiDomain(domain) ?? domain.toLowerCase();
 }

@@ -19,9 +19,11 @@ export interface Delivery {
 
 export class Entry implements Delivery {
   readonly batch: Batch;
-  readonly queue: DomainQueue;
+  queue: DomainQueue;
   recipients: Recipient[];
   attempts = 0;
+  /** The reply to the last attempt. */
+  lastReply: string | undefined = undefined;
   /** 1 is taken before 0 (POL-06). */
   readonly priority: 0 | 1;
   /** Epoch milliseconds of the next attempt as told to the spool and to people; waiting itself is the wheel's. */
@@ -46,6 +48,11 @@ export class EntryList {
   messages = 0;
   #oldest: Entry | undefined;
   #newest: Entry | undefined;
+
+  /** Whether an entry waits here. */
+  has(entry: Entry): boolean {
+    return entry.list === this;
+  }
 
   get oldest(): Entry | undefined {
     return this.#oldest;

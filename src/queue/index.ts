@@ -8,6 +8,7 @@
  */
 export type { Batch, Recipient } from './batch.ts';
 export { DomainQueue, type QueueStatistics } from './domain-queue.ts';
+export type { EntrySlice, EntryState, EntryView } from './entry-view.ts';
 export type { Delivery } from './entry.ts';
 export type {
   FailedRecipient,

@@ -9,7 +9,8 @@ import type { Envelope } from '#mail';
 /** What changed for recipients of a batch, by their index in the envelope. */
 export type QueueNote =
   | { kind: 'delivered' | 'failed'; recipient: number }
-  | { kind: 'deferred'; recipients: number[]; attempts: number; nextAt: number; reply?: string };
+  | { kind: 'deferred'; recipients: number[]; attempts: number; nextAt: number; reply?: string }
+  | { kind: 'rebind'; recipients: number[]; binding: string; bindingGroup: string };
 
 /** Where a batch is kept: the spool of this loop, or that of the loop that received it. */
 export interface QueueSpool {
@@ -139,6 +140,8 @@ export interface RecipientProgress {
   readonly attempts: number;
   /** Epoch milliseconds, 0 when it was never deferred. */
   readonly nextAt: number;
+  /** The reply to the last attempt. */
+  readonly reply?: string;
   readonly binding?: string;
   readonly bindingGroup?: string;
 }

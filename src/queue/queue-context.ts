@@ -7,6 +7,7 @@
 import type { Clock, Random, TimerWheel } from '#base';
 import type { Counters } from '#observe';
 import type { DomainQueue } from './domain-queue.ts';
+import type { Entry } from './entry.ts';
 import type { Verdicts } from './verdicts.ts';
 
 export interface QueueContext {
@@ -15,6 +16,12 @@ export interface QueueContext {
   readonly random: Pick<Random, 'int'>;
   readonly counters: Pick<Counters, 'add'>;
   readonly verdicts: Verdicts;
+  /** The queue in which mail for a domain waits. */
+  readonly queueFor: (group: string, binding: string, domain: string) => DomainQueue;
+  /** The entry of a message or batch. */
+  readonly find: (id: string) => Entry | undefined;
+  /** An entry is there, or has more or fewer recipients: it can be found by their ids. */
+  readonly indexed: (entry: Entry) => void;
   /** There may be something to do for outbound. */
   readonly announce: (queue: DomainQueue) => void;
   /** The queue has nothing any more. */

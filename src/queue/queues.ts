@@ -175,7 +175,7 @@ export class Queues implements AcceptedPort {
       home.settled(batch.id);
       return;
     }
-    for (const { queue, priority, attempts, nextAt, recipients } of groups) {
+    for (const { queue, priority, attempts, nextAt, lastReply, recipients } of groups) {
       noteOrigin(batch, envelope, queue);
       const longest = attempts === 0 ? 0 : retryDelay(attempts, queue.options) * 1000;
       const held = attempts === 0 ? holdOf(batch, now).left : 0;

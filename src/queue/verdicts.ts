@@ -21,6 +21,8 @@ interface VerdictPorts {
   readonly counters: Pick<Counters, 'add'>;
   readonly residency: Residency;
   readonly notices: Notices;
+  /** The recipient with this id has an outcome. */
+  readonly forget: (id: string) => void;
 }
 
 /** A recipient that failed for good, with the result that is told of it. */
@@ -99,6 +101,7 @@ export class Verdicts {
   #delivered(entry: Entry, recipient: Recipient, result: RecipientResult): void {
     const { batch, queue } = entry;
     queue.statistics.deliveries += 1;
+    this.#o.forget(recipient.id);
     this.#o.counters.add('deliveries');
     this.#o.counters.add('deliveredBytes', batch.size);
     this.#o.counters.add('totalQueue', -1);
@@ -132,6 +135,7 @@ export class Verdicts {
     }
     const delayMs = this.#untilDeadline(batch, next * 1000 + fuzzMs);
     entry.recipients = recipients;
+    entry.lastReply = result.reply;
     entry.nextAt = clock.now() + delayMs;
     const drop = queue.options.dropBodyAfterTransFail;
     if ((drop >= 0 && entry.attempts > drop) || residency.isTight) residency.drop(batch);
@@ -164,6 +168,7 @@ export class Verdicts {
   #fail(entry: Entry, failures: readonly Failure[], retries: number): void {
     const { batch, queue } = entry;
     queue.statistics.failures += failures.length;
+    for (const { recipient } of failures) this.#o.forget(recipient.id);
     this.#o.counters.add('failures', failures.length);
     this.#o.counters.add('totalQueue', -failures.length);
     for (const { recipient, result } of failures) this.#record('P', entry, { recipient, result }, retries);
@@ -178,6 +183,7 @@ export class Verdicts {
     if (batch.open !== 0) return;
     // Once only: a second call must not settle another batch of the same id.
     batch.open = -1;
+    this.#o.forget(batch.id);
     this.#o.residency.drop(batch);
     batch.home.settled(batch.id);
   }

@@ -12,7 +12,7 @@ import { quoteWord } from '../values.ts';
 import { findNode } from './listing.ts';
 import { parseTarget } from './target.ts';
 
-export const COMPLETIONS_MAX = 500;
+const COMPLETIONS_MAX = 500;
 
 /** `before`: all words in front of the one that is being typed; `partial`: what there is of that one. */
 export function completions(root: ScopeNode, before: string, partial: string, o: { readonly withOptions: boolean }): string[] {

@@ -6,7 +6,7 @@
  */
 import type { Answer } from './operation.ts';
 
-export type Format = 'json' | 'xml';
+type Format = 'json' | 'xml';
 
 /** Takes the format off a line; undefined where there is none. */
 export function formatOf(line: string): { readonly format: Format; readonly command: string } | undefined {

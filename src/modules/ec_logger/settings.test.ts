@@ -35,6 +35,7 @@ test('LOG-20 each option of an instance replaces its default, acctlog and import
     enabled: false,
     debugLevel: 'notice',
     acctlog: '/a',
+    acctlogLogMode: 0o600,
     importlog: '',
   });
   assert.deepEqual(
@@ -42,5 +43,5 @@ test('LOG-20 each option of an instance replaces its default, acctlog and import
     ['m', 0o600, 0o640, 0o644],
   );
   assert.deepEqual([settings.heartbeat, settings.logReceptions, settings.logDeliveries, settings.logErrors], [0, false, true, false]);
-  assert.deepEqual([settings.isEnabled, settings.debugLevel, settings.acctlog], [false, 'NOTICE', { target: '/a', mode: 0o644 }]);
+  assert.deepEqual([settings.isEnabled, settings.debugLevel, settings.acctlog], [false, 'NOTICE', { target: '/a', mode: 0o600 }]);
 });

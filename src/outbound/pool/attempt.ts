@@ -108,7 +108,8 @@ export class Attempt {
   #open(target: Target, to: Dial, useTls: boolean): void {
     const { options, ehloName, domain } = this.#o;
     const { tls } = this.#ports;
-    const opening = new Opening({ options, ehloName, names: [target.name, domain], tls, useTls }, (outcome) => {
+    const configured = [target.isForeign ? domain : (target.configured ?? target.name)];
+    const opening = new Opening({ options, ehloName, names: [target.name, domain], configured, tls, useTls }, (outcome) => {
       if (this.#isOver) return;
       if (outcome.kind === 'opened') this.#opened(target, outcome);
       else this.#failed(target, to, outcome);
@@ -146,6 +147,7 @@ export class Attempt {
 /** OUT-02. Undefined when we have no address of its family: that target cannot be reached as configured. */
 function dial(target: Target, sources: readonly string[] | undefined): Dial | undefined {
   const to = { ip: target.ip, port: target.port };
+  if (target.isPath === true) return { ...to, isPath: true };
   if (sources === undefined) return to;
   const localAddress = sources.find((own) => own.includes(':') === target.ip.includes(':'));
   return localAddress === undefined ? undefined : { ...to, localAddress };

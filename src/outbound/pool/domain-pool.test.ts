@@ -202,7 +202,7 @@ test('EHLO refused: HELO is tried, and Delivery_Method SMTP says HELO at once', 
 });
 
 test('OUT-40: a Delivery_Method that is not spoken yet defers the mail and connects to nobody', async (t) => {
-  const world = new World(t, { options: { remoteSmtpPort: nobody, deliveryMethod: 'LMTP' } });
+  const world = new World(t, { options: { remoteSmtpPort: nobody, deliveryMethod: 'MM7' } });
   world.send('1@a.test');
   await world.until(() => world.kinds === 'T');
   assert.equal(world.dials.length, 0);

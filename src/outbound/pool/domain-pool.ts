@@ -300,7 +300,6 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
         this.#unplanned(plan);
         return;
       }
-      if (!this.#isMethodKnown()) return;
       if (this.#adopt(plan)) continue;
       const lease = this.#lease(plan);
       if (lease === undefined) return;
@@ -373,14 +372,6 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     return identityOf(this.options, { domain: this.queue.domain, ehloName: this.#ehloName() });
   }
 
-  /** LMTP and the rest are not spoken yet: the configuration refuses them; mail that meets one waits. */
-  #isMethodKnown(): boolean {
-    const method = this.options.deliveryMethod.toUpperCase();
-    if (method === 'ESMTP' || method === 'SMTP') return true;
-    this.queue.deferAll(internalResult('transient', replies.methodMissing));
-    return false;
-  }
-
   /** There is no way to the domain. Whether that is for good is said by the plan, or by how often it happened (OUT-25). */
   #unplanned(plan: FailedPlan): void {
     if (this.#isStopping) return;
@@ -396,7 +387,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
 
   #begin(plan: Way, lease: Lease): void {
     const { options, queue } = this;
-    const { planner, metrics, counters } = this.#ports;
+    const { planner, metrics } = this.#ports;
     const { messages } = this.#shaped();
     const expectation = messages !== undefined && this.connections === 0 ? messages.gate : undefined;
     if (expectation !== undefined) expectation.expected += 1;
@@ -479,7 +470,18 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     const { bodies, panic, clock, metrics } = this.#ports;
     const { binding } = this.queue;
     metrics.connected(binding, target.ip, connectMs);
-    const session = new ClientSession({ wire, capabilities, isTls, isProven, remoteIp: target.ip, owner: this, bodies, panic, clock });
+    const session = new ClientSession({
+      wire,
+      capabilities,
+      ehloName: this.#ehloName(),
+      isTls,
+      isProven,
+      remoteIp: target.ip,
+      owner: this,
+      bodies,
+      panic,
+      clock,
+    });
     // What a certificate proved it proved for this domain.
     const name = isProven ? undefined : siblingName(binding, target, identity);
     this.#sessions.set(session, new Connection({ session, lease, target, name, openedAt: clock.mono(), holder: this }));

@@ -8,13 +8,23 @@
  */
 import { Lru, type Clock } from '#base';
 import type { SendingOptions } from '#queue';
+import { wantsLogin } from '../methods/authentication.ts';
 import type { Target } from './targets.ts';
 
 const HOSTS_MAX = 16_384;
 
 type TlsOptions = Pick<
   SendingOptions,
-  'tls' | 'tlsIfavailableFallback' | 'tlsVerify' | 'tlsCa' | 'tlsCertificate' | 'tlsKey' | 'tlsCiphers' | 'tlsProtocols'
+  | 'outboundSmtpAuthType'
+  | 'outboundSmtpAuthUser'
+  | 'tls'
+  | 'tlsIfavailableFallback'
+  | 'tlsVerify'
+  | 'tlsCa'
+  | 'tlsCertificate'
+  | 'tlsKey'
+  | 'tlsCiphers'
+  | 'tlsProtocols'
 >;
 
 export class HostMemory {
@@ -51,8 +61,19 @@ export class HostMemory {
 
 /** All that mail of a domain demands of TLS with a host, as one text; '' for nothing. */
 export function tlsDemand(o: TlsOptions, domain: string): string {
-  if (o.tls === 'no') return '';
-  const parts = [o.tls, o.tlsIfavailableFallback, o.tlsVerify, o.tlsCa, o.tlsCertificate, o.tlsKey, o.tlsCiphers, o.tlsProtocols];
+  if (o.tls === 'no' && !wantsLogin(o)) return '';
+  const parts = [
+    o.outboundSmtpAuthType,
+    o.outboundSmtpAuthUser,
+    o.tls,
+    o.tlsIfavailableFallback,
+    o.tlsVerify,
+    o.tlsCa,
+    o.tlsCertificate,
+    o.tlsKey,
+    o.tlsCiphers,
+    o.tlsProtocols,
+  ];
   return o.tlsVerify === 'host' ? `${parts.join(' ')} ${domain}` : parts.join(' ');
 }
 

@@ -40,7 +40,7 @@ function plan(q: Question): { plan: Plan; asked: string[] } {
     }),
     isOwnName: (name) => name === 'mx.self.test',
   });
-  const options = { gateway: q.gateway, routes: q.routes, remoteSmtpPort: q.port ?? 25 };
+  const options = { gateway: q.gateway, routes: q.routes, remoteSmtpPort: q.port ?? 25, lmtpPort: 2003, deliveryMethod: 'ESMTP' };
   let made: Plan | undefined;
   planner.plan({ domain: q.domain ?? 'a.test', gateway: q.underName, options } as DomainQueue, q.isAddressOnly === true, (p) => (made = p));
   assert.ok(made);

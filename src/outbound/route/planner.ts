@@ -11,7 +11,8 @@ import { isProhibited } from '#dns';
 import type { DomainQueue } from '#queue';
 import type { DnsPort, GlobalSendingOptions, MailPlan } from '../ports.ts';
 import { lookupReply, replies } from '../replies.ts';
-import { parseRoute, type RouteEntry } from './route-option.ts';
+import { methodOf, portOf } from '../methods/method.ts';
+import { parseRoute, unixPath, type RouteEntry } from './route-option.ts';
 import { hostTargets, orderTargets, type Target } from './targets.ts';
 
 export type Plan =
@@ -50,16 +51,20 @@ export class Planner {
   /** @param isAddressOnly after repeated failures of MX look-ups: only the addresses of the domain itself (OUT-25) */
   plan(queue: DomainQueue, isAddressOnly: boolean, done: (plan: Plan) => void): void {
     const { options } = queue;
+    const { staticRoute } = this.#o.global();
+    const port = portOf(options);
+    if (methodOf(options) === undefined) {
+      done({ kind: 'failed', reply: replies.methodMissing, isPermanent: false, isLookup: false, isMx: false });
+      return;
+    }
+    if (staticRoute !== undefined) {
+      this.#gateway(staticRoute, port, done);
+      return;
+    }
     const gateway = queue.gateway ?? options.gateway;
-    if (gateway !== undefined && gateway !== '') this.#gateway(gateway, options.remoteSmtpPort, done);
+    if (gateway !== undefined && gateway !== '') this.#gateway(gateway, port, done);
     else if (options.routes !== undefined && options.routes.length > 0) this.#routes(queue, options.routes, done);
-    else
-      this.#domain(
-        queue.domain,
-        options.remoteSmtpPort,
-        isAddressOnly,
-        this.#isRelayDomain(queue.domain) ? (plan) => done(bestOf(plan)) : done,
-      );
+    else this.#domain(queue.domain, port, isAddressOnly, this.#isRelayDomain(queue.domain) ? (plan) => done(bestOf(plan)) : done);
   }
 
   /** OUT-27: a domain that we relay for, by the lists of the global scope. */
@@ -82,6 +87,11 @@ export class Planner {
   }
 
   #gateway(text: string, defaultPort: number, done: (plan: Plan) => void): void {
+    const path = unixPath(text);
+    if (path !== undefined) {
+      done({ kind: 'targets', targets: [socketTarget(path.path, 0)], lifeMs: STATIC_LIFE_MS });
+      return;
+    }
     const to = parseHostPort(text);
     if (to === undefined) {
       done(failed(lookupReply(`"${text}" is no gateway`)));
@@ -92,7 +102,7 @@ export class Planner {
       done(this.#judge([fixed(to.host, port, 0)], STATIC_LIFE_MS));
       return;
     }
-    this.#o.dns.mailHosts(to.host, (plan) => done(this.#fromDns(plan, { port, isForeign: false })));
+    this.#o.dns.mailHosts(to.host, (plan) => done(this.#fromDns(plan, { port, isForeign: false, configured: to.host })));
   }
 
   #domain(domain: string, port: number, isAddressOnly: boolean, done: (plan: Plan) => void): void {
@@ -107,7 +117,7 @@ export class Planner {
     else this.#o.dns.mailHosts(domain, hear);
   }
 
-  #fromDns(plan: MailPlan, o: { port: number; isForeign: boolean }): Plan {
+  #fromDns(plan: MailPlan, o: { port: number; isForeign: boolean; configured?: string }): Plan {
     switch (plan.kind) {
       case 'null-mx':
         return permanent(replies.nullMx);
@@ -152,7 +162,11 @@ export class Planner {
 
   #route(entry: RouteEntry, queue: DomainQueue, done: (plan: Plan) => void): void {
     const { preference } = entry;
-    const port = queue.options.remoteSmtpPort;
+    const port = portOf(queue.options);
+    if (entry.kind === 'path') {
+      done({ kind: 'targets', targets: [socketTarget(entry.path, preference)], lifeMs: STATIC_LIFE_MS });
+      return;
+    }
     if (entry.kind === 'mx-of-domain') {
       this.#domain(queue.domain, port, false, (plan) => done(withPreference(plan, preference)));
       return;
@@ -163,7 +177,7 @@ export class Planner {
       return;
     }
     const hear = (found: MailPlan): void => {
-      const plan = withPreference(this.#fromDns(found, { port: to.port ?? port, isForeign: false }), preference);
+      const plan = withPreference(this.#fromDns(found, { port: to.port ?? port, isForeign: false, configured: to.host }), preference);
       done(ttl !== undefined && plan.kind === 'targets' ? { ...plan, lifeMs: lifeOf(ttl) } : plan);
     };
     if (lookup === 'a') this.#o.dns.hostAddresses(to.host, hear);
@@ -178,7 +192,10 @@ export class Planner {
   /** What is forbidden goes, and IPv6 where it is not to be used; nothing left is a permanent failure or an unknown domain. */
   #judge(targets: readonly Target[], lifeMs: number): Plan {
     const { prohibitedHosts } = this.#o.global();
-    const allowed = targets.filter(({ ip, isForeign }) => !isProhibited(ip, prohibitedHosts, isForeign ? 'learnt' : 'operator'));
+    const { ownAddresses } = this.#o.global();
+    const notOwn = ownAddresses === undefined ? targets : targets.filter(({ ip }) => !ownAddresses.has(ip));
+    if (notOwn.length === 0 && targets.length > 0) return permanent(replies.ownAddress);
+    const allowed = notOwn.filter(({ ip, isForeign }) => !isProhibited(ip, prohibitedHosts, isForeign ? 'learnt' : 'operator'));
     if (allowed.length > 0) return { kind: 'targets', targets: orderTargets(allowed, this.#o.random), lifeMs };
     return targets.length > 0 ? permanent(replies.prohibited) : failed(replies.noMxOrA);
   }
@@ -192,7 +209,11 @@ function bestOf(plan: Plan): Plan {
 }
 
 function fixed(ip: string, port: number, preference: number): Target {
-  return { ip, port, name: ip, preference, isForeign: false };
+  return { ip, port, name: ip, configured: ip, preference, isForeign: false };
+}
+
+function socketTarget(path: string, preference: number): Target {
+  return { ip: path, port: 0, name: path, isPath: true, preference, isForeign: false };
 }
 
 function lifeOf(ttl: number | undefined): number {

@@ -14,6 +14,10 @@ export interface Target {
   /** Name of the host, or the address where there is none: what a certificate may name. */
   readonly name: string;
   readonly preference: number;
+  /** The name that the operator wrote, where one did: what DNS made of it proves nothing. */
+  readonly configured?: string;
+  /** A Unix socket; then `ip` is its path, and the port 0. */
+  readonly isPath?: boolean;
   /** Whether strangers chose it: what their DNS says, not what the operator wrote. */
   readonly isForeign: boolean;
 }
@@ -36,7 +40,10 @@ export function orderTargets(targets: readonly Target[], random: Random): Target
 }
 
 /** The addresses of hosts that DNS gave. */
-export function hostTargets(hosts: readonly MailHost[], o: { port: number; isForeign: boolean; preference?: number }): Target[] {
+export function hostTargets(
+  hosts: readonly MailHost[],
+  o: { port: number; isForeign: boolean; preference?: number; configured?: string },
+): Target[] {
   return hosts.flatMap((host) =>
     host.addresses.map((ip) => ({
       ip,
@@ -44,6 +51,7 @@ export function hostTargets(hosts: readonly MailHost[], o: { port: number; isFor
       name: host.name,
       preference: o.preference ?? host.preference,
       isForeign: o.isForeign,
+      ...(o.configured === undefined ? {} : { configured: o.configured }),
     })),
   );
 }

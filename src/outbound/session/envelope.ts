@@ -3,7 +3,7 @@
  *
  * The one rule: a parameter is asked for when its extension was offered (#smtp sees to that), and what a message needs and the server
  * does not offer is a permanent refusal before anything is sent: SMTPUTF8, BINARYMIME, a size beyond the server's.
- * A body of 8-bit text goes out as it is where 8BITMIME is not offered (Transform_8bitmime_Content is not applied).
+ * What becomes of 8-bit text where 8BITMIME is not offered is decided with the body at hand (methods/content.ts).
  * Truth: RFC 2852 section 4, RFC 6710, RFC 8689 section 4.2; RFC 1870 section 6, RFC 3030 section 3, RFC 6531 section 3.4; OUT-46.
  */
 import type { DeliveryTerms } from '#mail';
@@ -19,7 +19,7 @@ interface Road {
   readonly isProven: boolean;
 }
 
-interface Refusal {
+export interface Refusal {
   readonly kind: 'transient' | 'permanent';
   readonly reply: string;
 }
@@ -30,6 +30,8 @@ export function refusal(delivery: Delivery, road: Road): Refusal | undefined {
   const { capabilities } = road;
   if (capabilities.size !== undefined && capabilities.size > 0 && batch.size > capabilities.size) return never(replies.tooLarge);
   if (batch.bodyType === 'BINARYMIME' && !(capabilities.binaryMime && capabilities.chunking)) return never(replies.binaryNotOffered);
+  if (road.options.xclient === 'required' && capabilities.xclient.length === 0)
+    return { kind: 'transient', reply: replies.xclientNotOffered };
   if (batch.terms !== undefined) {
     const broken = brokenPromise(batch.terms, road);
     if (broken !== undefined) return broken;
@@ -56,12 +58,15 @@ function never(reply: string): Refusal {
 }
 
 /** MAIL for this delivery, as octets in latin1. */
-export function mailCommand(delivery: Delivery, o: { capabilities: Capabilities; options: SendingOptions; now: number }): string {
+export function mailCommand(
+  delivery: Delivery,
+  o: { capabilities: Capabilities; options: SendingOptions; now: number; size?: number },
+): string {
   const { batch } = delivery;
   const { capabilities, options } = o;
   const { requireTls, deliverBy, mtPriority } = batch.terms ?? {};
   const wishes: MailWishes = {
-    size: batch.size,
+    size: o.size ?? batch.size,
     body:
       batch.bodyType === 'BINARYMIME' || (batch.bodyType === '8BITMIME' && options.send8bitmime === 'ifavailable')
         ? batch.bodyType

@@ -6,6 +6,8 @@
  * connection (A36). Where TLS is only wished for, the failure says whether clear text may be tried instead (OUT-60).
  * Not here: which host (pool/attempt.ts), contexts (tls.ts). Truth: RFC 5321 sections 3.1, 4.1.1.1; RFC 3207; OUT-42, OUT-60, OUT-61.
  */
+import { Authentication, wantsLogin, type AuthStep } from '../methods/authentication.ts';
+import { methodOf, type Method } from '../methods/method.ts';
 import type { SendingOptions } from '#queue';
 import { formatHello, NO_CAPABILITIES, parseEhlo, serverReplyText, type Capabilities, type ReplyFault, type ServerReply } from '#smtp';
 import { malformedReply, replies, silentReply } from '../replies.ts';
@@ -38,11 +40,15 @@ interface OpeningOptions {
   /** The domain of the mail and the name of the host: whom a certificate may name. */
   readonly names: readonly string[];
   readonly tls: TlsPort;
+  /** Names of the host that no unsigned answer of DNS gave us: the operator's own words, else the domain. */
+  readonly configured: readonly string[];
   /** False: in clear text, because TLS has just failed with this host. */
   readonly useTls: boolean;
 }
 
-type Step = 'connecting' | 'banner' | 'ehlo' | 'helo' | 'starttls' | 'handshake' | 'over';
+const esmtp: Method = { hello: 'EHLO', isPerRecipient: false };
+
+type Step = 'connecting' | 'banner' | 'ehlo' | 'helo' | 'starttls' | 'handshake' | 'auth' | 'over';
 
 const stageOf: Readonly<Record<Step, number>> = {
   connecting: stage.notConnected,
@@ -51,6 +57,7 @@ const stageOf: Readonly<Record<Step, number>> = {
   helo: stage.afterEhlo,
   starttls: stage.afterStartTls,
   handshake: stage.handshake,
+  auth: stage.afterEhlo,
   over: stage.idle,
 };
 
@@ -62,10 +69,14 @@ export class Opening implements WireOwner {
   #isTls = false;
   #isProven = false;
   #capabilities: Capabilities = NO_CAPABILITIES;
+  readonly #method: Method;
+  #login: Authentication | undefined;
+  #isLoggingIn = false;
 
   constructor(o: OpeningOptions, done: (outcome: Opened | OpeningFailure) => void) {
     this.#o = o;
     this.#done = done;
+    this.#method = methodOf(o.options) ?? esmtp;
   }
 
   /** Begins with a wire whose owner this is. */
@@ -113,6 +124,9 @@ export class Opening implements WireOwner {
       case 'starttls':
         this.#startTlsAnswered(reply);
         return;
+      case 'auth':
+        this.#authStep(this.#login?.reply(reply));
+        return;
       case 'connecting':
       case 'handshake':
       case 'over':
@@ -121,13 +135,14 @@ export class Opening implements WireOwner {
   }
 
   #hello(): void {
-    if (this.#o.options.deliveryMethod === 'SMTP' && !this.#isTls) this.#say('helo', formatHello('HELO', this.#o.ehloName));
-    else this.#say('ehlo', formatHello('EHLO', this.#o.ehloName));
+    const { hello } = this.#method;
+    this.#say(hello === 'HELO' ? 'helo' : 'ehlo', formatHello(hello, this.#o.ehloName));
   }
 
   #ehloAnswered(reply: ServerReply): void {
-    if (reply.class === 'positive') this.#answered(parseEhlo(reply.lines));
-    else if (reply.class === 'permanent' && !this.#isTls) this.#say('helo', formatHello('HELO', this.#o.ehloName));
+    if (reply.class === 'positive') this.#answered(this.#usable(parseEhlo(reply.lines)));
+    else if (reply.class === 'permanent' && !this.#isTls && this.#method.hello === 'EHLO')
+      this.#say('helo', formatHello('HELO', this.#o.ehloName));
     else this.#fail(serverReplyText(reply));
   }
 
@@ -135,10 +150,10 @@ export class Opening implements WireOwner {
   #answered(capabilities: Capabilities): void {
     this.#capabilities = capabilities;
     const { tls } = this.#o.options;
-    if (this.#isTls || tls === 'no' || !this.#o.useTls) this.#open();
+    if (this.#isTls || tls === 'no' || !this.#o.useTls) this.#authenticate();
     else if (capabilities.startTls) this.#say('starttls', 'STARTTLS\r\n');
     else if (tls === 'required') this.#fail(replies.tlsNotOffered);
-    else this.#open();
+    else this.#authenticate();
   }
 
   #startTlsAnswered(reply: ServerReply): void {
@@ -149,16 +164,14 @@ export class Opening implements WireOwner {
     } else if (this.#o.options.tls === 'required' || !this.#o.options.tlsIfavailableFallback) {
       this.#fail(replies.tlsNoGoAhead);
     } else {
-      this.#open();
+      this.#authenticate();
     }
   }
 
   #handshake(): void {
     this.#step = 'handshake';
     this.#wire?.setDeadline(this.#o.options.ehloTimeout);
-    const { options, names } = this.#o;
-    // With MX records the name of the host is what DNS says, and only the domain, the last name, is what the sender meant.
-    const configured = options.gateway === undefined && options.routes === undefined ? names.slice(-1) : names;
+    const { options, names, configured } = this.#o;
     const problem = this.#o.tls.begin(this.#wire as Wire, { options, names, configured }, (refusal, isProven) => {
       if (this.#step !== 'handshake') return;
       if (refusal !== undefined) {
@@ -171,6 +184,31 @@ export class Opening implements WireOwner {
       this.#wire?.flush();
     });
     if (problem !== undefined) this.#fail(problem, true);
+  }
+
+  /** BDAT over LMTP is nowhere defined: there a message goes by DATA. */
+  #usable(capabilities: Capabilities): Capabilities {
+    return this.#method.isPerRecipient ? { ...capabilities, chunking: false, binaryMime: false } : capabilities;
+  }
+
+  /** Logs in where the options say so, and opens. */
+  #authenticate(): void {
+    const { options } = this.#o;
+    if (!wantsLogin(options)) {
+      this.#open();
+      return;
+    }
+    const { auth, host } = this.#capabilities;
+    const { exchange, step } = Authentication.begin(options, { offered: auth, isProven: this.#isTls && this.#isProven, host });
+    this.#login = exchange;
+    this.#isLoggingIn = true;
+    this.#authStep(step);
+  }
+
+  #authStep(step: AuthStep | undefined): void {
+    if (step?.kind === 'say') this.#say('auth', step.text);
+    else if (step?.kind === 'done') this.#open();
+    else this.#fail(step?.reply ?? replies.defect);
   }
 
   #say(step: Step, text: string): void {
@@ -193,7 +231,7 @@ export class Opening implements WireOwner {
     // A server that can still hear is told goodbye; one that broke the protocol is not.
     if (at === stage.banner || at === stage.afterEhlo) this.#wire?.finish('QUIT\r\n');
     else this.#wire?.destroy();
-    const isDemandUnmet = at === stage.handshake || at === stage.afterStartTls || reply === replies.tlsNotOffered;
+    const isDemandUnmet = this.#isLoggingIn || at === stage.handshake || at === stage.afterStartTls || reply === replies.tlsNotOffered;
     this.#done({ kind: 'failed', reply, stage: at, isClearWorthTrying, isDemandUnmet });
   }
 }

@@ -14,7 +14,9 @@ import { serverReplyText, type Capabilities, type ReplyFault, type ServerReply }
 import type { BodiesPort } from '../ports.ts';
 import { malformedReply, replies, silentReply } from '../replies.ts';
 import { stage } from '../stages.ts';
-import { refusal } from './envelope.ts';
+import { contentFor } from '../methods/content.ts';
+import { methodOf } from '../methods/method.ts';
+import { refusal, type Refusal } from './envelope.ts';
 import { Transaction, type TransactionPlace } from './transaction.ts';
 import type { Wire, WireOwner } from './wire.ts';
 
@@ -34,7 +36,9 @@ export interface SessionOwner {
 
 interface SessionPlace {
   readonly wire: Wire;
-  readonly capabilities: Capabilities;
+  capabilities: Capabilities;
+  /** What we call ourselves. */
+  readonly ehloName: string;
   readonly isTls: boolean;
   readonly isProven: boolean;
   readonly remoteIp: string;
@@ -243,7 +247,15 @@ export class ClientSession implements WireOwner {
       this.wake();
       return;
     }
-    const transaction = new Transaction(delivery, { body, held }, this.#transactionPlace());
+    const { capabilities, owner } = this.#place;
+    const content = contentFor(body, { capabilities, options: owner.options, isBinary: delivery.batch.bodyType === 'BINARYMIME' });
+    if (content === undefined) {
+      this.#place.bodies.giveBack(held);
+      this.#refuse(delivery, 'permanent', replies.eightBit);
+      this.wake();
+      return;
+    }
+    const transaction = new Transaction(delivery, { body: content, held }, this.#transactionPlace(delivery));
     const mayBegin = this.#current === undefined ? !this.#isResetAwaited || this.#goesBehindReset : this.#current.isFollowable;
     if (mayBegin) this.#begin(transaction);
     else this.#prepared = transaction;
@@ -276,9 +288,16 @@ export class ClientSession implements WireOwner {
     );
   }
 
-  #transactionPlace(): TransactionPlace {
-    const { wire, capabilities, owner, clock } = this.#place;
-    return { wire, capabilities, options: owner.options, remoteIp: this.remoteIp, clock };
+  #transactionPlace(delivery: Delivery): TransactionPlace {
+    const { wire, capabilities, owner, clock, ehloName } = this.#place;
+    const { options } = owner;
+    const isPerRecipient = methodOf(options)?.isPerRecipient === true;
+    const renewed = (now: Capabilities): Refusal | undefined => {
+      this.#place.capabilities = now;
+      // XCLIENT is not offered again by servers that take it once; it was taken.
+      return refusal(delivery, { ...this.#place, options: { ...options, xclient: 'no' } });
+    };
+    return { wire, capabilities, options, remoteIp: this.remoteIp, clock, ehloName, isPerRecipient, renewed };
   }
 
   /** An impossible state ends this session, never the process; its mail is tried again. */

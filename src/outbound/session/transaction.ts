@@ -9,16 +9,19 @@
  */
 import type { Clock } from '#base';
 import type { Delivery, RecipientResult, SendingOptions } from '#queue';
-import { serverReplyText, type Capabilities, type ServerReply } from '#smtp';
+import { formatHello, parseEhlo, serverReplyText, type Capabilities, type ServerReply } from '#smtp';
+import { xclientCommand } from '../methods/xclient.ts';
 import { malformedReply, replies } from '../replies.ts';
 import { stage } from '../stages.ts';
 import { BodySender } from './body-sender.ts';
-import { mailCommand, rcptCommand } from './envelope.ts';
+import { mailCommand, rcptCommand, type Refusal } from './envelope.ts';
 import type { Wire } from './wire.ts';
 
-type Awaiting = 'mail' | 'rcpt' | 'data' | 'chunk' | 'confirmation' | 'over';
+type Awaiting = 'xclient' | 'hello' | 'mail' | 'rcpt' | 'data' | 'chunk' | 'confirmation' | 'over';
 
 const stageOf: Readonly<Record<Awaiting, number>> = {
+  xclient: stage.afterXclient,
+  hello: stage.afterEhlo,
   mail: stage.afterMail,
   rcpt: stage.afterRcpt,
   data: stage.afterData,
@@ -33,6 +36,11 @@ export interface TransactionPlace {
   readonly options: SendingOptions;
   readonly remoteIp: string;
   readonly clock: Pick<Clock, 'now'>;
+  /** LMTP: each recipient has a reply behind the message. */
+  readonly isPerRecipient: boolean;
+  readonly ehloName: string;
+  /** What the server offers after XCLIENT; answers why it can no longer have this message. */
+  renewed(capabilities: Capabilities): Refusal | undefined;
 }
 
 export class Transaction {
@@ -46,8 +54,10 @@ export class Transaction {
   readonly held: number;
   readonly #place: TransactionPlace;
   readonly #body: BodySender;
-  readonly #isChunked: boolean;
-  readonly #isPipelined: boolean;
+  readonly #size: number;
+  #capabilities: Capabilities;
+  #isChunked: boolean;
+  #isPipelined: boolean;
   #awaiting: Awaiting = 'mail';
   #isMailTaken = false;
   #rcptsAnswered = 0;
@@ -59,8 +69,11 @@ export class Transaction {
     this.held = held;
     this.results = delivery.recipients.map(() => undefined);
     this.#place = place;
+    this.#size = body.length;
+    this.#capabilities = place.capabilities;
     this.#isChunked = place.capabilities.chunking;
     this.#isPipelined = place.capabilities.pipelining;
+    if (this.#usesXclient) this.#awaiting = 'xclient';
     this.#body = new BodySender(place.wire, body, delivery.batch.bodyType === 'BINARYMIME');
   }
 
@@ -70,7 +83,7 @@ export class Transaction {
 
   /** No reply has come yet. */
   get isUntouched(): boolean {
-    return this.#awaiting === 'mail';
+    return this.#awaiting === 'mail' || this.#awaiting === 'xclient' || this.#awaiting === 'hello';
   }
 
   /** All is said and only the last reply is awaited, which ends the transaction at the server whatever it is. */
@@ -85,6 +98,7 @@ export class Transaction {
   /** Seconds in which the next reply, or progress of the body, must come (SHP-10). */
   get patience(): number {
     const { options } = this.#place;
+    if (this.#awaiting === 'xclient' || this.#awaiting === 'hello') return options.ehloTimeout;
     if (this.#awaiting === 'mail') return options.mailfromTimeout;
     return this.#awaiting === 'rcpt' ? options.rcpttoTimeout : options.bodyTimeout;
   }
@@ -94,8 +108,15 @@ export class Transaction {
   }
 
   begin(): void {
-    const { wire, capabilities, options, clock } = this.#place;
-    wire.say(mailCommand(this.delivery, { capabilities, options, now: clock.now() }));
+    if (this.#awaiting === 'xclient') this.#place.wire.say(xclientCommand(this.delivery.batch, this.#capabilities.xclient));
+    else this.#envelope();
+  }
+
+  #envelope(): void {
+    const { wire, options, clock } = this.#place;
+    const capabilities = this.#capabilities;
+    this.#awaiting = 'mail';
+    wire.say(mailCommand(this.delivery, { capabilities, options, now: clock.now(), size: this.#size }));
     if (!this.#isPipelined) return;
     for (let i = 0; i < this.delivery.recipients.length; i += 1) wire.say(rcptCommand(this.delivery, i, capabilities));
     if (!this.#isChunked) wire.say('DATA\r\n');
@@ -104,6 +125,12 @@ export class Transaction {
 
   reply(reply: ServerReply): void {
     switch (this.#awaiting) {
+      case 'xclient':
+        this.#xclientAnswered(reply);
+        return;
+      case 'hello':
+        this.#helloAnswered(reply);
+        return;
       case 'mail':
         this.#mailAnswered(reply);
         return;
@@ -120,7 +147,8 @@ export class Transaction {
       case 'confirmation':
         // An answer before the end was sent leaves the rest of the body to be taken for commands.
         if (!this.#body.isAway && this.#accepted > 0) this.isBroken = true;
-        this.#conclude(reply);
+        if (this.#place.isPerRecipient && this.#accepted > 0 && !this.isBroken) this.#recipientAnswered(reply);
+        else this.#conclude(reply);
         return;
       case 'over':
         this.isBroken = true;
@@ -141,6 +169,41 @@ export class Transaction {
   /** In pipelining a small message leaves with its envelope. */
   get #isWhole(): boolean {
     return this.#isPipelined && this.#body.isSmall;
+  }
+
+  get #usesXclient(): boolean {
+    return this.#place.options.xclient !== 'no' && this.#capabilities.xclient.length > 0;
+  }
+
+  /** 220: the server begins anew, as for a new client, and wants to be greeted (OUT-45). */
+  #xclientAnswered(reply: ServerReply): void {
+    if (reply.class === 'positive') {
+      this.#awaiting = 'hello';
+      const { wire, ehloName, isPerRecipient } = this.#place;
+      wire.say(formatHello(isPerRecipient ? 'LHLO' : 'EHLO', ehloName));
+    } else if (this.#place.options.xclient === 'ifavailable') this.#envelope();
+    else this.#give(this.#result('transient', serverReplyText(reply)));
+  }
+
+  #helloAnswered(reply: ServerReply): void {
+    if (reply.class !== 'positive') {
+      this.#give(this.#result('transient', serverReplyText(reply)));
+      return;
+    }
+    const said = parseEhlo(reply.lines);
+    const capabilities = this.#place.isPerRecipient ? { ...said, chunking: false, binaryMime: false } : said;
+    const no = this.#place.renewed(capabilities);
+    this.#capabilities = capabilities;
+    this.#isChunked = capabilities.chunking;
+    this.#isPipelined = capabilities.pipelining;
+    if (no === undefined) this.#envelope();
+    else this.#give(this.#result(no.kind, no.reply));
+  }
+
+  /** Nothing was begun: the result is for all. */
+  #give(result: RecipientResult): void {
+    for (let i = 0; i < this.results.length; i += 1) this.results[i] ??= result;
+    this.#awaiting = 'over';
   }
 
   #mailAnswered(reply: ServerReply): void {
@@ -192,9 +255,22 @@ export class Transaction {
       return;
     }
     this.#awaiting = 'confirmation';
+    // With LMTP nobody could say how many answers that will have (RFC 2033 section 4.2).
+    if (this.#accepted === 0 && this.#place.isPerRecipient) {
+      this.isBroken = true;
+      this.#awaiting = 'over';
+      return;
+    }
     // A server that wants a message although it took no recipient gets an empty one, and its answer means nothing.
     if (this.#accepted === 0) this.#place.wire.say('.\r\n');
     else this.#body.pumpData();
+  }
+
+  /** LMTP: the replies come in the order of the recipients that were taken. */
+  #recipientAnswered(reply: ServerReply): void {
+    const index = this.results.indexOf(undefined);
+    this.results[index] = reply.class === 'positive' ? this.#result('delivered', serverReplyText(reply)) : this.#verdict(reply);
+    if (!this.results.includes(undefined)) this.#awaiting = 'over';
   }
 
   #sendChunk(): void {
@@ -209,7 +285,7 @@ export class Transaction {
   }
 
   #sayRcpt(): void {
-    this.#place.wire.say(rcptCommand(this.delivery, this.#rcptsAnswered, this.#place.capabilities));
+    this.#place.wire.say(rcptCommand(this.delivery, this.#rcptsAnswered, this.#capabilities));
   }
 
   /** The reply is the verdict for all who have none. */

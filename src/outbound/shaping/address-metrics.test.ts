@@ -31,7 +31,7 @@ test('SHP-09: of hosts of equal preference the faster one gets more connections,
   assert.deepEqual(firsts(of, [host('192.0.2.1'), host('192.0.2.2')], 'other'), { '192.0.2.1': 1_000 }, 'as given: nothing is known');
 });
 
-test('SHP-09: preference is never overruled, and a host that failed lately comes first seldom until it is forgotten', () => {
+test('SHP-09: preference is never overruled, and a host that failed lately comes first seldom until Address_Metrics_Lifetime is over', () => {
   const { clock, metrics: of } = metrics();
   of.connected('b', '192.0.2.1', 5_000);
   of.connected('b', '192.0.2.2', 5);

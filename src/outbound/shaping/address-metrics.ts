@@ -16,7 +16,7 @@ const FLOOR_MS = 5;
 /** The least share of its weight that a host keeps after a failure. */
 const LEAST = 0.05;
 
-export interface AddressMetric {
+interface AddressMetric {
   /** Milliseconds, averages; undefined before the first. */
   readonly connectMs: number | undefined;
   readonly deliveryMs: number | undefined;

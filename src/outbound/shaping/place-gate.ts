@@ -18,7 +18,7 @@ export interface Reclaimable {
   reclaim(): void;
 }
 
-export interface PlaceGateOptions {
+interface PlaceGateOptions {
   readonly open: () => NamedConcurrency;
   /** Runs in a turn of its own. */
   readonly later: (work: () => void) => void;

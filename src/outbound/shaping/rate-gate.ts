@@ -11,7 +11,7 @@ import type { NamedRate } from '#limits';
 import type { SendingRate } from '#queue';
 import { CALLED_PER_TURN, WaitingLine, type Waiter } from './waiter.ts';
 
-export interface RateGateOptions {
+interface RateGateOptions {
   readonly rate: NamedRate;
   readonly clock: Pick<Clock, 'mono'>;
   readonly wheel: Pick<TimerWheel, 'schedule' | 'cancel'>;

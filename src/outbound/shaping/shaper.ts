@@ -21,7 +21,7 @@ const RATES_MAX = 4_096;
 type Scope = NonNullable<Cause['scope']>;
 
 /** A limit on connections as one queue meets it. */
-export interface PlaceDemand {
+interface PlaceDemand {
   readonly name: string;
   readonly limit: number;
   readonly option: string;
@@ -60,7 +60,7 @@ export interface Refusal {
   readonly demand: PlaceDemand;
 }
 
-export interface ShaperOptions {
+interface ShaperOptions {
   readonly limits: LimitTable;
   readonly port: ShapingPort;
   readonly global: () => GlobalSendingOptions;
@@ -144,7 +144,7 @@ export class Shaper {
     refusal?.gate.settle();
     if (refusal !== undefined) return false;
     const wanted = new Set(demands.map(({ name }) => name));
-    for (const name of [...lease.gates.keys()]) if (!wanted.has(name)) this.drop(lease, name);
+    for (const name of Array.from(lease.gates.keys())) if (!wanted.has(name)) this.drop(lease, name);
     return true;
   }
 
@@ -238,7 +238,7 @@ export class Shaper {
 }
 
 /** The kind of scope that a definition (CC-12 form of its path) stands in. */
-export function scopeOf(id: string): Scope {
+function scopeOf(id: string): Scope {
   const last = /(\w+):(?:[^:\\]|\\.)*:$/.exec(id)?.[1];
   if (last === 'Domain') return 'domain';
   if (last === 'Host') return 'host';

@@ -10,7 +10,7 @@
 /** Hosts of a plan that are looked at. */
 const LOOKED_AT = 8;
 
-export interface Spot {
+interface Spot {
   readonly ip: string;
   readonly port: number;
 }

@@ -6,7 +6,7 @@
  */
 const COUNTERS_MAX = 10_000;
 
-export interface NamedCounter {
+interface NamedCounter {
   readonly name: string;
   value: number;
   /** Epoch milliseconds at which it began at zero. */

@@ -1,0 +1,118 @@
+/** What operators do to waiting mail, one message or a whole queue, and how they look along a queue. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { delivered, permanent, recipient, Surroundings, transient } from './fixtures.test.ts';
+
+function passes(s: Surroundings, count = 6): void {
+  for (let i = 0; i < count; i += 1) s.pass(0.02);
+}
+
+test('a message is found by its id and by that of its batch, in every state, and not when it is over', () => {
+  const s = new Surroundings();
+  const envelope = s.accept(['1@a.test', '2@b.test']);
+  const [one, two] = envelope.recipients;
+  assert.ok(one && two);
+  assert.equal(s.queues.findMessage(one.id)?.state, 'ready');
+  assert.deepEqual(
+    s.queues.findMessage(two.id)?.recipients.map((r) => [r.id, r.address, r.index]),
+    [[two.id, '2@b.test', 1]],
+  );
+  assert.equal(s.queues.findMessage(envelope.batchId)?.batchId, envelope.batchId);
+  const delivery = s.queue('a.test').take();
+  assert.ok(delivery);
+  assert.equal(s.queues.findMessage(one.id)?.state, 'underway');
+  s.queue('a.test').finish(delivery, [transient]);
+  const delayed = s.queues.findMessage(one.id);
+  assert.deepEqual([delayed?.state, delayed?.attempts, delayed?.lastReply], ['delayed', 1, '451 later']);
+  assert.equal(Math.round(((delayed?.nextAt ?? 0) - s.clock.now()) / 1000), 1200);
+  s.attempt('b.test', delivered);
+  assert.equal(s.queues.findMessage(two.id), undefined);
+  s.pass(1200);
+  s.attempt('a.test', permanent);
+  assert.equal(s.queues.findMessage(one.id), undefined);
+  assert.equal(s.queues.findMessage(envelope.batchId), undefined);
+});
+
+test('a waiting message is failed, tried now, bound anew or sent elsewhere by its view; one under way is left alone', () => {
+  const s = new Surroundings();
+  for (let i = 0; i < 5; i += 1) s.accept([`${i}@a.test`], { sender: '' });
+  const queue = s.queue('a.test');
+  const delivery = queue.take();
+  assert.ok(delivery);
+  const views = queue.walk(0, 10).entries;
+  assert.equal(views.length, 4);
+  const busy = s.queues.findMessage(delivery.recipients[0]?.id ?? '');
+  assert.ok(busy);
+  assert.equal(queue.fail(busy, '550 no'), false);
+  const [a, b, c] = views;
+  assert.ok(a && b && c);
+  assert.equal(queue.fail(a, '550 by hand'), true);
+  assert.equal(queue.fail(a, '550 by hand'), false, 'it is gone');
+  assert.equal(queue.rebind(b, 'group', 'other'), true);
+  assert.deepEqual(s.notes.at(-1)?.[1], { kind: 'rebind', recipients: [0], binding: 'other', bindingGroup: 'group' });
+  assert.equal(s.queue('a.test', 'other').ready, 1);
+  assert.equal(queue.reroute(c, 'c.test'), true);
+  assert.equal(s.queue('c.test').ready, 1);
+  assert.equal(s.queues.findMessage(c.recipients[0]?.id ?? '')?.queue.domain, 'c.test');
+  queue.finish(delivery, [transient]);
+  const later = s.queues.findMessage(delivery.recipients[0]?.id ?? '');
+  assert.ok(later);
+  assert.equal(queue.delayed, 1);
+  assert.equal(queue.retryNow(later), true);
+  assert.deepEqual([queue.delayed, queue.ready], [0, 2]);
+  assert.equal(s.counts.get('totalQueue'), 4);
+  assert.equal(s.counts.get('activeQueue'), 4);
+  assert.equal(s.counts.get('delayedQueue'), 0);
+});
+
+test('Q-01: a queue is walked in slices, ready mail before delayed mail, and a walk goes on behind what left its place meanwhile', () => {
+  const s = new Surroundings();
+  const queue = s.queue('a.test');
+  for (let i = 0; i < 3; i += 1) s.accept([`late${i}@a.test`]);
+  for (let i = 0; i < 3; i += 1) s.attempt('a.test', transient);
+  for (let i = 0; i < 5; i += 1) s.accept([`${i}@a.test`]);
+  s.queues.accepted(s.envelope([recipient('fast@a.test', { priority: 1 })]), undefined);
+  const seen: string[] = [];
+  let cursor: number | undefined = 0;
+  while (cursor !== undefined) {
+    const { entries, next } = queue.walk(cursor, 2);
+    for (const { recipients } of entries) seen.push(recipients[0]?.address.split('@')[0] ?? '');
+    cursor = next;
+    // What comes next in the walk is taken away each time.
+    if (seen.length === 2) queue.retryNow(queue.walk(0, 100).entries.at(-1)!);
+    if (seen.length === 4) queue.fail(queue.walk(0, 100).entries[4]!, '550 no');
+  }
+  assert.deepEqual(seen, ['fast', '0', '1', '2', '4', 'late2', 'late0', 'late1']);
+});
+
+test('A64: failing, flushing, binding anew and rerouting a whole queue go in slices and say how many messages they found', () => {
+  const s = new Surroundings();
+  for (let i = 0; i < 1200; i += 1) s.accept([`${i}@a.test`], { sender: '' });
+  const queue = s.queue('a.test');
+  for (let i = 0; i < 10; i += 1) s.attempt('a.test', transient);
+  const first = queue.walk(0, 1).entries[0];
+  assert.equal(queue.rebindAll('default', 'other'), 1200);
+  assert.equal(s.queue('a.test', 'other').active, 500, 'one slice at once');
+  passes(s);
+  assert.ok(queue.isEmpty);
+  const other = s.queue('a.test', 'other');
+  assert.deepEqual([other.active, other.delayed], [1190, 10]);
+  assert.equal(s.queues.findMessage(first?.batchId ?? '')?.queue, other);
+});
+
+test('rerouteAll, flush and failAll leave the counts right', () => {
+  const s = new Surroundings();
+  for (let i = 0; i < 1200; i += 1) s.accept([`${i}@a.test`], { sender: '' });
+  for (let i = 0; i < 700; i += 1) s.attempt('a.test', transient);
+  assert.equal(s.queue('a.test').rerouteAll('b.test'), 1200);
+  passes(s);
+  const queue = s.queue('b.test');
+  assert.deepEqual([queue.active, queue.delayed, s.queue('a.test').isEmpty], [500, 700, true]);
+  assert.equal(queue.flush(), 700);
+  passes(s);
+  assert.deepEqual([queue.ready, queue.delayed], [1200, 0]);
+  assert.equal(queue.failAll('554 5.7.0 by hand'), 1200);
+  passes(s);
+  assert.equal(s.settled.length, 1200);
+  assert.deepEqual([s.counts.get('totalQueue'), s.counts.get('activeQueue'), s.counts.get('delayedQueue')], [0, 0, 0]);
+});
