@@ -98,7 +98,8 @@ export class Shard implements AcceptedPort {
   #ownerOf(recipient: EnvelopeRecipient, state: RecipientProgress | undefined): number {
     const group = state?.bindingGroup ?? recipient.bindingGroup;
     const binding = state?.binding ?? recipient.binding;
-    return crc32(`${group}\0${binding}\0${this.#o.queueName(group, binding, recipient.domain)}`) % this.#count;
+    const domain = state?.route ?? recipient.domain;
+    return crc32(`${group}\0${binding}\0${this.#o.queueName(group, binding, domain)}`) % this.#count;
   }
 
   /** Gives each owner its recipients; `owners` has -1 for recipients that are done. */
@@ -154,6 +155,8 @@ export class Shard implements AcceptedPort {
     } else if (note.kind === 'rebind') {
       const { binding, bindingGroup } = note;
       for (const i of note.recipients) states[i] = { ...(states[i] ?? open), binding, bindingGroup };
+    } else if (note.kind === 'reroute') {
+      for (const i of note.recipients) states[i] = { ...(states[i] ?? open), route: note.domain };
     } else states[note.recipient] = { ...(states[note.recipient] ?? open), outcome: note.kind };
   }
 

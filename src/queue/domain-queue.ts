@@ -24,6 +24,9 @@ const CURSORS_MAX = 16;
 
 let lastCursor = 0;
 
+/** Told when the whole queue was gone through, and for how many messages it was done. */
+type SweepDone = (messages: number) => void;
+
 /** What happened in a queue since it exists. */
 export interface QueueStatistics {
   receptions: number;
@@ -166,37 +169,37 @@ export class DomainQueue {
   }
 
   /** Everything that waits here, delayed mail too, fails with this reply. Answers how many messages that are. */
-  failAll(reply: string): number {
+  failAll(reply: string, o: { isQuiet?: boolean; done?: SweepDone } = {}): number {
     const messages = this.#waiting;
     const result = internalResult('permanent', reply);
-    this.#startSweep(this.#lists, (entry) => this.#context.verdicts.failEntry(entry, result));
+    this.#startSweep(this.#lists, (entry) => this.#context.verdicts.failEntry(entry, result, o.isQuiet), o.done);
     return messages;
   }
 
   /** Delayed mail is to be tried now. Answers how many messages that are. */
-  flush(): number {
+  flush(done?: SweepDone): number {
     const messages = this.#delayed.messages;
-    this.#startSweep([this.#delayed], (entry) => this.#back(entry));
+    this.#startSweep([this.#delayed], (entry) => this.#back(entry), done);
     return messages;
   }
 
   /** Everything that waits here goes to another binding, and waits there as it did here. Answers how many messages that are. */
-  rebindAll(group: string, binding: string): number {
+  rebindAll(group: string, binding: string, done?: SweepDone): number {
     const messages = this.#waiting;
-    this.#startSweep(this.#lists, (entry, wasReady) => this.#rebind(entry, group, binding, wasReady));
+    this.#startSweep(this.#lists, (entry, wasReady) => this.#rebind(entry, group, binding, wasReady), done);
     return messages;
   }
 
-  /** Everything that waits here goes to where mail for `domain` goes, until the next start. Answers how many messages that are. */
-  rerouteAll(domain: string): number {
+  /** Everything that waits here goes to where mail for `domain` goes. Answers how many messages that are. */
+  rerouteAll(domain: string, done?: SweepDone): number {
     const messages = this.#waiting;
-    this.#startSweep(this.#lists, (entry, wasReady) => this.#reroute(entry, domain, wasReady));
+    this.#startSweep(this.#lists, (entry, wasReady) => this.#reroute(entry, domain, wasReady), done);
     return messages;
   }
 
   /** The waiting message of a view fails with this reply; false when it is gone or under way. */
-  fail(view: EntryView, reply: string): boolean {
-    return this.#one(view, (entry) => this.#context.verdicts.failEntry(entry, internalResult('permanent', reply)));
+  fail(view: EntryView, reply: string, o: { isQuiet?: boolean } = {}): boolean {
+    return this.#one(view, (entry) => this.#context.verdicts.failEntry(entry, internalResult('permanent', reply), o.isQuiet));
   }
 
   /** The waiting message of a view is to be tried now; false when it is gone or under way. */
@@ -388,6 +391,8 @@ export class DomainQueue {
   }
 
   #reroute(entry: Entry, domain: string, wasReady: boolean): void {
+    const { batch, recipients } = entry;
+    batch.home.note(batch.id, { kind: 'reroute', recipients: recipients.map(({ index }) => index), domain });
     this.#move(entry, new Map([[this.#context.queueFor(this.group, this.binding, domain), entry.recipients]]), wasReady);
   }
 
@@ -411,9 +416,14 @@ export class DomainQueue {
     else this.delay(entry, delayMs);
   }
 
-  #startSweep(lists: readonly EntryList[], each: (entry: Entry, wasReady: boolean) => void): void {
+  #startSweep(lists: readonly EntryList[], each: (entry: Entry, wasReady: boolean) => void, done?: SweepDone): void {
     this.#cursors.clear();
-    const sweep = new Sweep(lists, (entry) => each(entry, this.#outOfList(entry)));
+    let messages = 0;
+    const one = (entry: Entry): void => {
+      messages += entry.recipients.length;
+      each(entry, this.#outOfList(entry));
+    };
+    const sweep = new Sweep(lists, one, () => done?.(messages));
     const after = this.#sweep;
     if (after !== undefined) {
       after.followWith(sweep);

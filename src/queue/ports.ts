@@ -10,7 +10,8 @@ import type { Envelope } from '#mail';
 export type QueueNote =
   | { kind: 'delivered' | 'failed'; recipient: number }
   | { kind: 'deferred'; recipients: number[]; attempts: number; nextAt: number; reply?: string }
-  | { kind: 'rebind'; recipients: number[]; binding: string; bindingGroup: string };
+  | { kind: 'rebind'; recipients: number[]; binding: string; bindingGroup: string }
+  | { kind: 'reroute'; recipients: number[]; domain: string };
 
 /** Where a batch is kept: the spool of this loop, or that of the loop that received it. */
 export interface QueueSpool {
@@ -144,6 +145,8 @@ export interface RecipientProgress {
   readonly reply?: string;
   readonly binding?: string;
   readonly bindingGroup?: string;
+  /** The domain whose queue an operator sent it to. */
+  readonly route?: string;
 }
 
 export interface RecoveredMessage {

@@ -270,7 +270,8 @@ export class Queues implements AcceptedPort {
     envelope.recipients.forEach((recipient, index) => {
       const state = states?.[index];
       if (state !== undefined && state.outcome !== 'open') return;
-      const queue = this.queueFor(state?.bindingGroup ?? recipient.bindingGroup, state?.binding ?? recipient.binding, recipient.domain);
+      const domain = state?.route ?? recipient.domain;
+      const queue = this.queueFor(state?.bindingGroup ?? recipient.bindingGroup, state?.binding ?? recipient.binding, domain);
       const priority = recipient.priority ?? 0;
       const attempts = state?.attempts ?? 0;
       const nextAt = state?.nextAt ?? 0;

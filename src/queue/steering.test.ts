@@ -52,6 +52,7 @@ test('a waiting message is failed, tried now, bound anew or sent elsewhere by it
   assert.deepEqual(s.notes.at(-1)?.[1], { kind: 'rebind', recipients: [0], binding: 'other', bindingGroup: 'group' });
   assert.equal(s.queue('a.test', 'other').ready, 1);
   assert.equal(queue.reroute(c, 'c.test'), true);
+  assert.deepEqual(s.notes.at(-1)?.[1], { kind: 'reroute', recipients: [0], domain: 'c.test' });
   assert.equal(s.queue('c.test').ready, 1);
   assert.equal(s.queues.findMessage(c.recipients[0]?.id ?? '')?.queue.domain, 'c.test');
   queue.finish(delivery, [transient]);
@@ -98,6 +99,29 @@ test('A64: failing, flushing, binding anew and rerouting a whole queue go in sli
   const other = s.queue('a.test', 'other');
   assert.deepEqual([other.active, other.delayed], [1190, 10]);
   assert.equal(s.queues.findMessage(first?.batchId ?? '')?.queue, other);
+});
+
+test('sweeps that follow one another are all done, and say at their end for how many messages that was', () => {
+  const s = new Surroundings();
+  for (let i = 0; i < 1200; i += 1) s.accept([`${i}@a.test`], { sender: 's@sender.test' });
+  for (let i = 0; i < 10; i += 1) s.attempt('a.test', transient);
+  const told: [string, number][] = [];
+  const note = (what: string) => (messages: number) => void told.push([what, messages]);
+  const queue = s.queue('a.test');
+  queue.flush(note('flush'));
+  queue.rebindAll('default', 'other', note('rebind'));
+  queue.failAll('554 no', { done: note('fail') });
+  queue.flush(note('again'));
+  passes(s, 12);
+  assert.deepEqual(told, [
+    ['flush', 10],
+    ['rebind', 1200],
+    ['fail', 0],
+    ['again', 0],
+  ]);
+  s.queue('a.test', 'other').failAll('554 5.7.0 by hand', { isQuiet: true, done: note('quiet') });
+  passes(s);
+  assert.deepEqual([told.at(-1), s.notices.length, s.settled.length], [['quiet', 1200], 0, 1200]);
 });
 
 test('rerouteAll, flush and failAll leave the counts right', () => {

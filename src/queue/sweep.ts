@@ -2,7 +2,7 @@
  * Something done to everything that waits in a queue, a slice at a time.
  *
  * The one rule: SWEEP_SLICE entries a pass, so that a queue of any length never holds up the loop (attack A64); what came in
- * after the start of the sweep is not touched. One sweep may follow another; a third replaces the second.
+ * after the start of the sweep is not touched. Sweeps follow one another in the order in which they were asked for.
  * Not here: what is done, and who calls pass() (domain-queue.ts). Truth: rules Q-08, Q-16.
  */
 import type { Entry, EntryList } from './entry.ts';
@@ -18,16 +18,19 @@ interface Part {
 export class Sweep {
   readonly #parts: Part[];
   readonly #each: (entry: Entry) => void;
+  readonly #done: () => void;
   #next: Sweep | undefined;
 
-  constructor(lists: readonly EntryList[], each: (entry: Entry) => void) {
+  constructor(lists: readonly EntryList[], each: (entry: Entry) => void, done: () => void) {
     this.#parts = lists.map((list) => ({ list, left: list.length }));
     this.#each = each;
+    this.#done = done;
   }
 
-  /** Begins when this one is over. */
+  /** Begins when this one, and those that follow it already, are over. */
   followWith(next: Sweep): void {
-    this.#next = next;
+    if (this.#next === undefined) this.#next = next;
+    else this.#next.followWith(next);
   }
 
   /** Does a slice; answers the sweep that is to go on, if any. */
@@ -46,6 +49,7 @@ export class Sweep {
         this.#each(entry);
       }
     }
+    this.#done();
     return this.#next;
   }
 }

@@ -88,13 +88,14 @@ export class Verdicts {
     if (ended !== undefined) this.#fail(entry, ended, retries);
   }
 
-  /** The whole entry fails with one result. */
-  failEntry(entry: Entry, result: RecipientResult): void {
+  /** The whole entry fails with one result. @param isQuiet nobody is told, whatever the options say */
+  failEntry(entry: Entry, result: RecipientResult, isQuiet = false): void {
     entry.queue.left(entry.recipients.length);
     this.#fail(
       entry,
       entry.recipients.map((recipient) => ({ recipient, result })),
       entry.attempts,
+      isQuiet,
     );
   }
 
@@ -165,14 +166,15 @@ export class Verdicts {
   }
 
   /** @param retries attempts before the one that failed, for the records */
-  #fail(entry: Entry, failures: readonly Failure[], retries: number): void {
+  #fail(entry: Entry, failures: readonly Failure[], retries: number, isQuiet = false): void {
     const { batch, queue } = entry;
     queue.statistics.failures += failures.length;
     for (const { recipient } of failures) this.#o.forget(recipient.id);
     this.#o.counters.add('failures', failures.length);
     this.#o.counters.add('totalQueue', -failures.length);
     for (const { recipient, result } of failures) this.#record('P', entry, { recipient, result }, retries);
-    this.#o.notices.report(batch, queue.options, failures, () => {
+    const options = isQuiet ? { ...queue.options, generateBounces: false } : queue.options;
+    this.#o.notices.report(batch, options, failures, () => {
       for (const { recipient } of failures) batch.home.note(batch.id, { kind: 'failed', recipient: recipient.index });
       batch.open -= failures.length;
       this.#settle(batch);

@@ -20,6 +20,8 @@ export function applyNotes(recipients: number, entries: readonly Buffer[]): Reci
       if (note.kind === 'rebind') {
         state.binding = note.binding;
         state.bindingGroup = note.bindingGroup;
+      } else if (note.kind === 'reroute') {
+        state.route = note.domain;
       } else if (note.kind === 'deferred') {
         state.attempts = note.attempts;
         state.nextAt = note.nextAt;

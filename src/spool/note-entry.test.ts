@@ -14,8 +14,10 @@ test('notes about recipients come back as they were given', () => {
   const states = applyNotes(3, [
     ...entriesOf({ kind: 'deferred', recipients: [0, 1, 2], attempts: 70_000, nextAt: 1.7e12, reply: '450 é später' }),
     ...entriesOf({ kind: 'rebind', recipients: [1], binding: 'b ü', bindingGroup: '' }),
+    ...entriesOf({ kind: 'reroute', recipients: [2], domain: 'b.test' }),
     ...entriesOf({ kind: 'delivered', recipient: 0 }),
   ]);
+  assert.equal(states[2]?.route, 'b.test');
   assert.deepEqual(states[0], { outcome: 'delivered', attempts: 70_000, nextAt: 1.7e12, reply: '450 é später' });
   assert.deepEqual(states[1], {
     outcome: 'open',

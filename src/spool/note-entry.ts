@@ -7,7 +7,7 @@
 
 import type { StateNote } from './state.ts';
 
-export const noteKind = { delivered: 1, failed: 2, deferred: 3, rebind: 4, settled: 5, aborted: 6, sealed: 7, dropped: 8 } as const;
+export const noteKind = { delivered: 1, failed: 2, deferred: 3, rebind: 4, settled: 5, aborted: 6, sealed: 7, dropped: 8, reroute: 9 } as const;
 
 export const noteHeaderBytes = 12;
 /** Longer replies of a peer are cut in the note; the log line has them whole. */
@@ -76,11 +76,12 @@ export function encodeNote(id: string, note: StateNote, sequence: () => number, 
   const entries: Buffer[] = [];
   for (let i = 0; i < note.recipients.length; i += recipientsPerNote) {
     const some = note.recipients.slice(i, i + recipientsPerNote);
-    if (note.kind === 'rebind') {
-      const names = Buffer.from(JSON.stringify([note.binding, note.bindingGroup]), 'utf8');
+    if (note.kind !== 'deferred') {
+      const words = note.kind === 'rebind' ? [note.binding, note.bindingGroup] : [note.domain];
+      const names = Buffer.from(JSON.stringify(words), 'utf8');
       const length = Buffer.allocUnsafe(2);
       length.writeUInt16LE(names.length, 0);
-      entries.push(encode(noteKind.rebind, id, sequence(), Buffer.concat([length, names, listBytes(some)])));
+      entries.push(encode(noteKind[note.kind], id, sequence(), Buffer.concat([length, names, listBytes(some)])));
       continue;
     }
     const reply = Buffer.from(note.reply ?? '', 'utf8').subarray(0, noteReplyBytesMax);
@@ -128,7 +129,8 @@ function readList(buffer: Buffer, from: number, to: number): number[] {
 type DecodedNote =
   | { kind: 'delivered' | 'failed' | 'dropped'; recipients: number[] }
   | { kind: 'deferred'; recipients: number[]; attempts: number; nextAt: number; reply?: string }
-  | { kind: 'rebind'; recipients: number[]; binding: string; bindingGroup: string };
+  | { kind: 'rebind'; recipients: number[]; binding: string; bindingGroup: string }
+  | { kind: 'reroute'; recipients: number[]; domain: string };
 
 /** What an entry says about recipients; undefined for the kinds that end a message and for kinds of a newer version. */
 export function decodeNote(buffer: Buffer, entry: NoteEntry): DecodedNote | undefined {
@@ -136,10 +138,12 @@ export function decodeNote(buffer: Buffer, entry: NoteEntry): DecodedNote | unde
   if (kind === noteKind.delivered) return { kind: 'delivered', recipients: readList(buffer, at, end) };
   if (kind === noteKind.failed) return { kind: 'failed', recipients: readList(buffer, at, end) };
   if (kind === noteKind.dropped) return { kind: 'dropped', recipients: readList(buffer, at, end) };
-  if (kind === noteKind.rebind) {
+  if (kind === noteKind.rebind || kind === noteKind.reroute) {
     const names = at + 2 + buffer.readUInt16LE(at);
-    const [binding = '', bindingGroup = ''] = JSON.parse(buffer.toString('utf8', at + 2, names)) as string[];
-    return { kind: 'rebind', recipients: readList(buffer, names, end), binding, bindingGroup };
+    const [first = '', bindingGroup = ''] = JSON.parse(buffer.toString('utf8', at + 2, names)) as string[];
+    const recipients = readList(buffer, names, end);
+    if (kind === noteKind.reroute) return { kind: 'reroute', recipients, domain: first };
+    return { kind: 'rebind', recipients, binding: first, bindingGroup };
   }
   if (kind !== noteKind.deferred) return undefined;
   const listStart = at + 16 + buffer.readUInt16LE(at + 14);

@@ -9,7 +9,8 @@ import type { Envelope } from '#mail';
 export type StateNote =
   | { kind: 'delivered' | 'failed'; recipient: number }
   | { kind: 'deferred'; recipients: number[]; attempts: number; nextAt: number; reply?: string }
-  | { kind: 'rebind'; recipients: number[]; binding: string; bindingGroup: string };
+  | { kind: 'rebind'; recipients: number[]; binding: string; bindingGroup: string }
+  | { kind: 'reroute'; recipients: number[]; domain: string };
 
 export interface RecipientState {
   /** 'open': still to be delivered. 'dropped': taken out by an operator. */
@@ -20,6 +21,8 @@ export interface RecipientState {
   reply?: string;
   binding?: string;
   bindingGroup?: string;
+  /** The domain whose queue an operator sent it to. */
+  route?: string;
 }
 
 /** One live message found on the disk at start. */
