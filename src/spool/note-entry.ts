@@ -7,7 +7,17 @@
 
 import type { StateNote } from './state.ts';
 
-export const noteKind = { delivered: 1, failed: 2, deferred: 3, rebind: 4, settled: 5, aborted: 6, sealed: 7, dropped: 8, reroute: 9 } as const;
+export const noteKind = {
+  delivered: 1,
+  failed: 2,
+  deferred: 3,
+  rebind: 4,
+  settled: 5,
+  aborted: 6,
+  sealed: 7,
+  dropped: 8,
+  reroute: 9,
+} as const;
 
 export const noteHeaderBytes = 12;
 /** Longer replies of a peer are cut in the note; the log line has them whole. */
