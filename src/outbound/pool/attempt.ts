@@ -8,6 +8,7 @@
  */
 import type { SendingOptions } from '#queue';
 import type { ConnectPort, Dial } from '../ports.ts';
+import { wantsLogin } from '../methods/authentication.ts';
 import { replies } from '../replies.ts';
 import { tlsDemand, type HostMemory } from '../route/host-memory.ts';
 import type { Target } from '../route/targets.ts';
@@ -108,7 +109,7 @@ export class Attempt {
   #open(target: Target, to: Dial, useTls: boolean): void {
     const { options, ehloName, domain } = this.#o;
     const { tls } = this.#ports;
-    const configured = [target.isForeign ? domain : (target.configured ?? target.name)];
+    const configured = meantNames(target, this.#o);
     const opening = new Opening({ options, ehloName, names: [target.name, domain], configured, tls, useTls }, (outcome) => {
       if (this.#isOver) return;
       if (outcome.kind === 'opened') this.#opened(target, outcome);
@@ -142,6 +143,16 @@ export class Attempt {
     this.#isOver = true;
     this.#done(outcome);
   }
+}
+
+/**
+ * Whom a certificate may name to prove a server: what the operator wrote, or the domain of the mail. A password is for the operator's server
+ * alone: behind a gateway that many domains share, none of these domains may collect it.
+ */
+function meantNames(target: Target, o: { readonly options: SendingOptions; readonly domain: string }): readonly string[] {
+  if (target.isForeign) return [o.domain];
+  const host = target.configured ?? target.name;
+  return wantsLogin(o.options) ? [host] : [host, o.domain];
 }
 
 /** OUT-02. Undefined when we have no address of its family: that target cannot be reached as configured. */
