@@ -170,7 +170,7 @@ export class DomainQueue {
 
   /** Everything that waits here, delayed mail too, fails with this reply. Answers how many messages that are. */
   failAll(reply: string, o: { isQuiet?: boolean; done?: SweepDone } = {}): number {
-    const messages = this.#waiting;
+    const messages = this.waiting;
     const result = internalResult('permanent', reply);
     this.#startSweep(this.#lists, (entry) => this.#context.verdicts.failEntry(entry, result, o.isQuiet), o.done);
     return messages;
@@ -185,19 +185,19 @@ export class DomainQueue {
 
   /** Everything that waits here goes to another binding, and waits there as it did here. Answers how many messages that are. */
   rebindAll(group: string, binding: string, done?: SweepDone): number {
-    const messages = this.#waiting;
+    const messages = this.waiting;
     this.#startSweep(this.#lists, (entry, wasReady) => this.#rebind(entry, group, binding, wasReady), done);
     return messages;
   }
 
   /** Everything that waits here goes to where mail for `domain` goes. Answers how many messages that are. */
   rerouteAll(domain: string, done?: SweepDone): number {
-    const messages = this.#waiting;
+    const messages = this.waiting;
     this.#startSweep(this.#lists, (entry, wasReady) => this.#reroute(entry, domain, wasReady), done);
     return messages;
   }
 
-  /** The waiting message of a view fails with this reply; false when it is gone or under way. */
+  /** The waiting message of a view (those of its recipients that are in the view) fails with this reply; false when it is gone or under way. */
   fail(view: EntryView, reply: string, o: { isQuiet?: boolean } = {}): boolean {
     return this.#one(view, (entry) => this.#context.verdicts.failEntry(entry, internalResult('permanent', reply), o.isQuiet));
   }
@@ -320,7 +320,8 @@ export class DomainQueue {
     return [this.#urgent, this.#normal, this.#delayed];
   }
 
-  get #waiting(): number {
+  /** Messages ready or delayed: all but those under way. */
+  get waiting(): number {
     return this.#urgent.messages + this.#normal.messages + this.#delayed.messages;
   }
 
@@ -364,9 +365,24 @@ export class DomainQueue {
     const [first] = view.recipients;
     const entry = first === undefined ? undefined : this.#context.find(first.id);
     if (entry === undefined || entry.queue !== this || entry.list === undefined) return false;
-    each(entry, this.#takeOut(entry));
+    const wasReady = this.#takeOut(entry);
+    const wanted = new Set(view.recipients.map(({ id }) => id));
+    if (entry.recipients.length > wanted.size) this.#split(entry, wanted, wasReady);
+    each(entry, wasReady);
     if (this.isEmpty) this.#context.emptied(this);
     return true;
+  }
+
+  /** The view was of some recipients of an entry that was taken out: the others go back to where they were. */
+  #split(entry: Entry, wanted: ReadonlySet<string>, wasReady: boolean): void {
+    const rest = entry.recipients.filter(({ id }) => !wanted.has(id));
+    entry.recipients = entry.recipients.filter(({ id }) => wanted.has(id));
+    const other = new Entry(this, entry.batch, rest, entry.priority);
+    other.attempts = entry.attempts;
+    other.nextAt = entry.nextAt;
+    other.lastReply = entry.lastReply;
+    this.left(rest.length);
+    this.arrive(other, wasReady ? 0 : Math.max(0, entry.nextAt - this.#context.clock.now()));
   }
 
   /** An entry that was taken out is ready. */

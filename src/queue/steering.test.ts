@@ -101,6 +101,32 @@ test('A64: failing, flushing, binding anew and rerouting a whole queue go in sli
   assert.equal(s.queues.findMessage(first?.batchId ?? '')?.queue, other);
 });
 
+test('SMTP-03 a view of one of several recipients fails or retries that one alone; the others wait as they did', () => {
+  const s = new Surroundings();
+  const envelope = s.accept(['1@a.test', '2@a.test', '3@a.test'], { sender: '' });
+  const queue = s.queue('a.test');
+  const one = (id: string) => {
+    const view = s.queues.findMessage(id);
+    assert.ok(view);
+    return { ...view, recipients: view.recipients.filter((recipient) => recipient.id === id) };
+  };
+  const [first, second, third] = envelope.recipients.map(({ id }) => id);
+  assert.ok(first && second && third);
+  assert.equal(queue.fail(one(second), '554 by hand'), true);
+  assert.deepEqual(s.notes.at(-1)?.[1], { kind: 'failed', recipient: 1 });
+  assert.equal(s.queues.findMessage(second), undefined);
+  assert.deepEqual([queue.active, s.counts.get('totalQueue'), s.counts.get('activeQueue')], [2, 2, 2]);
+  s.attempt('a.test', transient);
+  assert.equal(queue.delayed, 2);
+  assert.equal(queue.retryNow(one(third)), true);
+  assert.deepEqual([queue.delayed, queue.active], [1, 1]);
+  assert.equal(s.queues.findMessage(first)?.state, 'delayed');
+  s.attempt('a.test', delivered);
+  s.pass(1200);
+  s.attempt('a.test', delivered);
+  assert.deepEqual([queue.isEmpty, s.settled.length, s.counts.get('totalQueue')], [true, 1, 0]);
+});
+
 test('sweeps that follow one another are all done, and say at their end for how many messages that was', () => {
   const s = new Surroundings();
   for (let i = 0; i < 1200; i += 1) s.accept([`${i}@a.test`], { sender: 's@sender.test' });
