@@ -6,7 +6,7 @@
  */
 import { Authenticator } from '#auth';
 import { parseIp, systemClock, systemRandom, type TimerWheel } from '#base';
-import type { Resolver, Snapshot } from '#config';
+import { childrenNamed, type Resolver, type Snapshot } from '#config';
 import { accessProblem, accessRules, RoleBook, userName, type AccessPort, type AccountingEvent } from '#control';
 import type { PanicLog } from '#observe';
 import { compilePcre } from '#system';
@@ -58,4 +58,19 @@ export function consoleProblem(resolver: Resolver): string | undefined {
     if (problem !== undefined) return `Cannot open Control_Listener "${address}": ${problem}`;
   }
   return undefined;
+}
+
+/** Addresses over TCP where nobody can get in as it is written, a sentence each. Where Peers decide, nothing is said. */
+export function consoleNotices(resolver: Resolver): string[] {
+  const listeners = childrenNamed(resolver.snapshot.root, 'Control_Listener');
+  const hasPeers = listeners.some((listener) =>
+    [listener, ...childrenNamed(listener, 'Listen')].some((scope) => childrenNamed(scope, 'Peer').length > 0),
+  );
+  if (hasPeers) return [];
+  return controlStanzas(resolver)
+    .filter(({ address, enable }) => enable && !address.startsWith('/'))
+    .flatMap(({ address }) => {
+      const { refusal } = accessRules(recordOf(resolver, 'control_listener', address), { ip: loopback! });
+      return refusal === undefined ? [] : [`Control_Listener "${address}" lets nobody in: ${refusal}`];
+    });
 }

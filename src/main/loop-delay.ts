@@ -28,7 +28,8 @@ export class LoopDelay {
 
   /** `reset`: the next figures begin now. */
   read(o: { reset: boolean }): LoopDelays {
-    const over = (nanoseconds: number) => Math.max(0, nanoseconds / 1e6 - resolutionMs);
+    // Just after a reset there is no mean of anything.
+    const over = (nanoseconds: number) => (nanoseconds > 0 ? Math.max(0, nanoseconds / 1e6 - resolutionMs) : 0);
     const delays = {
       maxMs: over(this.#histogram.max),
       p99Ms: over(this.#histogram.percentile(99)),

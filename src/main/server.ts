@@ -25,7 +25,7 @@ import { currentUser, fileLimit, raiseFileLimit } from '#system';
 import { bootReport } from './boot-report.ts';
 import { loggerStanzas, moduleFolders, moduleLines, storeFolders } from './catalog.ts';
 import { openDesk } from './configurator.ts';
-import { consoleAccess, consoleProblem } from './console-access.ts';
+import { consoleAccess, consoleNotices, consoleProblem } from './console-access.ts';
 import { ControlListener } from './control-listener.ts';
 import { listenerNotices } from './listener-check.ts';
 import { nodeWarning, product, revision, version } from './identity.ts';
@@ -187,7 +187,7 @@ export class Server {
 
   #warnings(): string[] {
     const warning = nodeWarning(process.versions.node);
-    return [...(warning === undefined ? [] : [warning]), ...listenerNotices(this.#resolver)];
+    return [...(warning === undefined ? [] : [warning]), ...listenerNotices(this.#resolver), ...consoleNotices(this.#resolver)];
   }
 
   /** Why addresses of ESMTP listeners cannot be had; those that are open already are ours. */

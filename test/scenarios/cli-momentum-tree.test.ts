@@ -135,12 +135,13 @@ test('validate_config --report says of everything in the tree what becomes of it
   assert.match(headings.join('; '), /^Guards that do not work yet.*; Works; Accepted without effect/);
   const guards = out.slice(0, out.indexOf('\nWorks ('));
   for (const place of [
-    /Control_Listener .*listeners\.conf:21:3/,
     /spf_v1 .*modules\.conf:1:1/,
     /dkim_sign .*modules\.conf:3:1/,
     /scriptlet .*modules\.conf:8:1/,
   ])
     assert.match(guards, place);
+  const works = out.slice(out.indexOf('\nWorks ('), out.indexOf('\nAccepted without effect'));
+  assert.match(works, /AuthLoginParameters +\S*listeners\.conf:22:5/);
   assert.match(out, /ECCluster_Listener \{ \} +\S*ecelerity-cluster\.conf:6:1/);
   assert.match(out, /Max_Outbound_Connections +\S*bindings\.conf:7:24 \S*01-providers\.conf:2:3/);
   assert.match(
@@ -158,7 +159,7 @@ test('the start, --check and validate_config refuse with the same places, and ea
   const started = await command('ecelerity', ['-c', file, '--foreground', '--allow-root']);
   assert.deepEqual([validated.code, checked.code, started.code], [1, 1, 1]);
   const told = places(validated.out);
-  assert.ok(told.includes('listeners.conf:21:3 Control_Listener') && told.includes('modules.conf:1:1 spf_v1'), told.join('\n'));
+  assert.ok(told.includes('modules.conf:1:1 spf_v1') && told.includes('modules.conf:8:1 scriptlet'), told.join('\n'));
   assert.deepEqual(places(checked.out), told);
   assert.deepEqual(places(started.err), told);
   const hints = [...started.err.matchAll(/Accept_Unimplemented = \( (\w+) \)/g)].map((m) => m[1]!);
@@ -179,9 +180,11 @@ test('with Accept_Unimplemented it runs: mail flows, and what is not enforced is
   for (const name of ['spf_v1', 'dkim_sign', 'scriptlet'])
     assert.match(server.output, new RegExp(`warning +not enforced, accepted by Accept_Unimplemented: ${name}.*\\.conf:\\d+:\\d+`), name);
   await panicMatching(server, /modules\.conf:1:1: spf_v1 protects nothing yet; Accept_Unimplemented lists it/);
-  await panicMatching(server, /127\.0\.0\.1:\d+".*not opened/);
+  await panicMatching(server, /Control_Listener "127\.0\.0\.1:\d+" lets nobody in: .*Enable_Authentication/);
   await panicMatching(server, /jlog/);
-  await assert.rejects(SmtpClient.open(server.ports['console']!), /ECONNREFUSED/, 'no console without a password');
+  const unasked = await command('ec_console', [`127.0.0.1:${server.ports['console']}`, 'pid']);
+  assert.deepEqual([unasked.code, unasked.out], [1, ''], 'no console without a password');
+  assert.match(unasked.err, /refuses: over TCP the console needs Enable_Authentication = true/);
   assert.equal((await command('ec_console', [server.path('console'), 'pid'])).out, `${server.pid}\n`);
   assert.equal(existsSync(server.path('mainlog.cluster')), false);
 
