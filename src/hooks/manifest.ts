@@ -33,7 +33,7 @@ export interface ModuleManifest {
   readonly options: readonly OptionDeclaration[];
   /** Phases of a reception in which it speaks; none for loggers and stores. */
   readonly phases: readonly Phase[];
-  /** Which contract of this room its index fulfils. */
-  readonly provides: 'validation' | 'logger' | 'mailbox-store';
+  /** Which contract of this room its index fulfils; `settings`: none, the engine does the work by the options that it reads. */
+  readonly provides: 'validation' | 'logger' | 'mailbox-store' | 'settings';
   readonly commands: readonly ModuleCommand[];
 }

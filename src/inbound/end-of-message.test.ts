@@ -180,3 +180,15 @@ test('Modules of the data phases see the message, and may refuse, discard or dis
   const refusal = world.records.find((record) => record.kind === 'J');
   assert.equal(refusal?.module, 'judge');
 });
+
+test('OUT-49, CTX-03: mail_loop refuses what went round too often with its code; code 250 tells scripts and takes it', async () => {
+  const trace = Array.from({ length: 3 }, (_, i) => `Received: from hop${i}`);
+  const world = new World({ options: { relayDomains: ['here.test'] }, mailLoop: { receivedMax: 2, code: 554 } });
+  assert.equal((await ready(world)).lines(...trace, ...FULL), '554 too many hops\r\n');
+  assert.match((await ready(world)).lines(...trace.slice(1), ...FULL), /^250 /, 'two are not more than two');
+  const later = new World({ options: { relayDomains: ['here.test'] }, mailLoop: { receivedMax: 2, code: 451 } });
+  assert.equal((await ready(later)).lines(...trace, ...FULL), '451 too many hops\r\n');
+  const telling = new World({ options: { relayDomains: ['here.test'] }, mailLoop: { receivedMax: 2, code: undefined } });
+  assert.match((await ready(telling)).lines(...trace, ...FULL), /^250 /);
+  assert.equal(telling.spool.stored[0]?.envelope.contextConnection['mail_loop_header_count'], '3');
+});

@@ -3,11 +3,11 @@
  *
  * The one rule: 250 is only said after the draft answered that the message is durable; every other way out of here is a
  * refusal, and the transaction is over either way.
- * Bound: `RECEIVED_MAX` Received headers, then the message is going round in circles.
- * Not here: the bytes (body-intake.ts). Truth: SMTP-03, SMTP-04, SMTP-16, SPL-04, CTX-04; attacks A52, A68.
+ * Bound: `RECEIVED_MAX` Received headers, or fewer by the module mail_loop, then the message is going round in circles.
+ * Not here: the bytes (body-intake.ts). Truth: SMTP-03, SMTP-04, SMTP-16, SPL-04, CTX-03, CTX-04, OUT-49; attacks A52, A68.
  */
 import type { EnvelopeHead, MessageDraft } from '#intake';
-import { replies, type BodyRules } from '#smtp';
+import { replies, type BodyRules, type Reply } from '#smtp';
 import type { Session } from './session-types.ts';
 import { missingHeaders, traceHeaders } from './trace.ts';
 
@@ -43,7 +43,7 @@ export function endOfMessage(s: Session): void {
   const { body, context } = s;
   const refused = body.complete();
   const { facts } = body;
-  const refusal = refused ?? (facts !== undefined && facts.received > RECEIVED_MAX ? replies.tooManyHops : undefined);
+  const refusal = refused ?? loopRefusal(s, facts?.received ?? 0);
   if (refusal !== undefined) {
     body.drop();
     s.refuse(refusal);
@@ -71,6 +71,16 @@ export function endOfMessage(s: Session): void {
       store(s, draft);
     }
   });
+}
+
+/** CTX-03: with a code that refuses nothing, policy scripts find the number. */
+function loopRefusal(s: Session, received: number): Reply | undefined {
+  if (received > RECEIVED_MAX) return replies.tooManyHops;
+  const rule = s.ports.mailLoop?.();
+  if (rule === undefined || received <= rule.receivedMax) return undefined;
+  if (rule.code !== undefined) return { ...replies.tooManyHops, code: rule.code, enhanced: rule.code < 500 ? '4.4.6' : '5.4.6' };
+  s.context.setConnection('mail_loop_header_count', String(received));
+  return undefined;
 }
 
 function store(s: Session, draft: MessageDraft): void {

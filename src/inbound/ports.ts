@@ -27,6 +27,8 @@ export interface SessionPorts {
   /** Number of the snapshot that is in force now (LSN-10). */
   readonly version: () => number;
   readonly pressure: () => Pressure;
+  /** When a message goes round in circles, and the code to refuse it with; undefined code: it is only noted (OUT-49). */
+  readonly mailLoop?: () => { readonly receivedMax: number; readonly code: number | undefined } | undefined;
   /** Whether mail to this domain is blackholed inline: refused at RCPT TO. */
   readonly isBlackholed: (domain: string) => boolean;
   readonly tls: Pick<TlsContexts, 'for'>;

@@ -11,8 +11,12 @@ import type { ModuleLine } from '#control';
 import type { LoggerModule, LoggerScope, MailboxStore } from '#hooks';
 import { manifest as ecLogger } from '#manifest/ec_logger';
 import { manifest as maildir } from '#manifest/maildir';
+import { manifest as mailLoop } from '#manifest/mail_loop';
+import { manifest as staticRoutes } from '#manifest/static_routes';
 import { openEcLogger } from '#modules/ec_logger';
+import { mailLoopSettings, type MailLoopSettings } from '#modules/mail_loop';
 import { maildirSettings, MaildirStore } from '#modules/maildir';
+import { staticTarget } from '#modules/static_routes';
 import type { LoggerPorts, LogTaker } from '#observe';
 
 /** One logger of the configuration, as plain data for the writer thread. */
@@ -85,4 +89,21 @@ export function makeStores(snapshot: Snapshot, o: { host: string; clock: Clock }
   return moduleInstances(snapshot, maildir.name)
     .filter((stanza) => stanza.isEnabled)
     .map((stanza) => new MaildirStore({ settings: maildirSettings(withAbsolutePaths(stanza)), host: o.host, now: () => o.clock.now() }));
+}
+
+/** What modules say about loops and routes; undefined where no stanza does. */
+export interface SendingSettings {
+  readonly staticRoute: string | undefined;
+  readonly mailLoop: MailLoopSettings | undefined;
+}
+
+/** In a loop. Throws an Error that names the option to correct. */
+export function sendingSettings(snapshot: Snapshot): SendingSettings {
+  const enabled = (module: string) => moduleInstances(snapshot, module).filter((stanza) => stanza.isEnabled);
+  const targets = enabled(staticRoutes.name).map(({ options }) => staticTarget(options));
+  const [guard] = enabled(mailLoop.name);
+  return {
+    staticRoute: targets.find((target) => target !== undefined),
+    mailLoop: guard === undefined ? undefined : mailLoopSettings(guard.options),
+  };
 }

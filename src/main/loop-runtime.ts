@@ -5,6 +5,7 @@
  * Configuration comes as changes: prepared (sockets opened, stores made) and then committed or aborted, all loops alike.
  * Not here: what any room does. Truth: ARCHITECTURE.md, sections 5, 7 and 8.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { Authenticator } from '#auth';
 import { MessageIdSource, systemClock, systemRandom, TimerWheel } from '#base';
 import { applyChanges, type Resolver, type Snapshot, type SnapshotChanges } from '#config';
@@ -18,7 +19,7 @@ import { Counters, PanicLog, RecordBatcher, WriterOutlet } from '#observe';
 import { Queues } from '#queue';
 import { InstanceLease, Spool } from '#spool';
 import { availableMemory } from './available-memory.ts';
-import { makeStores } from './catalog.ts';
+import { makeStores, sendingSettings, type SendingSettings } from './catalog.ts';
 import { excludedKeys } from './excluded-keys.ts';
 import { dhParamsOf, listenerProblem, offeredElsewhere } from './listener-check.ts';
 import { LoopDelay } from './loop-delay.ts';
@@ -53,7 +54,8 @@ export class LoopRuntime {
   readonly #questions = new LoopQuestions();
   /** Shared with intake and sessions; a commit replaces what is in it. */
   readonly #stores: MailboxStore[] = [];
-  #prepared: { snapshot: Snapshot; changes: SnapshotChanges; stores: MailboxStore[] } | undefined;
+  #sending: SendingSettings;
+  #prepared: { snapshot: Snapshot; changes: SnapshotChanges; stores: MailboxStore[]; sending: SendingSettings } | undefined;
   #isRecovering = false;
 
   static async open(link: LoopLink, birth: LoopBirth): Promise<LoopRuntime> {
@@ -124,6 +126,7 @@ export class LoopRuntime {
     const limits = LimitTable.attach(birth.limits, { loop: link.self, clock });
     const stores = this.#stores;
     stores.push(...makeStores(resolver.snapshot, { host: birth.hostname, clock }));
+    this.#sending = sendingSettings(resolver.snapshot);
     const phases = new PhaseRunner({ modules: [], wheel, panic });
     const intakeOf: { intake?: Intake } = {};
     const options = optionsPort(resolver);
@@ -178,6 +181,7 @@ export class LoopRuntime {
           panic,
           limits,
           hostname: birth.hostname,
+          settings: () => this.#sending,
         });
     this.#health = new LoopHealth({
       clock,
@@ -203,6 +207,7 @@ export class LoopRuntime {
         wheel,
         version: () => resolver.version,
         pressure: () => (this.#records.isCrowded ? 'refuse' : this.#health.pressure),
+        mailLoop: () => this.#sending.mailLoop,
         isBlackholed: (domain) => isInline(resolver.sending('default', 'default', domain).blackhole),
         auth: new Authenticator({
           clock,
@@ -314,6 +319,7 @@ export class LoopRuntime {
         snapshot: next,
         changes: configuration,
         stores: makeStores(next, { host: this.#birth.hostname, clock: systemClock }),
+        sending: sendingSettings(next),
       };
     } catch (error) {
       return { kind: 'refused', reason: (error as Error).message };
@@ -325,6 +331,7 @@ export class LoopRuntime {
     if (this.#prepared) {
       this.#resolver.swap(this.#prepared.snapshot, this.#prepared.changes);
       this.#stores.splice(0, this.#stores.length, ...this.#prepared.stores);
+      if (!isDeepStrictEqual(this.#sending, this.#prepared.sending)) this.#sending = this.#prepared.sending;
     }
     this.#prepared = undefined;
     this.#tls.recheck();

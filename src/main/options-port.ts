@@ -35,7 +35,8 @@ export function optionsPort(resolver: Resolver): OptionsPort {
     },
     domainGateway(group, binding, domain) {
       const record = resolver.sending(group, binding, domain);
-      if (record.gateway === undefined || record.gateway === '') return undefined;
+      // A socket is no name under which mail could wait.
+      if (record.gateway === undefined || /^$|^(?:unix:)?\//i.test(record.gateway)) return undefined;
       return domainStep.test(resolver.definition(record, 'gateway')?.id ?? '') ? record.gateway : undefined;
     },
   };

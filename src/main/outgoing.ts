@@ -11,8 +11,9 @@ import type { Resolver as ConfigResolver } from '#config';
 import { HostTable, isRecordType, parseResolvConf, Resolver as DnsResolver, type DnsAnswer, type ResolvConf } from '#dns';
 import type { LimitTable } from '#limits';
 import type { Counters, PanicLog } from '#observe';
-import { Deliverer, OutboundTls, tcpConnect, type ConnectionLine, type Standing } from '#outbound';
+import { Deliverer, OutboundTls, tcpConnect, type ConnectionLine, type GlobalSendingOptions, type Standing } from '#outbound';
 import type { DomainQueue, Queues } from '#queue';
+import type { SendingSettings } from './catalog.ts';
 import { shapingPort } from './options-port.ts';
 
 interface OutgoingOptions {
@@ -25,6 +26,8 @@ interface OutgoingOptions {
   readonly panic: PanicLog;
   readonly limits: LimitTable;
   readonly hostname: string;
+  /** What modules say: read once for each configuration. */
+  readonly settings: () => SendingSettings;
 }
 
 const systemResolvConf = '/etc/resolv.conf';
@@ -33,6 +36,8 @@ export class Outgoing {
   readonly #o: OutgoingOptions;
   readonly #dns: DnsResolver;
   readonly #deliverer: Deliverer;
+  /** The global record with what modules add; the same object until one of them changes. */
+  #merged: { readonly from: object; readonly settings: SendingSettings; readonly global: GlobalSendingOptions } | undefined;
 
   constructor(o: OutgoingOptions) {
     this.#o = o;
@@ -44,7 +49,7 @@ export class Outgoing {
         mailHosts: (domain, done) => this.#dns.mailHosts(domain, done),
         hostAddresses: (name, done) => this.#dns.addressHosts(name, done),
       },
-      global: () => resolver.global(),
+      global: () => this.#global(),
       clock,
       wheel,
       random,
@@ -99,6 +104,16 @@ export class Outgoing {
   async stop(graceMs: number): Promise<void> {
     await this.#deliverer.stop(graceMs);
     this.#dns.close();
+  }
+
+  #global(): GlobalSendingOptions {
+    const from = this.#o.resolver.global();
+    const settings = this.#o.settings();
+    if (this.#merged?.from !== from || this.#merged.settings !== settings) {
+      const global = { ...from, staticRoute: settings.staticRoute, ownAddresses: settings.mailLoop?.ownAddresses };
+      this.#merged = { from, settings, global };
+    }
+    return this.#merged.global;
   }
 
   #dnsSettings() {

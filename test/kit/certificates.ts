@@ -22,7 +22,7 @@ export function makeAuthority(dir: string): void {
 interface CertificateWishes {
   /** May be negative for one that is over. */
   readonly days?: number;
-  /** For subjectAltName; the common name is always `NAME.test`. */
+  /** For subjectAltName, names of hosts or `IP:address`; the common name is always `NAME.test`. */
   readonly names?: readonly string[];
   readonly key?: 'ec' | 'rsa';
 }
@@ -33,7 +33,7 @@ export function makeCertificate(dir: string, name: string, o: CertificateWishes 
   openssl(dir, 'req', ...key, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/O=Impetus/CN=${name}.test`);
   const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', String(o.days ?? 30)];
   if (o.names !== undefined) {
-    writeFileSync(join(dir, `${name}.ext`), `subjectAltName = ${o.names.map((dns) => `DNS:${dns}`).join(', ')}\n`);
+    writeFileSync(join(dir, `${name}.ext`), `subjectAltName = ${o.names.map((name) => (name.startsWith('IP:') ? name : `DNS:${name}`)).join(', ')}\n`);
     signed.push('-extfile', `${name}.ext`);
   }
   openssl(dir, 'x509', '-req', '-in', `${name}.csr`, '-out', `${name}.pem`, ...signed);

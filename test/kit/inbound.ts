@@ -131,6 +131,7 @@ export interface WorldOptions {
   readonly bindings?: BindingPort;
   readonly blackholed?: readonly string[];
   readonly resident?: ResidentBudget;
+  readonly mailLoop?: { readonly receivedMax: number; readonly code: number | undefined };
 }
 
 export const NO_BINDINGS: BindingPort = { hasBinding: () => false, chooseFromGroup: () => undefined, isDefaultForbidden: false };
@@ -183,6 +184,7 @@ export class World {
       wheel: this.wheel,
       version: () => this.version,
       pressure: () => this.pressure,
+      mailLoop: () => o.mailLoop,
       isBlackholed: (domain) => o.blackholed?.includes(domain) === true,
       auth: new Authenticator({
         clock: this.clock,

@@ -41,6 +41,8 @@ export interface SinkOptions {
   readonly port?: number;
   /** Default 127.0.0.1. */
   readonly host?: string;
+  /** A Unix socket instead of a port. */
+  readonly path?: string;
   /** PEM texts; STARTTLS is offered and works. */
   readonly tls?: { readonly key: string; readonly cert: string };
   /** Messages (`.` or BDAT LAST) are answered when the promise that it gives is kept. */
@@ -72,7 +74,9 @@ export class Sink {
     this.server = createServer((socket) => this.#serve(socket));
     await new Promise<void>((done, fail) => {
       this.server!.once('error', fail);
-      this.server!.listen(this.options.port ?? 0, this.options.host ?? '127.0.0.1', done);
+      const { path } = this.options;
+      if (path === undefined) this.server!.listen(this.options.port ?? 0, this.options.host ?? '127.0.0.1', done);
+      else this.server!.listen(path, done);
     });
     return this;
   }

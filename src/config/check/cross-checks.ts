@@ -42,8 +42,8 @@ function expectedAddress(option: string, value: string): string | undefined {
     // OUT-02: the name of a host is looked up when mail is sent.
     if (!/^(?=.*[a-z])[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9])?$/i.test(value)) return 'an address of this machine, the name of a host, or *';
   }
-  if (option === 'Gateway' && parseHostPort(value) === undefined)
-    return 'a host name or an address, IPv6 in brackets, with or without :port';
+  if (option === 'Gateway' && parseHostPort(value) === undefined && !/^(?:unix:)?\//i.test(value))
+    return 'a host name or an address, IPv6 in brackets, with or without :port, or unix:/path';
   return undefined;
 }
 

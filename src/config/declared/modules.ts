@@ -1029,12 +1029,31 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
   {
     name: 'mail_loop',
     singleton: false,
-    status: 'guards',
-    implemented: false,
+    status: 'works',
+    implemented: true,
     since: '3.0',
     category: 'policy',
     about: 'fail messages that loop',
-    options: [moduleOption('mail_loop', 'max_received_headers'), moduleOption('mail_loop', 'use_ip'), moduleOption('mail_loop', 'code')],
+    options: [
+      moduleOption('mail_loop', 'max_received_headers', {
+        type: { kind: 'integer', min: 0 },
+        default: 20,
+        status: 'works',
+        about: 'Received header fields above which a message goes round in circles',
+      }),
+      moduleOption('mail_loop', 'use_ip', {
+        type: { kind: 'boolean' },
+        default: false,
+        status: 'works',
+        about: 'deliver nothing to an address of this machine',
+      }),
+      moduleOption('mail_loop', 'code', {
+        type: { kind: 'integer', min: 200, max: 599 },
+        default: 554,
+        status: 'works',
+        about: 'code of the refusal; 250 refuses nothing and only sets the context variable',
+      }),
+    ],
   },
   {
     name: 'maildir',
@@ -1214,8 +1233,8 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
   {
     name: 'outbound_smtp_auth',
     singleton: false,
-    status: 'inert',
-    implemented: false,
+    status: 'works',
+    implemented: true,
     since: '3.6.12',
     category: 'auth',
     about: 'authenticate to the next hop',
@@ -1601,12 +1620,18 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
   {
     name: 'static_routes',
     singleton: false,
-    status: 'guards',
-    implemented: false,
+    status: 'works',
+    implemented: true,
     since: '3.6.5',
     category: 'routing',
     about: 'send all traffic to one target',
-    options: [moduleOption('static_routes', 'target')],
+    options: [
+      moduleOption('static_routes', 'target', {
+        type: { kind: 'string' },
+        status: 'works',
+        about: 'address, or unix:/path, with or without a port, to which all mail goes',
+      }),
+    ],
   },
   {
     name: 'statp',

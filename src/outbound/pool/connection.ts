@@ -23,6 +23,8 @@ export class Connection implements Reclaimable {
   /** Under which siblings find it; undefined: it is handed to nobody. */
   readonly name: string | undefined;
   readonly openedAt: number;
+  /** What the options showed when it was opened (identity.ts). */
+  readonly face: string;
   holder: ConnectionHolder;
   /** The gate for whose sake it gives way. */
   yieldsTo: PlaceGate | undefined;
@@ -35,6 +37,7 @@ export class Connection implements Reclaimable {
     target: Target;
     name: string | undefined;
     openedAt: number;
+    face: string;
     holder: ConnectionHolder;
   }) {
     this.session = o.session;
@@ -42,6 +45,7 @@ export class Connection implements Reclaimable {
     this.target = o.target;
     this.name = o.name;
     this.openedAt = o.openedAt;
+    this.face = o.face;
     this.holder = o.holder;
   }
 

@@ -18,7 +18,7 @@ import type { Planner } from '../route/planner.ts';
 import type { Target } from '../route/targets.ts';
 import { ClientSession, type SessionOwner } from '../session/session.ts';
 import type { AddressMetrics } from '../shaping/address-metrics.ts';
-import { identityOf } from '../shaping/identity.ts';
+import { faceOf, identityOf } from '../shaping/identity.ts';
 import { TURN_MS } from '../shaping/place-gate.ts';
 import { Lease, type Shape, type Shaper } from '../shaping/shaper.ts';
 import { siblingName, siblingNames, type Siblings } from '../shaping/siblings.ts';
@@ -45,6 +45,13 @@ export interface PoolPorts extends AttemptPorts {
   readonly counters: { add(name: 'outboundConnections' | 'outboundConnectionsTotal' | 'outboundConnectionFailures', n?: number): void };
   /** Work of this pool may have become possible: it asks to be poked in a turn of its own. */
   readonly later: (pool: DomainPool) => void;
+}
+
+/** What an attempt has while it is under way. */
+interface Held {
+  readonly lease: Lease;
+  readonly identity: string;
+  readonly face: string;
 }
 
 /** Milliseconds after which a throttled queue looks whether its connections are too slow for what it may send. */
@@ -138,6 +145,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     this.#clearOwed.clear();
     this.#parking.leave();
     this.#endRest();
+    for (const connection of [...this.#idle]) if (connection.face !== faceOf(this.options)) this.retire(connection);
     this.#ports.later(this);
   }
 
@@ -271,10 +279,11 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     return this.#shape;
   }
 
-  /** The connection has done what one may do, there are more than allowed now, or it is others' turn. */
+  /** The connection has done what one may do, it shows another face than our options want now, there are more than allowed now, or it is others' turn. */
   #isSpent(connection: Connection): boolean {
     const { maxDeliveriesPerConnection, maxRecipientsPerConnection } = this.options;
     const { session } = connection;
+    if (connection.face !== faceOf(this.options)) return true;
     if (maxDeliveriesPerConnection > 0 && session.deliveries + session.underWay >= maxDeliveriesPerConnection) return true;
     if (maxRecipientsPerConnection > 0 && session.recipients >= maxRecipientsPerConnection) return true;
     if (this.connections > connectionLimit(this.options) || connection.isSurplus || connection.yieldsTo !== undefined) return true;
@@ -399,7 +408,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
       { targets, options, ehloName, domain: queue.domain, sources: plan.sources, admission: this.#admission(lease) },
       (outcome) => {
         this.#attempts.delete(attempt);
-        this.#attempted(plan, { lease, identity: name }, outcome);
+        this.#attempted(plan, { lease, identity: name, face: faceOf(options) }, outcome);
         expectation?.expectedOver();
       },
     );
@@ -448,7 +457,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     };
   }
 
-  #attempted(plan: Way, held: { readonly lease: Lease; readonly identity: string }, outcome: AttemptOutcome): void {
+  #attempted(plan: Way, held: Held, outcome: AttemptOutcome): void {
     if (outcome.kind === 'opened') {
       this.#opened(held, outcome);
       return;
@@ -460,7 +469,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     this.#unreachable(plan, outcome);
   }
 
-  #opened({ lease, identity }: { readonly lease: Lease; readonly identity: string }, outcome: AttemptSuccess): void {
+  #opened({ lease, identity, face }: Held, outcome: AttemptSuccess): void {
     this.#failures = 0;
     // A host was found: those lines are left in which this attempt stood for others.
     this.#parking.leaveConnections();
@@ -484,7 +493,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     });
     // What a certificate proved it proved for this domain.
     const name = isProven ? undefined : siblingName(binding, target, identity);
-    this.#sessions.set(session, new Connection({ session, lease, target, name, openedAt: clock.mono(), holder: this }));
+    this.#sessions.set(session, new Connection({ session, lease, target, name, openedAt: clock.mono(), face, holder: this }));
     session.wake();
     // The first contact lets the others come.
     this.#ports.later(this);

@@ -161,3 +161,44 @@ test('OUT-27, SMTP-09: mail for the global relay or bounce domains goes to their
   assert.equal(targets({ answers, global: { relayDomains: ['b.test'] } }).length, 3);
   assert.equal(targets({ answers, global: { relayDomains: ['a.test'], onlyUseBestMxForRelayDomains: false } }).length, 3);
 });
+
+test('OUT-23: a static route takes all mail, whatever gateways, routes and names say', () => {
+  const global = { staticRoute: '192.0.2.77:26' };
+  assert.deepEqual(targets({ global, gateway: '192.0.2.1' }), ['192.0.2.77:26']);
+  assert.deepEqual(targets({ global, routes: ['192.0.2.9'] }), ['192.0.2.77:26']);
+  assert.deepEqual(targets({ global: { staticRoute: '[2001:db8::5]' }, port: 2525 }), ['2001:db8::5:2525']);
+  const { asked } = plan({ global, domain: 'a.test' });
+  assert.deepEqual(asked, []);
+});
+
+test('OUT-49: with mail_loop an address of our own is no target, and mail that has no other way fails for good', () => {
+  const global = { ownAddresses: new Set(['192.0.2.1', '2001:db8::1']) };
+  assert.deepEqual(targets({ global, gateway: '192.0.2.1' }), ['554 5.4.6 [internal] mail loop: the next hop is this host']);
+  const answers = { 'a.test': hosts(['self.test', 10, '2001:db8::1', '192.0.2.1'], ['other.test', 20, '192.0.2.2']) };
+  assert.deepEqual(targets({ global, answers }), ['192.0.2.2:25']);
+});
+
+test('OUT-21, OUT-22: a Unix socket is a gateway or a route, with a preference like any other', () => {
+  assert.deepEqual(targets({ gateway: 'unix:/run/Dovecot/lmtp' }), ['/run/Dovecot/lmtp:0']);
+  const routes = ['unix:/run/lmtp?pref=20', 'smtp://192.0.2.1?pref=10'];
+  assert.deepEqual(targets({ routes }), ['192.0.2.1:25', '/run/lmtp:0']);
+  assert.match(targets({ routes: ['unix:/run/lmtp?pref=x'] })[0] ?? '', /is no route/);
+});
+
+test('OUT-24, OUT-40, OUT-41: methods that are not spoken here defer the mail with a plain word, whatever the way', () => {
+  const planned = (deliveryMethod: string): string => {
+    const made: Plan[] = [];
+    const planner = new Planner({
+      dns: { mailHosts: () => assert.fail('asked'), hostAddresses: () => assert.fail('asked') },
+      random: seededRandom(3),
+      global: () => ({ serverMaxOutboundConnections: 1, prohibitedHosts: [], useIpv6: true, onlyUseBestMxForRelayDomains: true }),
+      isOwnName: () => false,
+    });
+    const options = { gateway: '192.0.2.1', remoteSmtpPort: 25, lmtpPort: 2003, deliveryMethod };
+    planner.plan({ domain: 'a.test', options } as DomainQueue, false, (plan) => made.push(plan));
+    const [only] = made;
+    return only?.kind === 'failed' && !only.isPermanent ? only.reply : 'a way';
+  };
+  for (const method of ['ECSTREAM', 'APN', 'GCM', 'MM7', 'XFER'])
+    assert.equal(planned(method), '451 4.3.5 [internal] Delivery_Method is not available');
+});

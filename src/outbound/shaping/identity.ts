@@ -14,6 +14,12 @@ const known = new WeakMap<SendingOptions, string>();
 
 /** @param ehloName the name as it is said, which for `__message__` is not in the options */
 export function identityOf(options: SendingOptions, o: { readonly domain: string; readonly ehloName: string }): string {
+  const text = faceOf(options);
+  return options.tls !== 'no' && options.tlsVerify === 'host' ? `${text} ${o.ehloName} ${o.domain}` : `${text} ${o.ehloName}`;
+}
+
+/** The options' part of it: a connection is not used any more by a queue whose options show another face now (SD-63, SD-160, SD-233). */
+export function faceOf(options: SendingOptions): string {
   let text = known.get(options);
   if (text === undefined) {
     const pairs = Object.entries(options)
@@ -22,5 +28,5 @@ export function identityOf(options: SendingOptions, o: { readonly domain: string
     text = JSON.stringify(pairs);
     known.set(options, text);
   }
-  return options.tls !== 'no' && options.tlsVerify === 'host' ? `${text} ${o.ehloName} ${o.domain}` : `${text} ${o.ehloName}`;
+  return text;
 }
