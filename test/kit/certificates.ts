@@ -33,7 +33,10 @@ export function makeCertificate(dir: string, name: string, o: CertificateWishes 
   openssl(dir, 'req', ...key, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/O=Impetus/CN=${name}.test`);
   const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', String(o.days ?? 30)];
   if (o.names !== undefined) {
-    writeFileSync(join(dir, `${name}.ext`), `subjectAltName = ${o.names.map((name) => (name.startsWith('IP:') ? name : `DNS:${name}`)).join(', ')}\n`);
+    writeFileSync(
+      join(dir, `${name}.ext`),
+      `subjectAltName = ${o.names.map((name) => (name.startsWith('IP:') ? name : `DNS:${name}`)).join(', ')}\n`,
+    );
     signed.push('-extfile', `${name}.ext`);
   }
   openssl(dir, 'x509', '-req', '-in', `${name}.csr`, '-out', `${name}.pem`, ...signed);

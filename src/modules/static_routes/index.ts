@@ -12,5 +12,7 @@ export function staticTarget(values: Readonly<Record<string, unknown>>): string 
   if (target === undefined || target === '') return undefined;
   const isAddress = typeof target === 'string' && (/^unix:\//i.test(target) || parseHostPort(target)?.kind === 'ip');
   if (isAddress) return target;
-  throw new Error(`Cannot use "${String(target)}" as target of static_routes: expected an address, IPv6 in brackets, with or without :port`);
+  throw new Error(
+    `Cannot use "${String(target)}" as target of static_routes: expected an address, IPv6 in brackets, with or without :port`,
+  );
 }

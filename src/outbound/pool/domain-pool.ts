@@ -145,7 +145,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     this.#clearOwed.clear();
     this.#parking.leave();
     this.#endRest();
-    for (const connection of [...this.#idle]) if (connection.face !== faceOf(this.options)) this.retire(connection);
+    for (const connection of this.#idle.filter(({ face }) => face !== faceOf(this.options))) this.retire(connection);
     this.#ports.later(this);
   }
 
