@@ -8,16 +8,18 @@
 export { PHASES } from './phases.ts';
 export type { Phase } from './phases.ts';
 export type { Reply } from '#smtp';
-export { CONTINUE, DISCARD, DONE } from './verdict.ts';
-export type { Verdict } from './verdict.ts';
+export { CONTINUE, DISCARD, DONE, TARPIT_MAX_MS } from './verdict.ts';
+export type { PlainVerdict, Verdict } from './verdict.ts';
 export { CONTEXT_KEYS_MAX, CONTEXT_VALUE_MAX, storedContext, ValidationContext } from './validation-context.ts';
 export type {
   ConnectionView,
+  HeaderEdit,
   HookView,
   LaterAnswer,
   MessageView,
   PhaseHook,
   RecipientHandle,
+  SenderHandle,
   TransactionView,
   ValidationModule,
 } from './validation-module.ts';

@@ -8,9 +8,9 @@ import { PhaseRunner } from './phase-runner.ts';
 import type { Phase } from './phases.ts';
 import { ValidationContext } from './validation-context.ts';
 import type { HookView, LaterAnswer, PhaseHook, ValidationModule } from './validation-module.ts';
-import { CONTINUE, DONE, type Verdict } from './verdict.ts';
+import { CONTINUE, DONE, type PlainVerdict, type Verdict } from './verdict.ts';
 
-const REFUSED: Verdict = { kind: 'reject', reply: { code: 550, text: 'no' } };
+const REFUSED: PlainVerdict = { kind: 'reject', reply: { code: 550, text: 'no' } };
 
 function module(name: string, hook: PhaseHook, phase: Phase = 'rcptto'): ValidationModule {
   return { name, hooks: { [phase]: hook } };
@@ -112,4 +112,43 @@ test('A bypassed module is not asked (LSN-13)', () => {
 test('Thousands of modules that answer at once need no stack', () => {
   const many = Array.from({ length: 20_000 }, (_, i) => module(`m${i}`, () => CONTINUE));
   assert.deepEqual(ask(runner(many).run), ['continue']);
+});
+
+test('A tarpit lets the peer wait and then counts as what it says; the next module is asked when it says nothing (POL-07)', () => {
+  const asked: string[] = [];
+  const slow = (then: PlainVerdict): ValidationModule => module('slow', () => ({ kind: 'tarpit', ms: 5000, then }));
+  const next = module('b', () => {
+    asked.push('b');
+    return DONE;
+  });
+  const { run, clock, wheel } = runner([slow({ kind: 'continue' }), next]);
+  const answers = ask(run);
+  clock.advance(4000);
+  wheel.advance();
+  assert.deepEqual([answers, asked, run.waiting], [[], [], 1], 'not bound by the deadline of an answer');
+  clock.advance(2000);
+  wheel.advance();
+  assert.deepEqual([answers, asked, run.waiting], [['done b'], ['b'], 0]);
+  const refused = runner([slow(REFUSED), next], { waitingMax: 1 });
+  const [first, second] = [ask(refused.run), ask(refused.run)];
+  assert.deepEqual([first, second], [[], ['reject slow']], 'as many wait as may');
+  refused.clock.advance(6000);
+  refused.wheel.advance();
+  assert.deepEqual(first, ['reject slow']);
+});
+
+test('Other modules are in force from the next phase on; a phase that has begun ends with its own', () => {
+  let later: LaterAnswer = () => undefined;
+  const old = module('old', (_view, answer) => {
+    later = answer;
+    return 'later';
+  });
+  const { run } = runner([old, module('old2', () => DONE)]);
+  const before = ask(run);
+  run.replace([module('new', () => REFUSED)]);
+  assert.deepEqual(ask(run), ['reject new']);
+  later(CONTINUE);
+  assert.deepEqual(before, ['done old2']);
+  run.replace([]);
+  assert.equal(run.has('rcptto'), false);
 });

@@ -4,7 +4,8 @@
  * The one rule: a module that throws, is late, or cannot be asked because too many are waiting counts as a temporary
  * refusal; a guard never opens because it broke. Where no module hooks a phase the answer comes in the same call, and costs
  * one array look-up.
- * Bounds: `waitingMax` hooks unanswered at a time on this loop (beyond: refused with 421), `deadlineMs` for each answer.
+ * `replace` puts other modules into force: phases that have begun end with those they began with.
+ * Bounds: `waitingMax` hooks unanswered or in a tarpit at a time on this loop (beyond: refused with 421), `deadlineMs` for each answer.
  * Truth: rules POL-02, POL-04, POL-20, POL-22, LSN-13.
  */
 import type { TimerWheel } from '#base';
@@ -13,7 +14,7 @@ import type { Reply } from '#smtp';
 import type { AuthenticationService } from './authentication.ts';
 import { PHASES, type Phase } from './phases.ts';
 import type { HookView, PhaseHook, ValidationModule } from './validation-module.ts';
-import { CONTINUE, type Verdict } from './verdict.ts';
+import { CONTINUE, TARPIT_MAX_MS, type Verdict } from './verdict.ts';
 
 /** Hooks that may be waiting for an answer at one time on one loop. */
 export const WAITING_HOOKS_MAX = 10_000;
@@ -41,20 +42,35 @@ const FAILED: Reply = { code: 451, enhanced: '4.3.0', text: 'transaction failed'
 const CROWDED: Reply = { code: 421, enhanced: '4.3.4', text: 'allocated resources exceeded' };
 
 export class PhaseRunner {
-  readonly #bound: Record<Phase, readonly Bound[]>;
+  #bound: Record<Phase, readonly Bound[]>;
   readonly #o: PhaseRunnerOptions;
   readonly #deadlineMs: number;
   readonly #waitingMax: number;
   #waiting = 0;
-  /** What the modules bring to AUTH. */
-  readonly authentication: readonly AuthenticationService[];
+  #authentication: readonly AuthenticationService[] = [];
 
   constructor(o: PhaseRunnerOptions) {
     this.#o = o;
-    this.authentication = o.modules.flatMap(({ authentication }) => (authentication === undefined ? [] : [authentication]));
     this.#deadlineMs = o.deadlineMs ?? HOOK_DEADLINE_MS;
     this.#waitingMax = o.waitingMax ?? WAITING_HOOKS_MAX;
-    this.#bound = Object.fromEntries(PHASES.map((phase) => [phase, hooksOf(o.modules, phase)])) as Record<Phase, readonly Bound[]>;
+    this.#bound = boundTo(o.modules);
+    this.replace(o.modules);
+  }
+
+  /** What the modules bring to AUTH. */
+  get authentication(): readonly AuthenticationService[] {
+    return this.#authentication;
+  }
+
+  /** Other modules from now on, or the same ones with other hooks. */
+  replace(modules: readonly ValidationModule[]): void {
+    this.#bound = boundTo(modules);
+    this.#authentication = modules.flatMap(({ authentication }) => (authentication === undefined ? [] : [authentication]));
+  }
+
+  /** Whether any module looks at messages, and so may want to change them. */
+  get readsMessages(): boolean {
+    return this.has('data') || this.has('data_spool') || this.has('data_spool_each_rcpt') || this.has('set_binding');
   }
 
   /** Whether any module hooks this phase: a caller need not build a view when none does. */
@@ -76,17 +92,32 @@ export class PhaseRunner {
     for (let i = from; i < hooks.length; i++) {
       const bound = hooks[i] as Bound;
       if (view.context.isBypassed(bound.name)) continue;
-      const verdict = this.#ask(view, bound, (late) => {
+      const decide = (late: Verdict): void => {
         if (late.kind === 'continue') this.#step(view, hooks, i + 1, done);
+        else if (late.kind === 'tarpit') this.#tarpit(late, bound.name, decide, done);
         else done(late, bound.name);
-      });
+      };
+      const verdict = this.#ask(view, bound, decide);
       if (verdict === 'later') return;
       if (verdict.kind !== 'continue') {
-        done(verdict, bound.name);
+        decide(verdict);
         return;
       }
     }
     done(CONTINUE, '');
+  }
+
+  /** POL-07: the peer waits. When too many do, it is told to go, as when too many hooks are unanswered. */
+  #tarpit(verdict: Extract<Verdict, { kind: 'tarpit' }>, module: string, decide: (then: Verdict) => void, done: PhaseAnswer): void {
+    if (this.#waiting >= this.#waitingMax) {
+      done({ kind: 'reject', reply: CROWDED }, module);
+      return;
+    }
+    this.#waiting++;
+    this.#o.wheel.schedule(Math.min(Math.max(0, verdict.ms), TARPIT_MAX_MS), () => {
+      this.#waiting--;
+      decide(verdict.then);
+    });
   }
 
   /** Calls one hook. `later` is called once if, and only if, this answers 'later'. */
@@ -126,6 +157,10 @@ export class PhaseRunner {
     });
     return 'later';
   }
+}
+
+function boundTo(modules: readonly ValidationModule[]): Record<Phase, readonly Bound[]> {
+  return Object.fromEntries(PHASES.map((phase) => [phase, hooksOf(modules, phase)])) as Record<Phase, readonly Bound[]>;
 }
 
 function hooksOf(modules: readonly ValidationModule[], phase: Phase): readonly Bound[] {

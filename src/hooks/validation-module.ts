@@ -2,9 +2,9 @@
  * What a validation module looks like to the engine, and what the engine looks like to it.
  *
  * The one rule: a module sees these narrow views and nothing behind them; it changes a reception only by its verdict, by the
- * context, and, in `set_binding` and the phases of one recipient, by the recipient's handle.
+ * context, and by the handles that are at hand in the phase. What cannot be done answers false and has changed nothing.
  * Not here: running them (phase-runner.ts); parts of a message beyond its header and bytes, which later modules will need.
- * Truth: section 10 of the rules; ARCHITECTURE.md, "What may never break" 6.
+ * Truth: section 10 of the rules, POL-05 to POL-07; ARCHITECTURE.md, "What may never break" 6.
  */
 import type { AuthenticationService } from './authentication.ts';
 import type { Phase } from './phases.ts';
@@ -20,6 +20,8 @@ export interface ConnectionView {
   readonly localPort: number;
   readonly protocol: string;
   readonly helo: string;
+  /** Who authenticated; '' or absent when nobody did. */
+  readonly authUser?: string;
 }
 
 /** The transaction so far. `sender` is '' for the null sender. */
@@ -29,7 +31,13 @@ export interface TransactionView {
   readonly recipientCount: number;
 }
 
-/** One recipient, with the few things a module may set on it. */
+/** The sender, until the body begins. */
+export interface SenderHandle {
+  /** Another envelope sender, '' for the null sender. False when it is no address. */
+  rewrite(address: string): boolean;
+}
+
+/** One recipient, with the few things a module may set on it: an address at RCPT TO, all of them from `data_spool_each_rcpt` on. */
 export interface RecipientHandle {
   readonly address: string;
   readonly local: string;
@@ -41,13 +49,34 @@ export interface RecipientHandle {
   /** Assigns a binding of the group. False, and nothing changed, when no such group exists. */
   setBindingGroup(name: string): boolean;
   setPriority(priority: 0 | 1): void;
+  /** Another mailbox, not asked for relaying again. False when it is no address with a domain. */
+  rewrite(address: string): boolean;
+  /** Routes this message as if its recipient were of that domain; the address stays (POL-06). */
+  setRoutingDomain(domain: string): boolean;
+  /** Sends this message to a host, `name`, `address` or either with `:port`, instead of the domain's own (POL-06). */
+  setGateway(host: string): boolean;
 }
 
-/** The message as received, trace headers included. `body` is absent when it is too large to be held in memory. */
+export type HeaderEdit =
+  /** In front of all others. */
+  | { readonly kind: 'add'; readonly name: string; readonly value: string }
+  /** Behind all others. */
+  | { readonly kind: 'append'; readonly name: string; readonly value: string }
+  /** Every field of that name. */
+  | { readonly kind: 'remove'; readonly name: string }
+  /** One in the place of all of that name; added where there was none. */
+  | { readonly kind: 'replace'; readonly name: string; readonly value: string };
+
+/** The message as received, trace headers included, with what modules changed. */
 export interface MessageView {
   readonly batchId: string;
   readonly size: number;
+  /** All of it; absent when it is too large to be held in memory. */
   readonly body: Buffer | undefined;
+  /** Its beginning: the header and so many octets behind it. Undefined when not even that is held: memory is short. */
+  top(bodyBytes: number): Buffer | undefined;
+  /** Changes the header. False when the message is too large to be changed. Names and values were checked by the module. */
+  edit(edits: readonly HeaderEdit[]): boolean;
 }
 
 /** What is at hand in a phase; the later the phase, the more is set. */
@@ -56,7 +85,11 @@ export interface HookView {
   readonly context: ValidationContext;
   readonly connection: ConnectionView;
   readonly transaction?: TransactionView | undefined;
+  /** In `mailfrom`, `rcptto` and `rcptto_list`. */
+  readonly sender?: SenderHandle | undefined;
   readonly recipient?: RecipientHandle | undefined;
+  /** In `rcptto_list`: the mailboxes that were accepted. */
+  readonly recipients?: readonly string[] | undefined;
   readonly message?: MessageView | undefined;
 }
 

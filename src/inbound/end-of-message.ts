@@ -8,11 +8,29 @@
  */
 import type { EnvelopeHead, MessageDraft } from '#intake';
 import { replies, type BodyRules, type Reply } from '#smtp';
+import { senderHandle } from './handles.ts';
 import type { Session } from './session-types.ts';
 import { missingHeaders, traceHeaders } from './trace.ts';
 
 /** Received headers above which a message is refused as looping (RFC 5321 section 6.3 asks for 100 or more). */
 export const RECEIVED_MAX = 100;
+
+/**
+ * All recipients are known: the modules of rcptto_list look at them together, before the body begins. `go` hears no when the message is
+ * refused; the reply was said then.
+ */
+export function closeList(s: Session, go: (isAccepted: boolean) => void): void {
+  if (!s.ports.phases.has('rcptto_list')) {
+    go(true);
+    return;
+  }
+  s.state = 'rcptto list response';
+  const recipients = s.transaction.recipients.map(({ address }) => address);
+  s.runPhase('rcptto_list', { sender: senderHandle(s), recipients }, (isAccepted, verdict) => {
+    if (verdict.kind === 'discard') s.transaction.isDiscarded = true;
+    go(isAccepted);
+  });
+}
 
 /** Opens the draft and writes the trace headers into it. */
 export function openBody(s: Session): void {

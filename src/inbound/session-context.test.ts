@@ -190,3 +190,52 @@ test('A discarded recipient or sender is accepted and nothing is stored for it (
   const record = world.records.filter((r): r is RejectionRecord => r.kind === 'J');
   assert.equal(record.length, 0);
 });
+
+test('The list of recipients is looked at once, before the body: refused at DATA, or at the first BDAT, whose octets are then no commands (POL-01)', async () => {
+  const lists: string[] = [];
+  const module: ValidationModule = {
+    name: 'p',
+    hooks: {
+      rcptto_list: ({ recipients }) => {
+        lists.push(recipients?.join(' ') ?? '');
+        return recipients?.length === 2 ? { kind: 'reject', reply: { code: 452, text: 'too many' } } : { kind: 'continue' };
+      },
+    },
+  };
+  const world = new World({ modules: [module] });
+  const client = await world.connect();
+  client.lines('EHLO c.test');
+  const two = ['MAIL FROM:<a@a.test>', 'RCPT TO:<b@here.test>', 'RCPT TO:<c@here.test>'];
+  assert.equal(codes(client.lines(...two, 'DATA')), '250 250 250 452');
+  assert.equal(codes(client.lines(...two, 'BDAT 6', 'NOOP')), '250 250 250 452', 'NOOP and its line end are the chunk');
+  assert.equal(codes(client.lines('BDAT 0 LAST', 'RSET', 'NOOP')), '503 250 250');
+  assert.equal(codes(client.lines(...two.slice(0, 2), 'DATA', 'Subject: x', '', 'x', '.')), '250 250 354 250');
+  assert.deepEqual(lists, ['b@here.test c@here.test', 'b@here.test c@here.test', 'b@here.test']);
+  assert.equal(codes(client.lines(...two, 'DATA', 'Subject: x', '', 'QUIT', '.')), '250 250 250 452');
+  assert.equal(client.isEnded, true, 'a body that nobody wants is never run as commands (A27)');
+});
+
+test('A module rewrites the sender and the recipient that is offered; what is no address changes nothing (POL-07)', async () => {
+  const results: (boolean | undefined)[] = [];
+  const module: ValidationModule = {
+    name: 'p',
+    hooks: {
+      mailfrom: ({ sender }) => {
+        results.push(sender?.rewrite('no address'), sender?.rewrite('new@sender.test'));
+        return { kind: 'continue' };
+      },
+      rcptto: ({ recipient, sender }) => {
+        results.push(recipient?.rewrite('x@'), recipient?.rewrite('jörg@else.test'), recipient?.rewrite('"a b"@Else.test'), sender?.rewrite(''));
+        return { kind: 'continue' };
+      },
+    },
+  };
+  const world = new World({ modules: [module] });
+  const client = await world.connect();
+  client.lines('EHLO c.test', 'MAIL FROM:<a@a.test>', 'RCPT TO:<b@here.test>', 'DATA', 'Subject: x', '', 'x', '.');
+  assert.deepEqual(results, [false, true, false, false, true, true]);
+  const [stored] = world.spool.stored;
+  assert.deepEqual([stored?.envelope.sender, stored?.envelope.recipients[0]?.address], ['', '"a b"@Else.test']);
+  assert.deepEqual([stored?.envelope.recipients[0]?.local, stored?.envelope.recipients[0]?.domain], ['a b', 'else.test']);
+  assert.match(stored?.text ?? '', /^Return-Path: <>/);
+});

@@ -60,6 +60,9 @@ export interface RefuseOptions {
   readonly state?: ReceptionState;
 }
 
+/** What is at hand in a phase besides what the session adds by itself. */
+export type PhaseView = Pick<HookView, 'sender' | 'recipient' | 'recipients' | 'message'>;
+
 /** Ends the waiting: runs `act`, then goes on with what the client sent meanwhile. */
 export type Settle = (act: () => void) => void;
 
@@ -83,10 +86,12 @@ export interface Session {
   refuse(reply: Reply, o?: RefuseOptions): void;
   /** Says a last word and closes. */
   sayLast(reply: Reply): void;
+  /** Closes without another word: the last one was said. */
+  closeNow(): void;
   /** Starts work that may answer in a later turn; commands wait until it settles. */
   later(work: (settle: Settle) => void): void;
   /** Runs the modules of a phase. A verdict that refuses was said and recorded already: `go` then gets false. */
-  runPhase(phase: Phase, view: Pick<HookView, 'recipient' | 'message'>, go: (isAccepted: boolean, verdict: Verdict) => void): void;
+  runPhase(phase: Phase, view: PhaseView, go: (isAccepted: boolean, verdict: Verdict) => void): void;
   /** The reply to a verb that this session does not offer: refused where others may use it, unknown where nobody may (EXT-01). */
   notOffered(word: string): Reply;
   /** Whoever takes the next lines instead of the commands; undefined gives them back. */

@@ -9,7 +9,7 @@
  * Truth: RFC 5321; sections 7 and 8 of the rules; attacks A17 to A31, A58 to A60, A68.
  */
 import type { IpAddress } from '#base';
-import { CONTINUE, ValidationContext, type HookView, type Phase, type Verdict } from '#hooks';
+import { CONTINUE, ValidationContext, type Phase, type Verdict } from '#hooks';
 import type { CloseReason, Connection, ConnectionOwner, TlsFacts } from '#net';
 import { contextPairs } from '#observe';
 import { formatReply, greeting, LineReader, parseCommand, replies, replyText, type Command, type CommandFault, type Reply } from '#smtp';
@@ -20,7 +20,7 @@ import { greetingDate } from './trace.ts';
 import type { SessionPorts } from './ports.ts';
 import type { ReceptionState } from './reception-state.ts';
 import type { SessionRules } from './session-rules.ts';
-import type { ConnectionFacts, InboundLine, RefuseOptions, Session, Settle } from './session-types.ts';
+import type { ConnectionFacts, InboundLine, PhaseView, RefuseOptions, Session, Settle } from './session-types.ts';
 import { beginTls, tlsKeys } from './session-tls.ts';
 import { Transaction } from './transaction.ts';
 
@@ -176,6 +176,10 @@ export class EsmtpSession implements Session, ConnectionOwner {
     this.#close();
   }
 
+  closeNow(): void {
+    this.#close();
+  }
+
   refuse(reply: Reply, o: RefuseOptions = {}): void {
     this.say(reply);
     const { facts, rules, context } = this;
@@ -261,7 +265,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
     return { id, listen: this.#listen, remoteIp, remotePort, helo, authUser, messages, state: this.state, seconds };
   }
 
-  runPhase(phase: Phase, view: Pick<HookView, 'recipient' | 'message'>, go: (isAccepted: boolean, verdict: Verdict) => void): void {
+  runPhase(phase: Phase, view: PhaseView, go: (isAccepted: boolean, verdict: Verdict) => void): void {
     if (!this.ports.phases.has(phase)) {
       go(true, CONTINUE);
       return;

@@ -6,12 +6,13 @@
  */
 import type { Reply } from '#hooks';
 
-export type IntakeErrorCode = 'aborted' | 'storage' | 'no-binding' | 'refused' | 'disconnected';
+export type IntakeErrorCode = 'aborted' | 'storage' | 'no-binding' | 'too-large-to-change' | 'refused' | 'disconnected';
 
 /** What the peer reads for each code; `refused` and `disconnected` bring their own. */
 export const INTAKE_REPLIES: Record<IntakeErrorCode, Reply> = {
   aborted: { code: 451, enhanced: '4.3.0', text: 'transaction failed' },
   storage: { code: 452, enhanced: '4.3.1', text: 'insufficient system storage' },
+  'too-large-to-change': { code: 452, enhanced: '4.3.1', text: 'insufficient system storage' },
   'no-binding': { code: 451, enhanced: '4.3.0', text: 'transaction failed' },
   refused: { code: 451, enhanced: '4.3.0', text: 'transaction failed' },
   disconnected: { code: 421, enhanced: '4.3.0', text: 'transaction failed' },

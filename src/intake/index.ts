@@ -5,6 +5,7 @@
  */
 export { INTAKE_REPLIES, IntakeError } from './errors.ts';
 export type { IntakeErrorCode } from './errors.ts';
+export { EDITABLE_BYTES, EDITABLE_TOTAL_BYTES } from './kept-message.ts';
 export { Intake } from './intake.ts';
 export type { IntakePorts } from './intake.ts';
 export { MessageDraft } from './message-draft.ts';

@@ -22,6 +22,8 @@ export interface IntakePorts {
   readonly phases: PhaseRunner;
   readonly bindings: BindingPort;
   readonly resident: ResidentBudget;
+  /** Room for what modules read and change. */
+  readonly editable: ResidentBudget;
   readonly panic: Pick<PanicLog, 'log'>;
   /** Told of each envelope that became durable: the reception records and counters. */
   readonly received: (envelope: Envelope) => void;

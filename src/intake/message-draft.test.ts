@@ -8,6 +8,8 @@ import {
   type BodySink,
   type HookView,
   type MailboxStore,
+  type Phase,
+  type PhaseHook,
   type StoreRecipient,
   type ValidationModule,
   type Verdict,
@@ -276,4 +278,141 @@ test('A notice of our own enters by the same door, as protocol internal and with
   const [record] = world.records;
   assert.ok(record?.kind === 'R' && record.protocol === 'internal' && record.senderDomain === '');
   assert.equal(world.intake.submitting, 0);
+});
+
+function hooking(phase: Phase, hook: PhaseHook): ValidationModule {
+  return { name: 'p', hooks: { [phase]: hook } };
+}
+
+const received = Buffer.from('Received: x\r\nX-Spam: no\r\nSubject: s\r\n\r\nbody\r\n');
+
+test('Headers that a module changes are changed where the message is kept and for the queue, and later phases see it so (POL-07)', () => {
+  let seen = '';
+  const store = new FakeStore('here.test');
+  const change = hooking('data_spool', ({ message }) => {
+    assert.equal(message?.top(2)?.toString(), received.toString().slice(0, -4));
+    const isDone = message?.edit([
+      { kind: 'add', name: 'X-First', value: '1' },
+      { kind: 'remove', name: 'x-spam' },
+      { kind: 'replace', name: 'Subject', value: 'new' },
+      { kind: 'append', name: 'X-Last', value: 'é' },
+    ]);
+    assert.equal(isDone, true);
+    return { kind: 'continue' };
+  });
+  const look = hooking('data_spool_each_rcpt', ({ message }) => {
+    seen = message?.top(100)?.toString() ?? '';
+    return { kind: 'continue' };
+  });
+  const world = new World({ modules: [change, look], stores: [store] });
+  const draft = world.intake.open(head('b@here.test', 'c@far.test'));
+  draft.append(received);
+  const outcome = finish(draft);
+  const wanted = 'X-First: 1\r\nReceived: x\r\nSubject: new\r\nX-Last: é\r\n\r\nbody\r\n';
+  assert.deepEqual([outcome.error, seen], [undefined, wanted]);
+  assert.deepEqual([store.committed[0]?.text, Buffer.from(world.spool.stored[0]?.text ?? '', 'latin1').toString()], [wanted, wanted]);
+  assert.deepEqual([world.accepted[0]?.body?.toString(), world.accepted[0]?.envelope.size], [wanted, Buffer.byteLength(wanted)]);
+  assert.deepEqual([store.aborted, world.spool.aborted], [1, 1], 'what was written before is given up');
+});
+
+test('A message too large to be kept can be read at its beginning and not changed; without any room it cannot even be read (POL-07)', () => {
+  const answers: unknown[] = [];
+  const module = hooking('data_spool', ({ message }) => {
+    answers.push(message?.top(10)?.toString().slice(0, 8), message?.edit([{ kind: 'remove', name: 'Subject' }]));
+    return { kind: 'continue' };
+  });
+  const editable = new ResidentBudget({ perMessage: 60, total: 60 });
+  const world = new World({ modules: [module], editable });
+  const large = world.intake.open(head('b@x.test'));
+  for (let i = 0; i < 3; i++) large.append(received);
+  assert.equal(editable.used, 60);
+  const second = world.intake.open(head('b@x.test'));
+  second.append(received);
+  assert.equal(finish(large).error, undefined);
+  assert.equal(finish(second).error, undefined);
+  assert.deepEqual(answers, ['Received', false, undefined, false]);
+  assert.equal(world.spool.stored[0]?.text, received.toString().repeat(3));
+  assert.equal(editable.used, 0, 'all room is given back');
+});
+
+test('A changed message is written no faster than its place takes it, and is given up when the client goes meanwhile (A68)', () => {
+  const module = hooking('data_spool', ({ message }) =>
+    message?.edit([{ kind: 'add', name: 'X', value: '1' }]) === true ? { kind: 'continue' } : { kind: 'discard' },
+  );
+  const world = new World({ modules: [module] });
+  world.spool.highBytes = 70_000;
+  const begin = () => {
+    const draft = world.intake.open(head('b@x.test'));
+    draft.append(Buffer.concat([received, Buffer.alloc(200_000, 'y')]));
+    return { draft, outcome: finish(draft) };
+  };
+  const kept = begin();
+  const anew = world.spool.drafts[1];
+  assert.deepEqual([kept.outcome.answers, anew?.waitingBytes], [0, 131_072]);
+  anew?.drain();
+  anew?.drain();
+  assert.deepEqual([kept.outcome.answers, kept.outcome.error], [1, undefined]);
+  assert.equal(world.spool.stored[0]?.text.length, 6 + received.length + 200_000);
+  const gone = begin();
+  gone.draft.abort();
+  world.spool.drafts[3]?.drain();
+  assert.deepEqual([gone.outcome.error?.code, world.spool.stored.length], ['aborted', 1]);
+});
+
+test('A recipient that a module rewrites is stored as such, by the store of its new domain; routing domain and gateway stay beside the address (POL-06, POL-07)', () => {
+  const store = new FakeStore('here.test');
+  const results: boolean[] = [];
+  const module = hooking('data_spool_each_rcpt', ({ recipient }) => {
+    if (recipient?.local === 'a') results.push(recipient.rewrite('new@here.test'), recipient.rewrite('no address'));
+    if (recipient?.local === 'b') results.push(recipient.setRoutingDomain('Route.TEST'), recipient.setRoutingDomain('a b'));
+    if (recipient?.local === 'c') results.push(recipient.setGateway('gw.test:2525'), recipient.setGateway('a b'));
+    return { kind: 'continue' };
+  });
+  const world = new World({ modules: [module], stores: [store] });
+  const draft = world.intake.open(head('a@far.test', 'b@far.test', 'c@far.test'));
+  draft.append(received);
+  assert.equal(finish(draft).error, undefined);
+  assert.deepEqual(results, [true, false, true, false, true, false]);
+  assert.deepEqual(
+    store.committed.map(({ envelope, text }) => [envelope.recipients[0]?.address, text]),
+    [['new@here.test', received.toString()]],
+  );
+  assert.deepEqual(
+    world.accepted[0]?.envelope.recipients.map(({ address, domain, gateway }) => [address, domain, gateway]),
+    [
+      ['b@far.test', 'route.test', undefined],
+      ['c@far.test', 'far.test', 'gw.test:2525'],
+    ],
+  );
+});
+
+test('A refusal in a phase of one recipient refuses the message, whose one reply is for all; a discard drops that one (POL-01, POL-07)', () => {
+  for (const phase of ['data_spool_each_rcpt', 'set_binding'] as const) {
+    const module = hooking(phase, ({ recipient }) =>
+      recipient?.local === 'bad' ? { kind: 'reject', reply: { code: 451, text: 'no' } } : { kind: 'continue' },
+    );
+    const world = new World({ modules: [module] });
+    const outcome = finish(world.intake.open(head('b@x.test', 'bad@x.test')));
+    assert.deepEqual([outcome.error?.reply.code, outcome.error?.module, world.spool.stored.length], [451, 'p', 0], phase);
+  }
+  const drop = hooking('data_spool_each_rcpt', ({ recipient }) => ({ kind: recipient?.local === 'bad' ? 'discard' : 'continue' }));
+  const world = new World({ modules: [drop] });
+  finish(world.intake.open(head('b@x.test', 'bad@x.test')));
+  assert.deepEqual(
+    world.accepted[0]?.envelope.recipients.map(({ local }) => local),
+    ['b'],
+  );
+});
+
+test('A notice of our own meets set_binding and no module that could refuse or drop it (POL-01)', () => {
+  const met: string[] = [];
+  const watch = (phase: Phase): ValidationModule =>
+    hooking(phase, () => {
+      met.push(phase);
+      return { kind: 'continue' };
+    });
+  const world = new World({ modules: [watch('data_spool'), watch('data_spool_each_rcpt'), watch('set_binding')] });
+  const recipients = [{ address: 'a@a.test', local: 'a', domain: 'a.test' }];
+  world.intake.submit({ sender: '', senderDomain: '', recipients }, Buffer.from('notice'), () => undefined);
+  assert.deepEqual(met, ['set_binding']);
 });

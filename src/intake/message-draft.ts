@@ -1,29 +1,24 @@
 /**
  * One message on its way through the door: its bytes go to where it will be kept while it is received, and `finish` runs the
- * spool-phase hooks, assigns bindings, makes it durable and hands it over.
+ * spool-phase hooks, assigns bindings, makes it durable and hands it over. What modules changed is written anew in place of the first.
  *
  * The one rule: `done` without an error means durable for every recipient. Until the first commit begins, `abort` undoes
  * everything (a client that vanished while policy ran leaves no message, A68); from then on it runs to its end.
  * Stores are committed before the spool: a repeated copy in a mailbox does less harm than one sent out twice.
  * Not here: trace headers and body policy (inbound). Truth: rules SMTP-03, SPL-04, OUT-03, OUT-48, POL-01, POL-27.
  */
-import { storedContext, type BodySink, type HookView, type MailboxStore, type MessageView } from '#hooks';
+import { storedContext, type HookView, type MessageView, type Verdict } from '#hooks';
 import type { Envelope } from '#mail';
 import { IntakeError } from './errors.ts';
 import type { IntakePorts } from './intake.ts';
 import type { EnvelopeHead } from './ports.ts';
+import { KeptMessage } from './kept-message.ts';
+import { refill, splitByStore, type Part } from './parts.ts';
 import { DEFAULT_BINDING, IncomingRecipient } from './recipient.ts';
 import { ResidentBody } from './resident-budget.ts';
 
 /** Answers once: an error, or the batch id of a message that is durable. */
 export type FinishAnswer = (error?: IntakeError, batchId?: string) => void;
-
-interface Part {
-  readonly sink: BodySink;
-  readonly recipients: readonly IncomingRecipient[];
-  readonly isSpool: boolean;
-  isFull: boolean;
-}
 
 const NO_PARTS: readonly Part[] = [];
 
@@ -37,6 +32,8 @@ export class MessageDraft {
   readonly #head: EnvelopeHead;
   #parts: readonly Part[];
   readonly #resident: ResidentBody;
+  /** For modules; undefined where none looks at messages. */
+  readonly #kept: KeptMessage | undefined;
   #body: Buffer | undefined;
   #size = 0;
   #state: 'receiving' | 'deciding' | 'committing' | 'over' = 'receiving';
@@ -51,6 +48,7 @@ export class MessageDraft {
     // RFC 6710: two steps are all that the queue knows.
     if ((head.terms?.mtPriority ?? 0) > 0) for (const recipient of this.recipients) recipient.setPriority(1);
     this.#resident = new ResidentBody(o.resident);
+    this.#kept = o.phases.readsMessages ? new KeptMessage(o.editable) : undefined;
     this.#parts = splitByStore(o, this.recipients);
     for (const part of this.#parts) part.sink.onDrain = () => this.#drained(part);
   }
@@ -67,8 +65,15 @@ export class MessageDraft {
 
   /** The message as modules see it. */
   view(): MessageView {
-    this.#body ??= this.#resident.whole();
-    return { batchId: this.batchId, size: this.#size, body: this.#body };
+    const kept = this.#kept;
+    if (kept?.isChanged !== true) this.#body ??= this.#resident.whole();
+    return {
+      batchId: this.batchId,
+      size: this.#size,
+      body: kept?.isChanged === true ? kept.whole() : this.#body,
+      top: (bodyBytes) => kept?.top(bodyBytes),
+      edit: (edits) => kept?.edit(edits) === true,
+    };
   }
 
   /** Takes bytes as they are to be stored. False asks the caller to wait for `onDrain`. */
@@ -76,6 +81,7 @@ export class MessageDraft {
     if (this.#state !== 'receiving') return true;
     this.#size += chunk.length;
     this.#resident.append(chunk);
+    this.#kept?.append(chunk);
     let hasRoom = true;
     for (const part of this.#parts) {
       if (!part.sink.append(chunk)) part.isFull = true;
@@ -94,7 +100,7 @@ export class MessageDraft {
     this.#done = done;
     this.#body ??= this.#resident.whole();
     this.#resident.release();
-    if (this.#o.phases.has('data_spool')) this.#runBatchHooks();
+    if (this.#o.phases.has('data_spool') && !this.#isOurs) this.#runBatchHooks();
     else this.#decideFrom(0);
   }
 
@@ -114,21 +120,23 @@ export class MessageDraft {
   #runBatchHooks(): void {
     this.#o.phases.run(this.#view('data_spool', undefined), (verdict, module) => {
       if (this.#state !== 'deciding') return;
-      switch (verdict.kind) {
-        case 'reject':
-          this.#refuse(new IntakeError('refused', { reply: verdict.reply, module }));
-          return;
-        case 'disconnect':
-          this.#refuse(new IntakeError('disconnected', verdict.reply === undefined ? { module } : { reply: verdict.reply, module }));
-          return;
-        case 'discard':
-          this.#discardSinks();
-          this.#answer();
-          return;
-        default:
-          this.#decideFrom(0);
+      if (this.#isRefused(verdict, module)) return;
+      if (verdict.kind === 'discard') {
+        this.#discardSinks();
+        this.#answer();
+        return;
       }
+      this.#decideFrom(0);
     });
+  }
+
+  /** Refuses the message when the verdict says so. In the phases of one recipient too: the one reply belongs to all of them. */
+  #isRefused(verdict: Verdict, module: string): boolean {
+    if (verdict.kind === 'reject') this.#refuse(new IntakeError('refused', { reply: verdict.reply, module }));
+    else if (verdict.kind === 'disconnect')
+      this.#refuse(new IntakeError('disconnected', verdict.reply === undefined ? { module } : { reply: verdict.reply, module }));
+    else return false;
+    return true;
   }
 
   /** Runs the hooks of each recipient from `start` on, one after the other, then goes on to the last look. */
@@ -154,14 +162,25 @@ export class MessageDraft {
   }
 
   #decideOne(recipient: IncomingRecipient, decided: () => void): void {
-    this.#o.phases.run(this.#view('data_spool_each_rcpt', recipient), (verdict) => {
-      // One recipient cannot be refused any more, the reply belongs to all of them: it is dropped, as a discard is.
-      recipient.isDiscarded = verdict.kind !== 'continue' && verdict.kind !== 'done';
-      if (this.#state !== 'deciding') return;
-      this.#o.phases.run(this.#view('set_binding', recipient), () => {
-        if (this.#state === 'deciding') decided();
+    const assign = (): void =>
+      this.#o.phases.run(this.#view('set_binding', recipient), (verdict, module) => {
+        if (this.#state === 'deciding' && !this.#isRefused(verdict, module)) decided();
       });
+    if (this.#isOurs) {
+      assign();
+      return;
+    }
+    this.#o.phases.run(this.#view('data_spool_each_rcpt', recipient), (verdict, module) => {
+      if (this.#state !== 'deciding' || this.#isRefused(verdict, module)) return;
+      recipient.isDiscarded = verdict.kind === 'discard';
+      if (recipient.isDiscarded) decided();
+      else assign();
     });
+  }
+
+  /** A notice of our own: policy may choose how it leaves, but must not judge it. */
+  get #isOurs(): boolean {
+    return this.#head.protocol === 'internal';
   }
 
   /** The last look before the disk: is anyone left, and may what is left lie in the default binding? */
@@ -175,7 +194,32 @@ export class MessageDraft {
       this.#refuse(new IntakeError('no-binding'));
       return;
     }
+    if (this.#kept?.isChanged === true || (this.#o.stores.length > 0 && this.recipients.some(isRewritten))) this.#writeAnew();
+    else this.#commit();
+  }
+
+  /** Modules changed the message, or who receives it: it is written again, and what was written while it came is given up. */
+  #writeAnew(): void {
+    const whole = this.#kept?.whole();
+    if (whole === undefined) {
+      this.#refuse(new IntakeError('too-large-to-change'));
+      return;
+    }
+    this.#discardSinks();
+    this.#body = this.#o.resident.perMessage >= whole.length ? whole : undefined;
+    this.#size = whole.length;
+    this.#parts = splitByStore(this.#o, this.recipients);
+    refill(
+      this.#parts,
+      whole,
+      () => this.#state === 'deciding',
+      () => this.#commit(),
+    );
+  }
+
+  #commit(): void {
     this.#state = 'committing';
+    this.#kept?.release();
     this.#commitPart(0);
   }
 
@@ -228,6 +272,7 @@ export class MessageDraft {
   #answer(error?: IntakeError): void {
     this.#state = 'over';
     this.#resident.release();
+    this.#kept?.release();
     // Whoever still holds this object holds no more than it: parts, sinks and closures would otherwise grow old with it.
     this.#body = undefined;
     this.onDrain = undefined;
@@ -271,31 +316,14 @@ export class MessageDraft {
   }
 }
 
+function isRewritten(recipient: IncomingRecipient): boolean {
+  return recipient.isRewritten && !recipient.isDiscarded;
+}
+
 function isDiscarded(recipient: IncomingRecipient): boolean {
   return recipient.isDiscarded;
 }
 
 function needsDefaultBinding(part: Part): boolean {
   return part.isSpool && part.recipients.some((recipient) => !recipient.isDiscarded && recipient.binding === DEFAULT_BINDING);
-}
-
-/** A part for each store that claims some of the recipients, and, last, one for the spool when any are left. */
-function splitByStore(o: IntakePorts, recipients: readonly IncomingRecipient[]): readonly Part[] {
-  if (o.stores.length === 0) return [{ sink: o.spool.openDraft(), recipients, isSpool: true, isFull: false }];
-  const claimed = new Map<MailboxStore, IncomingRecipient[]>();
-  const spooled: IncomingRecipient[] = [];
-  for (const recipient of recipients) {
-    const store = o.stores.find((candidate) => candidate.claims(recipient.domain));
-    if (store === undefined) {
-      spooled.push(recipient);
-      continue;
-    }
-    const of = claimed.get(store);
-    if (of === undefined) claimed.set(store, [recipient]);
-    else of.push(recipient);
-  }
-  const parts: Part[] = [];
-  for (const [store, of] of claimed) parts.push({ sink: store.open(of), recipients: of, isSpool: false, isFull: false });
-  if (spooled.length > 0) parts.push({ sink: o.spool.openDraft(), recipients: spooled, isSpool: true, isFull: false });
-  return parts;
 }

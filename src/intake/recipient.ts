@@ -4,8 +4,9 @@
  * The one rule: a binding or group that does not exist changes nothing and leaves a line in the panic log (POL-05, POL-27).
  * Not here: choosing within a group by state of its bindings (the port's owner knows that).
  */
+import { parseHostPort, toAsciiDomain } from '#base';
 import type { RecipientHandle } from '#hooks';
-import type { EnvelopeRecipient } from '#mail';
+import { domainLiteral, parseMailbox, type EnvelopeRecipient } from '#mail';
 import type { PanicLog } from '#observe';
 import type { BindingPort, RecipientHead } from './ports.ts';
 
@@ -14,31 +15,35 @@ export const DEFAULT_BINDING = 'default';
 
 export class IncomingRecipient implements RecipientHandle {
   readonly id: string;
-  readonly head: RecipientHead;
+  #head: RecipientHead;
   binding = DEFAULT_BINDING;
   bindingGroup = DEFAULT_BINDING;
   priority: 0 | 1 = 0;
   isDiscarded = false;
+  /** A module wrote another mailbox: who keeps it must be asked anew. */
+  isRewritten = false;
+  #routingDomain: string | undefined;
+  #gateway: string | undefined;
   readonly #bindings: BindingPort;
   readonly #panic: Pick<PanicLog, 'log'>;
 
   constructor(id: string, head: RecipientHead, ports: { bindings: BindingPort; panic: Pick<PanicLog, 'log'> }) {
     this.id = id;
-    this.head = head;
+    this.#head = head;
     this.#bindings = ports.bindings;
     this.#panic = ports.panic;
   }
 
   get address(): string {
-    return this.head.address;
+    return this.#head.address;
   }
 
   get local(): string {
-    return this.head.local;
+    return this.#head.local;
   }
 
   get domain(): string {
-    return this.head.domain;
+    return this.#head.domain;
   }
 
   setBinding(name: string): boolean {
@@ -52,7 +57,7 @@ export class IncomingRecipient implements RecipientHandle {
   }
 
   setBindingGroup(name: string): boolean {
-    const chosen = this.#bindings.chooseFromGroup(name, this.head.domain);
+    const chosen = this.#bindings.chooseFromGroup(name, this.#head.domain);
     if (chosen === undefined) {
       this.#panic.log('ERROR', 'MOD', `set_binding: message ${this.id}: there is no binding group "${name}"; assignment unchanged`);
       return false;
@@ -72,14 +77,36 @@ export class IncomingRecipient implements RecipientHandle {
     this.priority = priority;
   }
 
+  rewrite(address: string): boolean {
+    const mailbox = parseMailbox(address);
+    if (mailbox === undefined) return false;
+    this.#head = { ...this.#head, address, local: mailbox.local, domain: mailbox.domain };
+    this.isRewritten = true;
+    return true;
+  }
+
+  setRoutingDomain(domain: string): boolean {
+    const known = domainLiteral(domain) === undefined ? toAsciiDomain(domain, { allowUnderscore: true }) : domain.toLowerCase();
+    if (known === undefined) return false;
+    this.#routingDomain = known;
+    return true;
+  }
+
+  setGateway(host: string): boolean {
+    if (parseHostPort(host) === undefined) return false;
+    this.#gateway = host;
+    return true;
+  }
+
   /** As the envelope stores it. */
   stored(): EnvelopeRecipient {
-    const { address, local, domain, notify, orcpt } = this.head;
+    const { address, local, domain, notify, orcpt } = this.#head;
     const { id, binding, bindingGroup } = this;
-    const stored: EnvelopeRecipient = { id, address, local, domain, binding, bindingGroup };
+    const stored: EnvelopeRecipient = { id, address, local, domain: this.#routingDomain ?? domain, binding, bindingGroup };
     if (notify !== undefined) stored.notify = notify;
     if (orcpt !== undefined) stored.orcpt = orcpt;
     if (this.priority !== 0) stored.priority = this.priority;
+    if (this.#gateway !== undefined) stored.gateway = this.#gateway;
     return stored;
   }
 }

@@ -65,7 +65,7 @@ export interface EnvelopeRecipient {
   address: string;
   /** The local part unquoted. */
   local: string;
-  /** Where it is routed to: lower-case A-labels, or an address literal in brackets. */
+  /** Where it is routed to: lower-case A-labels, or an address literal in brackets. The address's own, unless policy says otherwise. */
   domain: string;
   binding: string;
   bindingGroup: string;
@@ -75,6 +75,8 @@ export interface EnvelopeRecipient {
   orcpt?: string;
   /** 1 is taken before 0. */
   priority?: 0 | 1;
+  /** Where policy sends this message instead of where its domain's mail goes: a host, with or without `:port`. */
+  gateway?: string;
 }
 
 /** The terms of an envelope; undefined when it has none, as nearly all have. */

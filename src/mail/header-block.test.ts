@@ -66,3 +66,12 @@ test('A75: a value with line ends becomes one header, folded within 78 character
   assert.throws(() => formatHeader('Bad Name', 'x'));
   assert.throws(() => formatHeader('Bad\r\nName', 'x'));
 });
+
+test('A header is replaced in its place, its namesakes go, and one that is not there is added at the end (POL-07)', () => {
+  const block = HeaderBlock.parse(Buffer.from('A: 1\r\nB: 2\r\n 2\r\na: 3\r\n\r\n'));
+  block.replace('a', 'new');
+  assert.equal(block.toBuffer().toString(), 'a: new\r\nB: 2\r\n 2\r\n');
+  block.replace('C', '4');
+  assert.equal(block.toBuffer().toString(), 'a: new\r\nB: 2\r\n 2\r\nC: 4\r\n');
+  assert.deepEqual(block.findAll('A'), ['new']);
+});

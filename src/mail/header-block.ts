@@ -163,6 +163,19 @@ export class HeaderBlock {
     return positions.size;
   }
 
+  /** One field in the place of the first of that name, the others gone; at the bottom where there was none. */
+  replace(name: string, value: string): void {
+    const [first, ...others] = this.#positions(name);
+    if (first === undefined) {
+      this.append(name, value);
+      return;
+    }
+    const gone = new Set(others);
+    const field = { name, raw: Buffer.from(formatHeader(name, value)) };
+    this.#fields = this.#fields.map((old, position) => (position === first ? field : old)).filter((_, position) => !gone.has(position));
+    this.#index = undefined;
+  }
+
   /** The bytes of all fields, without the blank line behind them. A last field without a line end gets one. */
   toBuffer(): Buffer {
     const parts = this.#fields.map((field) => field.raw);

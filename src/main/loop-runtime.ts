@@ -11,7 +11,7 @@ import { MessageIdSource, systemClock, systemRandom, TimerWheel } from '#base';
 import { applyChanges, type Resolver, type Snapshot, type SnapshotChanges } from '#config';
 import { PhaseRunner, type MailboxStore } from '#hooks';
 import { EsmtpService, type SessionCell } from '#inbound';
-import { Intake, receptionRecorder, ResidentBudget } from '#intake';
+import { EDITABLE_BYTES, EDITABLE_TOTAL_BYTES, Intake, receptionRecorder, ResidentBudget } from '#intake';
 import { LimitTable } from '#limits';
 import { LoopLink } from '#loops';
 import { TlsContexts } from '#net';
@@ -163,6 +163,7 @@ export class LoopRuntime {
       phases,
       bindings: bindingPort(resolver),
       resident: new ResidentBudget({ perMessage: resolver.global().largeMessageThreshold }),
+      editable: new ResidentBudget({ perMessage: EDITABLE_BYTES, total: EDITABLE_TOTAL_BYTES }),
       panic,
       received: receptionRecorder({ records: this.#records, counters: this.#counters, clock }),
       excludedConnection: excludedKeys(resolver, 'excludeVctxConn'),

@@ -98,8 +98,12 @@ export class Shard implements AcceptedPort {
   #ownerOf(recipient: EnvelopeRecipient, state: RecipientProgress | undefined): number {
     const group = state?.bindingGroup ?? recipient.bindingGroup;
     const binding = state?.binding ?? recipient.binding;
-    const domain = state?.route ?? recipient.domain;
-    return crc32(`${group}\0${binding}\0${this.#o.queueName(group, binding, domain)}`) % this.#count;
+    const { gateway } = recipient;
+    const name =
+      gateway !== undefined && state?.route === undefined
+        ? gateway.toLowerCase()
+        : this.#o.queueName(group, binding, state?.route ?? recipient.domain);
+    return crc32(`${group}\0${binding}\0${name}`) % this.#count;
   }
 
   /** Gives each owner its recipients; `owners` has -1 for recipients that are done. */

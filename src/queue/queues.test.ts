@@ -197,6 +197,22 @@ test('OUT-21: mail of a domain whose Domain scope has a Gateway is queued under 
   );
 });
 
+test('POL-06: a message with a gateway of its own waits under that name, alone and among others, and after a restart', () => {
+  const s = new Surroundings();
+  const own = recipient('1@a.test', { gateway: 'Hub.test:2525' });
+  s.queues.accepted(s.envelope([own]), undefined);
+  s.queues.accepted(s.envelope([recipient('2@a.test', { gateway: 'hub.test:2525' }), recipient('3@a.test')]), undefined);
+  const envelope = s.envelope([recipient('4@a.test', { gateway: 'hub.test:2525' })]);
+  s.queues.recovered({ envelope, states: [{ outcome: 'open', attempts: 0, nextAt: 0 }] });
+  assert.deepEqual(
+    [...s.queues.queues()].map((queue) => [queue.domain, queue.active, queue.gateway, queue.optionsName]),
+    [
+      ['hub.test:2525', 3, 'Hub.test:2525', 'hub.test'],
+      ['a.test', 1, undefined, 'a.test'],
+    ],
+  );
+});
+
 test('MO-465: a released delivery is next again and has not spent an attempt', () => {
   const s = new Surroundings();
   s.accept(['1@a.test']);

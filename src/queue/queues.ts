@@ -10,14 +10,14 @@
  */
 import type { Clock, Random, TimerWheel } from '#base';
 import type { AcceptedPort } from '#intake';
-import type { Envelope } from '#mail';
+import type { Envelope, EnvelopeRecipient } from '#mail';
 import type { Counters, PanicLog, RecordSink } from '#observe';
 import { batchOf, holdOf, originOf, recipientOf, type Batch, type Recipient } from './batch.ts';
 import type { EntryView } from './entry-view.ts';
 import type { Entry } from './entry.ts';
 import { DomainQueue } from './domain-queue.ts';
 import { Notices } from './notices.ts';
-import type { NoticePort, OptionsPort, QueueSpool, RecoveredMessage } from './ports.ts';
+import type { NoticePort, OptionsPort, QueueSpool, RecipientProgress, RecoveredMessage } from './ports.ts';
 import type { QueueContext } from './queue-context.ts';
 import { Residency } from './residency.ts';
 import { retryDelay } from './retry-schedule.ts';
@@ -131,7 +131,7 @@ export class Queues implements AcceptedPort {
     const [only] = recipients;
     if (only !== undefined && recipients.length === 1) {
       batch.open = 1;
-      const queue = this.queueFor(only.bindingGroup, only.binding, only.domain);
+      const queue = this.#queueOf(only);
       noteOrigin(batch, envelope, queue);
       if (body !== undefined) this.residency.keep(batch, body, queue);
       queue.add(batch, [recipientOf(only, 0)], only.priority ?? 0);
@@ -212,12 +212,35 @@ export class Queues implements AcceptedPort {
 
   /** The queue of a domain, under the name of its Gateway if a Domain scope gives it one (OUT-21). */
   queueFor(group: string, binding: string, domain: string): DomainQueue {
+    const queues = this.#queuesOf(binding);
+    return queues.routes.get(domain) ?? this.#route(queues, group, binding, domain);
+  }
+
+  #queuesOf(binding: string): BindingQueues {
     let queues = this.#bindings.get(binding);
     if (queues === undefined) {
       queues = { byDomain: new Map(), routes: new Map() };
       this.#bindings.set(binding, queues);
     }
-    return queues.routes.get(domain) ?? this.#route(queues, group, binding, domain);
+    return queues;
+  }
+
+  #make(queues: BindingQueues, identity: { group: string; binding: string; domain: string; gateway?: string }): DomainQueue {
+    const { group, binding, domain } = identity;
+    const queue = new DomainQueue(this.#context, identity, (known) => this.#o.resolver.sending(group, binding, known));
+    queues.byDomain.set(domain, queue);
+    this.#o.counters.add('activeDomains');
+    return queue;
+  }
+
+  /** The queue of a recipient: where an operator moved it, else that of the gateway that policy gave it (POL-06), else its domain's. */
+  #queueOf(recipient: EnvelopeRecipient, state?: RecipientProgress): DomainQueue {
+    const group = state?.bindingGroup ?? recipient.bindingGroup;
+    const binding = state?.binding ?? recipient.binding;
+    if (recipient.gateway === undefined || state?.route !== undefined) return this.queueFor(group, binding, state?.route ?? recipient.domain);
+    const queues = this.#queuesOf(binding);
+    const name = recipient.gateway.toLowerCase();
+    return queues.byDomain.get(name) ?? this.#make(queues, { group, binding, domain: name, gateway: recipient.gateway });
   }
 
   *queues(): IterableIterator<DomainQueue> {
@@ -244,13 +267,8 @@ export class Queues implements AcceptedPort {
   #route(queues: BindingQueues, group: string, binding: string, domain: string): DomainQueue {
     const gateway = this.#o.resolver.domainGateway(group, binding, domain);
     const name = gateway === undefined ? domain : gateway.toLowerCase();
-    let queue = queues.byDomain.get(name);
-    if (queue === undefined) {
-      const identity = { group, binding, domain: name, ...(gateway === undefined ? {} : { gateway }) };
-      queue = new DomainQueue(this.#context, identity, (known) => this.#o.resolver.sending(group, binding, known));
-      queues.byDomain.set(name, queue);
-      this.#o.counters.add('activeDomains');
-    }
+    const identity = { group, binding, domain: name, ...(gateway === undefined ? {} : { gateway }) };
+    const queue = queues.byDomain.get(name) ?? this.#make(queues, identity);
     if (this.#routeCount >= ROUTES_MAX) this.#clearRoutes();
     queues.routes.set(domain, queue);
     this.#routeCount += 1;
@@ -270,8 +288,7 @@ export class Queues implements AcceptedPort {
     envelope.recipients.forEach((recipient, index) => {
       const state = states?.[index];
       if (state !== undefined && state.outcome !== 'open') return;
-      const domain = state?.route ?? recipient.domain;
-      const queue = this.queueFor(state?.bindingGroup ?? recipient.bindingGroup, state?.binding ?? recipient.binding, domain);
+      const queue = this.#queueOf(recipient, state);
       const priority = recipient.priority ?? 0;
       const attempts = state?.attempts ?? 0;
       const nextAt = state?.nextAt ?? 0;

@@ -9,7 +9,7 @@ import { Authenticator } from '#auth';
 import { ManualClock, MessageIdSource, parseIp, systemRandom, TimerWheel, type IpAddress } from '#base';
 import { PhaseRunner, type BodySink, type MailboxStore, type ValidationModule } from '#hooks';
 import { EsmtpSession, sessionRulesOf, type OptionRecord, type Pressure, type SessionPorts } from '#inbound';
-import { Intake, receptionRecorder, ResidentBudget, type BindingPort, type SpoolPort } from '#intake';
+import { EDITABLE_BYTES, EDITABLE_TOTAL_BYTES, Intake, receptionRecorder, ResidentBudget, type BindingPort, type SpoolPort } from '#intake';
 import type { Envelope } from '#mail';
 import { Connection, TlsContexts } from '#net';
 import type { CounterName, MailRecord } from '#observe';
@@ -132,6 +132,7 @@ export interface WorldOptions {
   readonly blackholed?: readonly string[];
   readonly resident?: ResidentBudget;
   readonly mailLoop?: { readonly receivedMax: number; readonly code: number | undefined };
+  readonly editable?: ResidentBudget;
 }
 
 export const NO_BINDINGS: BindingPort = { hasBinding: () => false, chooseFromGroup: () => undefined, isDefaultForbidden: false };
@@ -170,6 +171,7 @@ export class World {
       phases,
       bindings: o.bindings ?? NO_BINDINGS,
       resident: o.resident ?? new ResidentBudget(),
+      editable: o.editable ?? new ResidentBudget({ perMessage: EDITABLE_BYTES, total: EDITABLE_TOTAL_BYTES }),
       panic,
       received: receptionRecorder({ records, counters, clock: this.clock }),
     });

@@ -6,7 +6,7 @@
  * Not here: reading the octets (body-intake.ts). Truth: RFC 3030; SMTP-04.
  */
 import { replies, type BdatCommand, type Reply } from '#smtp';
-import { endOfMessage, openBody } from '../end-of-message.ts';
+import { closeList, endOfMessage, openBody } from '../end-of-message.ts';
 import type { Session } from '../session-types.ts';
 
 export function bdat(s: Session, command: BdatCommand): void {
@@ -16,11 +16,25 @@ export function bdat(s: Session, command: BdatCommand): void {
     body.skip(command.size, () => s.say(wrong));
     return;
   }
-  s.state = 'data phase';
-  if (!transaction.isChunking) {
-    transaction.isChunking = true;
-    openBody(s);
+  if (transaction.isChunking) {
+    readChunk(s, command);
+    return;
   }
+  transaction.isChunking = true;
+  closeList(s, (isAccepted) => {
+    if (isAccepted) {
+      openBody(s);
+      readChunk(s, command);
+    } else {
+      // The reply was given; the octets are on their way all the same.
+      transaction.isSpoiled = true;
+      body.skip(command.size, () => undefined);
+    }
+  });
+}
+
+function readChunk(s: Session, command: BdatCommand): void {
+  const { transaction, body } = s;
   s.state = 'reading body';
   body.beginChunk(command.size, () => {
     const { failure } = body;

@@ -6,7 +6,7 @@
  * Not here: reading the body (body-intake.ts), its end (end-of-message.ts). Truth: SMTP-01, SMTP-04; RFC 5321 section 4.1.1.4.
  */
 import { replies } from '#smtp';
-import { endOfMessage, openBody } from '../end-of-message.ts';
+import { closeList, endOfMessage, openBody } from '../end-of-message.ts';
 import type { Session } from '../session-types.ts';
 
 export function data(s: Session): void {
@@ -25,9 +25,17 @@ export function data(s: Session): void {
     else s.say(wrong);
     return;
   }
-  s.state = 'data phase';
-  openBody(s);
-  s.body.beginData(() => endOfMessage(s));
-  s.say(replies.startData);
-  s.state = 'reading body';
+  closeList(s, (isAccepted) => {
+    if (!isAccepted) {
+      s.resetTransaction();
+      s.state = 'awaiting mailfrom';
+      if (s.unread > 0) s.closeNow();
+      return;
+    }
+    s.state = 'data phase';
+    openBody(s);
+    s.body.beginData(() => endOfMessage(s));
+    s.say(replies.startData);
+    s.state = 'reading body';
+  });
 }

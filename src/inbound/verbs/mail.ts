@@ -9,6 +9,7 @@ import { replies, type MailCommand, type Path, type Reply } from '#smtp';
 import type { Session } from '../session-types.ts';
 import { readTerms } from '../terms.ts';
 import { textOfLine } from '../line-text.ts';
+import { senderHandle } from '../handles.ts';
 
 export function mail(s: Session, command: MailCommand): void {
   const { transaction, rules, facts, context } = s;
@@ -57,7 +58,7 @@ export function mail(s: Session, command: MailCommand): void {
   if (parameters.body === '8BITMIME') context.setMessage('#8bitmime', 'true');
   context.setConnection('connection_message_count', String(facts.messages));
   context.setConnection('message_rcpt_count', '0');
-  s.runPhase('mailfrom', {}, (isAccepted, verdict) => {
+  s.runPhase('mailfrom', { sender: senderHandle(s) }, (isAccepted, verdict) => {
     if (!isAccepted) {
       s.resetTransaction();
       return;

@@ -6,9 +6,10 @@
  * Bound: `RECIPIENTS_MAX` recipients a message where the configuration sets no limit.
  * Not here: syntax (#smtp), the relay decision (relay.ts). Truth: SMTP-04 to SMTP-07, SMTP-13, Q-16, OUT-48, CTX-02, CTX-04.
  */
-import { CONTINUE, type MailboxStore, type RecipientHandle, type Verdict } from '#hooks';
-import { DEFAULT_BINDING, type RecipientHead } from '#intake';
+import { CONTINUE, type Verdict } from '#hooks';
+import type { RecipientHead } from '#intake';
 import { replies, type Path, type RcptCommand, type Reply } from '#smtp';
+import { offeredRecipient, senderHandle } from '../handles.ts';
 import { textOfLine } from '../line-text.ts';
 import { mayRelayTo } from '../relay.ts';
 import { RECIPIENTS_MAX } from '../session-rules.ts';
@@ -53,7 +54,8 @@ export function rcpt(s: Session, command: RcptCommand): void {
     s.refuse(replies.recipientBlackholed);
     return;
   }
-  askStore(s, headOf(command, domain));
+  const head = headOf(command, domain);
+  askStore(s, head, () => askModules(s, head));
 }
 
 function spentLimit(s: Session): Reply | undefined {
@@ -79,15 +81,21 @@ function headOf(command: RcptCommand, domain: string): RecipientHead {
   return { ...head, notify: parameters.notify === undefined ? undefined : [...parameters.notify], orcpt: parameters.orcpt };
 }
 
-function askStore(s: Session, head: RecipientHead): void {
+/** Asks the store that a recipient's domain belongs to, if any, whether there is such a mailbox. */
+function askStore(s: Session, head: RecipientHead, go: () => void): void {
   const store = s.ports.stores.length === 0 ? undefined : s.ports.stores.find((candidate) => candidate.claims(head.domain));
-  if (store === undefined) askModules(s, head);
-  else s.later((settle) => store.check(head.local, head.domain, (verdict) => settle(() => storeAnswered(s, head, store, verdict))));
-}
-
-function storeAnswered(s: Session, head: RecipientHead, store: MailboxStore, verdict: Verdict): void {
-  if (verdict.kind === 'reject') s.refuse(verdict.reply, { module: store.name });
-  else askModules(s, head);
+  if (store === undefined) {
+    go();
+    return;
+  }
+  s.later((settle) =>
+    store.check(head.local, head.domain, (verdict) =>
+      settle(() => {
+        if (verdict.kind === 'reject') s.refuse(verdict.reply, { module: store.name });
+        else go();
+      }),
+    ),
+  );
 }
 
 function askModules(s: Session, head: RecipientHead): void {
@@ -95,8 +103,12 @@ function askModules(s: Session, head: RecipientHead): void {
     accept(s, head, CONTINUE);
     return;
   }
-  s.runPhase('rcptto', { recipient: handleOf(head) }, (isAccepted, verdict) => {
-    if (isAccepted) accept(s, head, verdict);
+  const offered = offeredRecipient(s, head);
+  s.runPhase('rcptto', { sender: senderHandle(s), recipient: offered.handle }, (isAccepted, verdict) => {
+    if (!isAccepted) return;
+    // A mailbox that a module wrote was not asked for yet.
+    if (offered.head.address === head.address || verdict.kind === 'discard') accept(s, offered.head, verdict);
+    else askStore(s, offered.head, () => accept(s, offered.head, verdict));
   });
 }
 
@@ -106,20 +118,4 @@ function accept(s: Session, head: RecipientHead, verdict: Verdict): void {
   else transaction.recipients.push(head);
   facts.recipients++;
   s.say(replies.rcptAccepted);
-}
-
-/** At RCPT TO a recipient has no binding yet: what a module assigns here is not taken (it has `set_binding` for that). */
-function handleOf(head: RecipientHead): RecipientHandle {
-  const never = (): boolean => false;
-  const { address, local, domain } = head;
-  return {
-    address,
-    local,
-    domain,
-    binding: DEFAULT_BINDING,
-    bindingGroup: DEFAULT_BINDING,
-    setBinding: never,
-    setBindingGroup: never,
-    setPriority: () => undefined,
-  };
 }
