@@ -116,7 +116,7 @@ test('Thousands of modules that answer at once need no stack', () => {
 
 test('A tarpit lets the peer wait and then counts as what it says; the next module is asked when it says nothing (POL-07)', () => {
   const asked: string[] = [];
-  const slow = (then: PlainVerdict): ValidationModule => module('slow', () => ({ kind: 'tarpit', ms: 5000, then }));
+  const slow = (verdict: PlainVerdict): ValidationModule => module('slow', () => ({ kind: 'tarpit', ms: 5000, verdict }));
   const next = module('b', () => {
     asked.push('b');
     return DONE;

@@ -116,7 +116,7 @@ export class PhaseRunner {
     this.#waiting++;
     this.#o.wheel.schedule(Math.min(Math.max(0, verdict.ms), TARPIT_MAX_MS), () => {
       this.#waiting--;
-      decide(verdict.then);
+      decide(verdict.verdict);
     });
   }
 

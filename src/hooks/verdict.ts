@@ -16,7 +16,7 @@ export type PlainVerdict =
   | { readonly kind: 'discard' }
   | { readonly kind: 'disconnect'; readonly reply?: Reply };
 
-export type Verdict = PlainVerdict | { readonly kind: 'tarpit'; readonly ms: number; readonly then: PlainVerdict };
+export type Verdict = PlainVerdict | { readonly kind: 'tarpit'; readonly ms: number; readonly verdict: PlainVerdict };
 
 /** A client gives up a command after five minutes (RFC 5321 section 4.5.3.2). */
 export const TARPIT_MAX_MS = 240_000;

@@ -225,7 +225,12 @@ test('A module rewrites the sender and the recipient that is offered; what is no
         return { kind: 'continue' };
       },
       rcptto: ({ recipient, sender }) => {
-        results.push(recipient?.rewrite('x@'), recipient?.rewrite('jörg@else.test'), recipient?.rewrite('"a b"@Else.test'), sender?.rewrite(''));
+        results.push(
+          recipient?.rewrite('x@'),
+          recipient?.rewrite('jörg@else.test'),
+          recipient?.rewrite('"a b"@Else.test'),
+          sender?.rewrite(''),
+        );
         return { kind: 'continue' };
       },
     },

@@ -237,7 +237,8 @@ export class Queues implements AcceptedPort {
   #queueOf(recipient: EnvelopeRecipient, state?: RecipientProgress): DomainQueue {
     const group = state?.bindingGroup ?? recipient.bindingGroup;
     const binding = state?.binding ?? recipient.binding;
-    if (recipient.gateway === undefined || state?.route !== undefined) return this.queueFor(group, binding, state?.route ?? recipient.domain);
+    if (recipient.gateway === undefined || state?.route !== undefined)
+      return this.queueFor(group, binding, state?.route ?? recipient.domain);
     const queues = this.#queuesOf(binding);
     const name = recipient.gateway.toLowerCase();
     return queues.byDomain.get(name) ?? this.#make(queues, { group, binding, domain: name, gateway: recipient.gateway });
