@@ -26,7 +26,7 @@ export function senderHandle({ transaction }: Session): SenderHandle {
 const NOBODY = Object.freeze({ local: '', domain: '' });
 
 /** The recipient that is offered, and what it has become. */
-export interface OfferedRecipient {
+interface OfferedRecipient {
   head: RecipientHead;
   readonly handle: RecipientHandle;
 }

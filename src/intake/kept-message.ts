@@ -16,7 +16,7 @@ export const EDITABLE_BYTES = 32 * 1_048_576;
 export const EDITABLE_TOTAL_BYTES = 128 * 1_048_576;
 
 /** Octets of a larger message that modules can read. */
-export const TOP_BYTES = 1_048_576;
+const TOP_BYTES = 1_048_576;
 
 const LINE_END = Buffer.from('\r\n');
 
