@@ -55,6 +55,7 @@ export interface SendingOptions {
   readonly mailerDaemon?: string | undefined;
   readonly maxRecipientsPerBatch: number;
   readonly maxResidentActiveQueue: number;
+  readonly maxResidentActiveQueueSize?: number | undefined;
   readonly dropBodyAfterTransFail: number;
   readonly delayedBindingDomainFuzz: number;
   readonly gateway?: string | undefined;

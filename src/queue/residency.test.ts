@@ -21,6 +21,13 @@ test('SPL-09: Max_Resident_Active_Queue bodies of one queue are kept; 0 keeps no
   }
 });
 
+test('Max_Resident_Active_Queue_Size, as some pages of the manual call it, means the same and counts where both are set', () => {
+  const s = new Surroundings();
+  s.options = { maxResidentActiveQueue: 250, maxResidentActiveQueueSize: 3 };
+  for (let i = 0; i < 5; i += 1) s.accept([`${i}@a.test`]);
+  assert.equal(resident(s), 3);
+});
+
 test('SPL-09: Max_Resident_Messages bounds the bodies of all queues; what is over it is read back when its turn comes', () => {
   const s = new Surroundings();
   s.queues.residency.messagesMax = 3;

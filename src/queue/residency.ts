@@ -36,7 +36,7 @@ export class Residency {
 
   /** Keeps a body on the account of a queue, if there is room. */
   keep(batch: Batch, body: Buffer, queue: DomainQueue): void {
-    const most = queue.options.maxResidentActiveQueue;
+    const { maxResidentActiveQueue, maxResidentActiveQueueSize: most = maxResidentActiveQueue } = queue.options;
     if (batch.body !== undefined || (most >= 0 && queue.resident >= most)) return;
     if (this.messages >= this.messagesMax || this.bytes + body.length > this.#bytesMax) return;
     batch.body = body;

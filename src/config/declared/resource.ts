@@ -372,6 +372,18 @@ export const resourceOptions = [
     about: "bodies of one domain's active queue kept in memory",
   },
   {
+    name: 'Max_Resident_Active_Queue_Size',
+    key: 'maxResidentActiveQueueSize',
+    type: { kind: 'integer', min: -1 },
+    scopes: ['Binding', 'Binding_Group', 'Domain', 'Global'],
+    effect: 'next-use',
+    since: '3.0',
+    status: 'works',
+    implemented: true,
+    category: 'resource',
+    about: 'the name that some pages of the manual have for Max_Resident_Active_Queue; where both are in force, this one counts',
+  },
+  {
     name: 'Max_Resident_Messages',
     key: 'maxResidentMessages',
     type: { kind: 'integer', min: 0 },
