@@ -16,6 +16,8 @@ need python3 python3
 need testssl testssl.sh
 need openssl openssl
 need git git
+need opendkim opendkim
+perl -MMail::DKIM::Verifier -e 1 2>/dev/null || missing="$missing libmail-dkim-perl"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   echo "impetus: installing test clients:$missing" >&2

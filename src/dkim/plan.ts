@@ -1,0 +1,114 @@
+/**
+ * What one signature is to be: algorithm, canonicalisation, whose, and over which header fields. Plain data.
+ *
+ * The one rule: From is always signed (RFC 6376 section 5.4). A header list is read once, when a configuration is; signing reads it only.
+ * Two forms of lists exist in the manual: `From:Subject?:Received+` with a suffix for each name (dkim_sign), and plain names with
+ * a second list of names that are to be signed once more than they are there (opendkim). Both become rules.
+ * Truth: RFC 6376 sections 3.5, 5.4; the pages of both modules; MOD-03.
+ */
+export type Canonicalization = 'simple' | 'relaxed';
+export type DigestName = 'sha1' | 'sha256';
+export type Algorithm = 'rsa-sha256' | 'rsa-sha1' | 'ed25519-sha256';
+
+export interface HeaderRule {
+  /** As it is written in h=. */
+  readonly name: string;
+  /** Every field of that name that is left, or one. */
+  readonly isEvery: boolean;
+  /** Named in h= once more when there is none (left): nobody can add one behind us. */
+  readonly asserts: 'missing' | 'always' | 'never';
+}
+
+export interface SigningPlan {
+  readonly domain: string;
+  readonly selector: string;
+  readonly algorithm: Algorithm;
+  readonly headerCanonicalization: Canonicalization;
+  readonly bodyCanonicalization: Canonicalization;
+  readonly headers: readonly HeaderRule[];
+  /** i=; undefined leaves it out, which means @domain. */
+  readonly identity: string | undefined;
+  /** Seconds until the signature expires (x=); 0 for never. */
+  readonly lifetimeSeconds: number;
+  /** l=: what is added behind the signed octets does not break the signature. */
+  readonly hasBodyLength: boolean;
+  /** z=: the signed fields are told in clear, to find out what was changed on the way. */
+  readonly copiesHeaders: boolean;
+}
+
+/** Fields that a signature should hold where nobody says which (RFC 6376 section 5.4.1), and MIME's. */
+const usual = [
+  'From',
+  'Reply-To',
+  'Subject',
+  'Date',
+  'To',
+  'Cc',
+  'Message-ID',
+  'In-Reply-To',
+  'References',
+  'MIME-Version',
+  'Content-Type',
+  'Content-Transfer-Encoding',
+  'Resent-Date',
+  'Resent-From',
+  'Resent-To',
+  'Resent-Cc',
+  'List-Id',
+  'List-Help',
+  'List-Unsubscribe',
+  'List-Unsubscribe-Post',
+  'List-Subscribe',
+  'List-Post',
+  'List-Owner',
+  'List-Archive',
+] as const;
+
+/** A field name; a semicolon would end the tag h=. */
+const NAME = /^[!-9<-~]{1,998}$/;
+
+/** The list of dkim_sign: names between colons, each with a suffix or none. Undefined when it holds no such name. */
+export function suffixedRules(list: string): HeaderRule[] | undefined {
+  const rules: HeaderRule[] = [];
+  for (const word of list.split(':').map((part) => part.trim())) {
+    const suffix = /[?*+]$/.exec(word)?.[0] ?? '';
+    const name = word.slice(0, word.length - suffix.length);
+    if (!NAME.test(name)) return undefined;
+    rules.push({ name, isEvery: suffix === '*' || suffix === '+', asserts: suffix === '?' || suffix === '+' ? 'never' : 'missing' });
+  }
+  return withFrom(rules, 'missing');
+}
+
+/** The lists of opendkim: names that are signed as often as they are there, those that are left out, those that are signed once more. */
+export function namedRules(o: {
+  readonly names: readonly string[] | undefined;
+  readonly skipped: readonly string[];
+  readonly oversigned: readonly string[];
+}): HeaderRule[] | undefined {
+  const over = new Set(o.oversigned.map(lower));
+  const skipped = new Set(o.skipped.map(lower));
+  const names = [...(o.names ?? usual), ...o.oversigned];
+  const seen = new Set<string>();
+  const rules: HeaderRule[] = [];
+  for (const name of names) {
+    const key = name.toLowerCase();
+    if (!NAME.test(name)) return undefined;
+    if (seen.has(key) || (skipped.has(key) && key !== 'from')) continue;
+    seen.add(key);
+    rules.push({ name, isEvery: true, asserts: over.has(key) ? 'always' : 'never' });
+  }
+  return withFrom(rules, 'never');
+}
+
+function withFrom(rules: HeaderRule[], asserts: HeaderRule['asserts']): HeaderRule[] {
+  if (rules.some(({ name }) => name.toLowerCase() === 'from')) return rules;
+  return [{ name: 'From', isEvery: true, asserts }, ...rules];
+}
+
+function lower(name: string): string {
+  return name.toLowerCase();
+}
+
+export function digestOf(algorithm: Algorithm): DigestName {
+  return algorithm === 'rsa-sha1' ? 'sha1' : 'sha256';
+}

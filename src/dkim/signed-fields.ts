@@ -1,0 +1,57 @@
+/**
+ * Which fields of a message a signature holds, in the order of h=, and their canonical form.
+ *
+ * The one rule: fields of one name are taken from the bottom up, each at most once, however often rules name it; a name without a field
+ * left is an assertion that there is none (RFC 6376 section 5.4.2). Cost is linear in fields and rules (A47).
+ * Bound: SIGNED_FIELDS_MAX names in h=; further fields of a message stay unsigned. Truth: RFC 6376 sections 3.4.1, 3.4.2, 3.7, 5.4.
+ */
+import type { HeaderField } from '#mail';
+import type { Canonicalization, HeaderRule } from './plan.ts';
+
+export const SIGNED_FIELDS_MAX = 500;
+
+export interface SignedField {
+  readonly name: string;
+  /** Undefined for an assertion. */
+  readonly field: HeaderField | undefined;
+}
+
+export function signedFields(fields: readonly HeaderField[], rules: readonly HeaderRule[]): SignedField[] {
+  const left = new Map<string, HeaderField[]>();
+  for (const { name } of rules) left.set(name.toLowerCase(), []);
+  for (const field of fields) left.get(field.name.toLowerCase())?.push(field);
+  const signed: SignedField[] = [];
+  const add = (name: string, field: HeaderField | undefined): void => {
+    if (signed.length < SIGNED_FIELDS_MAX) signed.push({ name, field });
+  };
+  for (const { name, isEvery, asserts } of rules) {
+    const stack = left.get(name.toLowerCase()) as HeaderField[];
+    const had = stack.length;
+    for (let n = isEvery ? had : Math.min(1, had); n > 0; n--) add(name, stack.pop());
+    if (asserts === 'always' || (asserts === 'missing' && had === 0)) add(name, undefined);
+  }
+  return signed;
+}
+
+/** A field as it is hashed, its CRLF included; lone line ends of a stored field count as what the wire makes of them. */
+export function canonicalField(field: HeaderField, canonicalization: Canonicalization): string {
+  const raw = field.raw.toString('latin1');
+  return canonicalization === 'simple' ? (raw.endsWith('\r\n') ? raw : `${raw}\r\n`) : `${relaxedField(raw)}\r\n`;
+}
+
+/** Name in lower case, no folds, one blank for a run of them, none around the colon nor at the end. */
+export function relaxedField(raw: string): string {
+  const colon = raw.indexOf(':');
+  const name = raw.slice(0, colon).trimEnd().toLowerCase();
+  const value = raw
+    .slice(colon + 1)
+    .replace(/\r\n/g, '')
+    .replace(/[ \t]+/g, ' ');
+  return `${name}:${trimBlanks(value)}`;
+}
+
+/** Only blanks: trim() would take octets away that are spaces in latin1 alone. */
+function trimBlanks(text: string): string {
+  const from = text.startsWith(' ') ? 1 : 0;
+  return text.slice(from, text.endsWith(' ') && text.length > from ? text.length - 1 : text.length);
+}
