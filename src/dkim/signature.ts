@@ -22,7 +22,9 @@ export function readPrivateKey(pem: string): { readonly key: KeyObject; readonly
   if (key.asymmetricKeyType === 'ed25519') return { key, kind: 'ed25519' };
   if (key.asymmetricKeyType !== 'rsa') return { problem: `expected an RSA or Ed25519 key, not ${key.asymmetricKeyType ?? 'this'}` };
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
-  return bits < RSA_BITS_MIN ? { problem: `the key has ${bits} bits; ${RSA_BITS_MIN} is the least that verifiers accept` } : { key, kind: 'rsa' };
+  return bits < RSA_BITS_MIN
+    ? { problem: `the key has ${bits} bits; ${RSA_BITS_MIN} is the least that verifiers accept` }
+    : { key, kind: 'rsa' };
 }
 
 /** @param input octets in latin1  @returns base64 */

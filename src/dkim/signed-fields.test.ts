@@ -33,19 +33,15 @@ test('MOD-03 a list without From gets it, as a signature without it would not co
 });
 
 test('MOD-03 names of opendkim are signed as often as they are there; oversigned ones once more, skipped ones not', () => {
-  assert.deepEqual(chosen(namedRules({ names: ['from', 'X-Example', 'Subject', 'To'], skipped: ['SUBJECT'], oversigned: ['From', 'Cc'] })), [
-    'from=a@b.test',
-    'from=-',
-    'X-Example=two',
-    'X-Example=one',
-    'Cc=-',
-  ]);
+  assert.deepEqual(
+    chosen(namedRules({ names: ['from', 'X-Example', 'Subject', 'To'], skipped: ['SUBJECT'], oversigned: ['From', 'Cc'] })),
+    ['from=a@b.test', 'from=-', 'X-Example=two', 'X-Example=one', 'Cc=-'],
+  );
   assert.deepEqual(chosen(namedRules({ names: undefined, skipped: [], oversigned: [] })), ['From=a@b.test', 'Subject=s']);
 });
 
 test('a name that could not be a header is no list', () => {
-  for (const list of ['', 'From:', 'From::To', 'Fr om', 'From;b=x', '?', 'a\u0000b'])
-    assert.equal(suffixedRules(list), undefined, list);
+  for (const list of ['', 'From:', 'From::To', 'Fr om', 'From;b=x', '?', 'a\u0000b']) assert.equal(suffixedRules(list), undefined, list);
   assert.equal(namedRules({ names: ['From', 'b:c'], skipped: [], oversigned: [] }), undefined);
 });
 

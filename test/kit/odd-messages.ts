@@ -11,7 +11,9 @@ const names = ['X-Odd', 'Received', 'Reply-To', 'List-Id', 'Cc', 'x-lower', 'Con
 export function oddMessage(random: Random): Buffer {
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random.float() * from.length)]!;
   const value = (): string => {
-    const words = Array.from({ length: Math.floor(random.float() * 6) }, () => pick(['one', 'two ', '\tthree', ' ', '\u00fc', 'w'.repeat(70), ';', '|:=']));
+    const words = Array.from({ length: Math.floor(random.float() * 6) }, () =>
+      pick(['one', 'two ', '\tthree', ' ', '\u00fc', 'w'.repeat(70), ';', '|:=']),
+    );
     return words.join(pick([' ', '  ', '\r\n ', '\r\n\t']));
   };
   const header = Array.from({ length: Math.floor(random.float() * 12) }, () => {
@@ -19,7 +21,11 @@ export function oddMessage(random: Random): Buffer {
     // A fold needs something on its first line only by good manners; a value of blanks alone is legal and odd.
     return `${pick(names)}${pick([':', ': ', ':\t'])}${text}\r\n`;
   });
-  header.splice(Math.floor(random.float() * header.length), 0, `${pick(['From', 'FROM', 'from'])}: ${pick(['a@a.test', '"O, D" <a@a.test>', 'x\r\n <a@a.test>'])}\r\n`);
+  header.splice(
+    Math.floor(random.float() * header.length),
+    0,
+    `${pick(['From', 'FROM', 'from'])}: ${pick(['a@a.test', '"O, D" <a@a.test>', 'x\r\n <a@a.test>'])}\r\n`,
+  );
   header.push(`Subject:${pick(['', ' s', '  two  blanks ', ' \u00fc', ' folded\r\n  twice\r\n\there'])}\r\n`);
   const body = Array.from({ length: Math.floor(random.float() * 40) }, () => pick(pieces)).join('');
   return Buffer.from(`${header.join('')}\r\n${body === '' || body.endsWith('\r\n') ? body : `${body}\r\n`}`, 'latin1');

@@ -116,7 +116,9 @@ test('the same messages verify with Mail::DKIM of Perl', async () => {
   const results = out.split(' ');
   assert.equal(results.length, COUNT);
   assert.deepEqual(
-    results.flatMap((result, i) => (result === 'pass' ? [] : [`${i} ${result} ${JSON.stringify(withRsa[i]!.toString('latin1'))}`])).slice(0, 3),
+    results
+      .flatMap((result, i) => (result === 'pass' ? [] : [`${i} ${result} ${JSON.stringify(withRsa[i]!.toString('latin1'))}`]))
+      .slice(0, 3),
     [],
   );
 });
@@ -131,7 +133,11 @@ test('a hundred of them, and plain ones, verify with opendkim -t', async () => {
   writeFileSync(join(folder, 'conf'), `TestPublicKeys ${join(folder, 'keys')}\nMode v\nOn-Default accept\nAuthservID x.test\n`);
   // Where it reads files opendkim takes one blank behind a colon away and puts one back, as for a milter: simple headers are of that form here.
   const plain = Array.from({ length: 20 }, (_none, i) =>
-    sign(Buffer.from(`From: a@a.test\r\nSubject: ${i}\r\n\ttwice\r\n\r\nbody ${i} \r\n\r\n`), planOf(2 * i + 1, 'rsa-sha256'), rsa.privateKey),
+    sign(
+      Buffer.from(`From: a@a.test\r\nSubject: ${i}\r\n\ttwice\r\n\r\nbody ${i} \r\n\r\n`),
+      planOf(2 * i + 1, 'rsa-sha256'),
+      rsa.privateKey,
+    ),
   );
   const files = [...plain, ...withRsa.filter((_message, i) => i % 2 === 0).slice(0, 100)].map((message, i) => {
     const file = join(folder, `m${i}`);
