@@ -281,8 +281,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
   }
 
   resetTransaction(): void {
-    const draft = this.body.draft;
-    if (draft !== undefined) this.#wasted += draft.abandonedSize;
+    this.#wasted += this.body.abandonedSize;
     this.body.drop();
     this.transaction.reset();
     this.context.resetMessage();
