@@ -32,6 +32,11 @@ export function closeList(s: Session, go: (isAccepted: boolean) => void): void {
   });
 }
 
+/** Whether one message more may be let in now; it is counted when its body begins, so that who only says MAIL takes nothing (SMTP-18). */
+export function isLetIn(s: Session): boolean {
+  return !s.rules.isThrottled || s.ports.throttle.take(s.rules.options);
+}
+
 /** Opens the draft and writes the trace headers into it. */
 export function openBody(s: Session): void {
   const { transaction, rules } = s;

@@ -6,7 +6,7 @@
  */
 export { authNotices, authProblem } from './auth-rules.ts';
 export { RECEIVED_MAX } from './end-of-message.ts';
-export type { Pressure, SessionCell, SessionPorts } from './ports.ts';
+export type { InboundThrottle, Pressure, SessionCell, SessionPorts } from './ports.ts';
 export { RECEPTION_STATES } from './reception-state.ts';
 export type { ReceptionState } from './reception-state.ts';
 export { extensionName, extensionWords } from './extensions.ts';

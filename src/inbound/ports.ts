@@ -10,9 +10,18 @@ import type { Intake } from '#intake';
 import type { Authenticator } from '#auth';
 import type { TlsContexts } from '#net';
 import type { Counters, PanicLog, RecordSink } from '#observe';
+import type { OptionRecord } from './session-rules.ts';
 
 /** How much memory is left: all is well, bodies are being let go, or no new mail (SMTP-19). */
 export type Pressure = 'ok' | 'shed' | 'refuse';
+
+/** Inbound_Throttle_Messages: one count for each scope that sets it, shared by everybody who inherits it from there (SMTP-18, FB-14). */
+export interface InboundThrottle {
+  /** Whether a message could be let in now, by the options of a session. */
+  hasRoom(options: OptionRecord): boolean;
+  /** Counts a message; false when there is no room for it. */
+  take(options: OptionRecord): boolean;
+}
 
 export interface SessionPorts {
   readonly intake: Pick<Intake, 'open' | 'nextId'>;
@@ -29,6 +38,7 @@ export interface SessionPorts {
   readonly pressure: () => Pressure;
   /** When a message goes round in circles, and the code to refuse it with; undefined code: it is only noted (OUT-49). */
   readonly mailLoop?: () => { readonly receivedMax: number; readonly code: number | undefined } | undefined;
+  readonly throttle: InboundThrottle;
   /** Whether mail to this domain is blackholed inline: refused at RCPT TO. */
   readonly isBlackholed: (domain: string) => boolean;
   readonly tls: Pick<TlsContexts, 'for'>;

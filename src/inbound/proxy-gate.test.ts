@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { World } from '../../test/kit/inbound.ts';
 import { EsmtpService } from './service.ts';
+import type { OptionRecord } from './session-rules.ts';
 
 const extensions = { smtpExtensions: ['XDUMPCONTEXT'], relayDomains: ['here.test'] };
 const free = { acquire: () => true, release: () => undefined };
@@ -15,8 +16,8 @@ interface Made {
   readonly port: number;
 }
 
-async function make(t: TestContext, hosts: readonly string[]): Promise<Made> {
-  const world = new World({ options: { ...extensions, proxyProtocolHosts: hosts } });
+async function make(t: TestContext, hosts: readonly string[], own: OptionRecord = {}): Promise<Made> {
+  const world = new World({ options: { ...extensions, proxyProtocolHosts: hosts, ...own } });
   // The address that a client is given decides its rules.
   world.optionsByIp.set('198.51.100.5', { ...world.options, relayHosts: ['198.51.100.5'] });
   const service = new EsmtpService({
@@ -25,7 +26,6 @@ async function make(t: TestContext, hosts: readonly string[]): Promise<Made> {
     serviceCell: free,
     listenerCell: () => free,
     reusePort: false,
-    ownsUnixSockets: true,
   });
   await new Promise((done) => service.apply([{ address: '127.0.0.1:0', enable: true }], done));
   t.after(() => new Promise<void>((done) => service.stop(0, done)));
@@ -95,3 +95,21 @@ test('a header from an untrusted peer, none, a wrong one and half of one are clo
 async function hasOpened(port: number): Promise<boolean> {
   return (await talk(port, [header, 'QUIT\r\n'], /221/)).startsWith('220');
 }
+
+test('Proxy_Protocol wants a header from everybody, for as long as Proxy_Protocol_Timeout says (A79)', async (t) => {
+  const { world, port } = await make(t, [], { proxyProtocol: true, proxyProtocolTimeout: 7 });
+  const said = await talk(port, [header, 'EHLO c.test\r\nXDUMPCONTEXT\r\n'], /XDUMPCONTEXT complete/);
+  assert.match(said, /can_relay true/);
+  assert.equal(await talk(port, ['EHLO c.test\r\n'], /./), '');
+  const patient = talk(port, [header.slice(0, 10)], /./);
+  const waits = async (): Promise<void> => {
+    for (let i = 0; i < 50; i++) await new Promise((done) => setImmediate(done));
+  };
+  await waits();
+  world.advance(6_000);
+  await waits();
+  assert.ok(!world.panics.some((line) => line.includes('no PROXY header came in time')));
+  world.advance(2_000);
+  assert.equal(await patient, '');
+  assert.ok(world.panics.some((line) => line.includes('no PROXY header came in time')));
+});

@@ -1,18 +1,15 @@
 /**
  * The door of a listener behind load balancers: the PROXY header is read from a connection before a session begins on it.
  *
- * The one rule: only hosts of Proxy_Protocol_Hosts are listened to, and each of their connections must begin with a header; everybody
+ * The one rule: only the hosts of the stanza are listened to (Proxy_Protocol_Hosts, or all by Proxy_Protocol), and each of their connections must begin with a header; everybody
  * else, and whoever is late or wrong, is closed without a word, because a peer that can choose its address can choose its rights.
- * Bounds: `HEADER_MS` for the header, its length (#net), and the connections of the listener.
+ * Bounds: Proxy_Protocol_Timeout for the header, its length (#net), and the connections of the listener.
  * Not here: the form of the header (#net), what follows from the address (session rules). Truth: attack A79.
  */
 import type { Socket } from 'node:net';
 import type { IpAddress, PrefixTrie, TimerWheel } from '#base';
 import { parseProxyHeader, type ProxyAddress, type ProxyHeader } from '#net';
 import type { PanicLog } from '#observe';
-
-/** Milliseconds from the connection to the end of the header. */
-const HEADER_MS = 5_000;
 
 interface ProxyAnswer {
   /** Absent when the balancer speaks for itself. */
@@ -34,7 +31,7 @@ export class ProxyGate {
   }
 
   /** Reads the header; `done` hears of it in the turn in which it was complete. What came behind it is still to be read. */
-  admit(socket: Socket, o: { ip: IpAddress; hosts: PrefixTrie<true>; listen: string }, done: (answer: ProxyAnswer) => void): void {
+  admit(socket: Socket, o: { ip: IpAddress; hosts: PrefixTrie<true>; headerMs: number; listen: string }, done: (answer: ProxyAnswer) => void): void {
     const complain = (cause: string): void => {
       this.#o.panic.log('NOTICE', 'NET', `${o.listen}: connection from ${o.ip.text} closed: ${cause}`);
       socket.destroy();
@@ -45,9 +42,9 @@ export class ProxyGate {
       return;
     }
     this.#waiting.add(socket);
-    const timer = this.#o.wheel.schedule(HEADER_MS, () => complain('no PROXY header came in time'));
+    const timer = o.headerMs > 0 ? this.#o.wheel.schedule(o.headerMs, () => complain('no PROXY header came in time')) : 0;
     const over = (): void => {
-      this.#o.wheel.cancel(timer);
+      if (timer !== 0) this.#o.wheel.cancel(timer);
       this.#waiting.delete(socket);
       socket.off('data', read).off('close', over).off('end', gone);
     };

@@ -46,7 +46,6 @@ function make(o: Partial<EsmtpServiceOptions> = {}, options: Record<string, unkn
       return own;
     },
     reusePort: false,
-    ownsUnixSockets: true,
     ...o,
   });
   return { service, world, cell, listenerCells };
@@ -184,13 +183,6 @@ test('One socket has one place however its address is spelt (LSN-02)', async () 
   await apply(service, on('*:0'));
   await apply(service, on(':0'));
   assert.deepEqual([...service.bound().keys()], ['*:0']);
-  await stop(service);
-});
-
-test('A loop that does not own Unix sockets leaves them to the one that does', async () => {
-  const { service } = make({ ownsUnixSockets: false });
-  assert.equal(await apply(service, on('/nowhere/at/all'), on('127.0.0.1:0')), undefined);
-  assert.deepEqual([...service.bound().keys()], ['127.0.0.1:0']);
   await stop(service);
 });
 

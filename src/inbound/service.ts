@@ -35,8 +35,6 @@ export interface EsmtpServiceOptions {
   readonly listenerCell: (address: string) => SessionCell;
   /** Whether other loops open the same TCP addresses. */
   readonly reusePort: boolean;
-  /** Unix sockets cannot be shared: one loop owns them. */
-  readonly ownsUnixSockets: boolean;
   readonly connectionsMax?: number;
   readonly descriptorsMax?: number;
   readonly tag?: string;
@@ -69,12 +67,12 @@ export class EsmtpService {
     this.#proxies = new ProxyGate(o.ports);
   }
 
-  /** Sessions open now. */
   /** One line a session that is open. */
   *lines(): IterableIterator<InboundLine> {
     for (const session of this.#sessions) yield session.line;
   }
 
+  /** Sessions open now. */
   get sessions(): number {
     return this.#sessions.size;
   }
@@ -88,7 +86,7 @@ export class EsmtpService {
   apply(stanzas: readonly ListenStanza[], done: (error?: NetError) => void): void {
     const wanted = new Map<string, ListenStanza>();
     for (const stanza of stanzas) {
-      if (stanza.enable && (this.#o.ownsUnixSockets || !stanza.address.startsWith('/'))) wanted.set(keyOf(stanza.address), stanza);
+      if (stanza.enable) wanted.set(keyOf(stanza.address), stanza);
     }
     const fresh = [...wanted].filter(([key]) => !this.#listeners.has(key)).map(([key, stanza]) => ({ key, listener: this.#make(stanza) }));
     this.#openEach(fresh, 0, (error) => {
@@ -152,14 +150,14 @@ export class EsmtpService {
       socket.destroy();
       return;
     }
-    const { proxyHosts } = sessionRulesOf(this.#o.optionsFor(listener.address, ip));
+    const { proxyHosts, proxyHeaderMs } = sessionRulesOf(this.#o.optionsFor(listener.address, ip));
     const own = { ip: socket.localAddress ?? listener.address, port: socket.localPort ?? 0 };
     const place = { listener, cell, local: own, remote: { ip, text: listener.isUnix ? '' : ip.text, port: socket.remotePort ?? 0 } };
     if (proxyHosts === undefined) {
       this.#begin(socket, place);
       return;
     }
-    this.#proxies.admit(socket, { ip, hosts: proxyHosts, listen: listener.address }, ({ from, to }) => {
+    this.#proxies.admit(socket, { ip, hosts: proxyHosts, headerMs: proxyHeaderMs, listen: listener.address }, ({ from, to }) => {
       if (from === undefined) this.#begin(socket, place);
       else {
         const client = unmapIp(from.ip);

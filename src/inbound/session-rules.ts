@@ -19,6 +19,8 @@ export const RECIPIENTS_MAX = 50_000;
 export type OptionRecord = Readonly<Record<string, unknown>>;
 
 export interface SessionRules {
+  /** The record they were read from. */
+  readonly options: OptionRecord;
   readonly bannerHostname: string | undefined;
   readonly staticBanner: string | undefined;
   readonly receivedHostname: string | undefined;
@@ -34,8 +36,10 @@ export interface SessionRules {
   /** Open_Relay, or Relay_For_Sending_Domains without a domain. */
   readonly isOpenRelay: boolean;
   readonly relaySenders: LeftGlobs;
-  /** Proxy_Protocol_Hosts: who alone may connect, and must say for whom. */
+  /** Who alone may connect, and must say for whom: Proxy_Protocol_Hosts, or everybody where Proxy_Protocol is set without them. */
   readonly proxyHosts: PrefixTrie<true> | undefined;
+  /** Milliseconds for the PROXY header; 0 = no limit. */
+  readonly proxyHeaderMs: number;
   readonly requireEhlo: boolean;
   readonly allowNullSender: boolean;
   readonly allowIpLiteral: boolean;
@@ -47,6 +51,8 @@ export interface SessionRules {
   readonly maxReceptionsPerConnection: number;
   readonly maxRecipientsPerConnection: number;
   readonly maxRecipientsPerMessage: number;
+  /** Inbound_Throttle_Messages is set somewhere on the way. */
+  readonly isThrottled: boolean;
   readonly listenerSessions: number;
   readonly serviceSessions: number;
   readonly traceHeaders: boolean;
@@ -54,6 +60,8 @@ export interface SessionRules {
   readonly tls: TlsRules;
   readonly auth: AuthRules;
 }
+
+const EVERYBODY = ['0.0.0.0/0', '::/0'];
 
 const made = new WeakMap<OptionRecord, SessionRules>();
 
@@ -72,8 +80,11 @@ function readRules(o: OptionRecord): SessionRules {
   const tls = tlsRulesFrom(o);
   const extensions = listedExtensions(o);
   const auth = authRulesFrom(o, extensions);
-  const proxies = listOf(o['proxyProtocolHosts']);
+  const proxies = listOf(o['proxyProtocolHosts']) ?? [];
+  const isBehindProxy = flagOf(o['proxyProtocol'], false);
   return {
+    options: o,
+    isThrottled: o['inboundThrottleMessages'] !== undefined,
     bannerHostname: textOf(o['bannerHostname']),
     staticBanner: textOf(o['staticBanner']),
     receivedHostname: textOf(o['receivedHostname']),
@@ -98,7 +109,8 @@ function readRules(o: OptionRecord): SessionRules {
     // An empty value opens the relay, in both of its spellings: `( )` and the bare statement of 2.x (SMTP-06).
     isOpenRelay: flagOf(o['openRelay'], false) || o['relayForSendingDomains'] === true || relaySenders?.length === 0,
     relaySenders: new LeftGlobs(relaySenders ?? []),
-    proxyHosts: proxies === undefined || proxies.length === 0 ? undefined : networksOf(proxies),
+    proxyHosts: proxies.length > 0 ? networksOf(proxies) : isBehindProxy ? networksOf(EVERYBODY) : undefined,
+    proxyHeaderMs: (typeof o['proxyProtocolTimeout'] === 'number' ? o['proxyProtocolTimeout'] : 60) * 1000,
     requireEhlo: flagOf(o['requireEhlo'], false),
     allowNullSender: flagOf(o['allowNullEnvelopeSender'], true),
     allowIpLiteral: flagOf(o['allowIpLiteral'], true),

@@ -21,6 +21,7 @@ import { InstanceLease, Spool } from '#spool';
 import { availableMemory } from './available-memory.ts';
 import { makeStores, sendingSettings, type SendingSettings } from './catalog.ts';
 import { excludedKeys } from './excluded-keys.ts';
+import { inboundThrottles } from './inbound-throttles.ts';
 import { dhParamsOf, listenerProblem, offeredElsewhere } from './listener-check.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { LoopHealth } from './loop-health.ts';
@@ -209,6 +210,7 @@ export class LoopRuntime {
         version: () => resolver.version,
         pressure: () => (this.#records.isCrowded ? 'refuse' : this.#health.pressure),
         mailLoop: () => this.#sending.mailLoop,
+        throttle: inboundThrottles(resolver, limits),
         isBlackholed: (domain) => isInline(resolver.sending('default', 'default', domain).blackhole),
         auth: new Authenticator({
           clock,
@@ -226,7 +228,6 @@ export class LoopRuntime {
       serviceCell: unlimitedAtZero(limits.concurrency('service esmtp').cell),
       listenerCell: (address) => unlimitedAtZero(limits.concurrency(`listener ${address}`).cell),
       reusePort: true,
-      ownsUnixSockets: link.self === 0,
       descriptorsMax: birth.descriptorsMax,
       tag: `${process.pid}-${link.self}`,
     });
@@ -295,7 +296,7 @@ export class LoopRuntime {
   }
 
   #apply(resolver: Resolver): Promise<string | undefined> {
-    return new Promise((done) => this.#service.apply(esmtpStanzas(resolver), (error) => done(error?.message)));
+    return new Promise((done) => this.#service.apply(esmtpStanzas(resolver, { plan: this.#birth.plan, loop: this.#link.self }), (error) => done(error?.message)));
   }
 
   /** Brings back what the spool holds, beside reception: mail is taken while this runs. */

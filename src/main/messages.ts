@@ -4,6 +4,7 @@
  * The one rule: plain data that can be copied between threads. Mail between loops is in shard-messages.ts.
  * Not here: what rooms say to their own kind (their messages.ts).
  */
+import type { LoopPlan } from './event-loops.ts';
 import type { SnapshotChanges } from '#config';
 import type { SharedLimits } from '#limits';
 import type { PanicLine } from '#observe';
@@ -41,6 +42,8 @@ export interface LoopBirth {
   readonly without: readonly string[];
   /** Highest number of descriptors this process may have open. */
   readonly descriptorsMax: number;
+  /** All loops, and the pools they are in. */
+  readonly plan: LoopPlan;
 }
 
 export type LoopOrder =

@@ -4,7 +4,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { memoryFiles, readConfiguration, type Resolver } from '#config';
-import { loopCount, restartOnly } from './restart-only.ts';
+import { restartOnly } from './restart-only.ts';
 import { resolverOf } from './site.ts';
 
 function of(text: string): Resolver {
@@ -21,10 +21,4 @@ test('CFG-50 a reload names the options that wait for a restart, by their declar
   );
   const names = restartOnly(before, after).map((line) => line.split(' ')[0]);
   assert.deepEqual(names.sort(), ['EventLoop', 'Force_Fsync', 'Hostname', 'Spool_Mode', 'Supplemental_Groups', 'TimestampFormat', 'User']);
-});
-
-test('Concurrency of the first EventLoop is the number of loops, 64 at most', () => {
-  assert.equal(loopCount(of('EventLoop e { Concurrency = 3 } EventLoop f { Concurrency = 5 }')), 3);
-  assert.equal(loopCount(of('EventLoop e { Concurrency = 0 }')), 1);
-  assert.equal(loopCount(of('EventLoop e { Concurrency = 1000 }')), 64);
 });

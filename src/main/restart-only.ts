@@ -1,26 +1,18 @@
 /*
- * What a reload accepts and only a restart puts into force (CFG-50), and the number of loops, which is one of these things.
+ * What a reload accepts and only a restart puts into force (CFG-50); the event loops are among these things.
  *
  * The one rule: whoever changed such an option is told so by name when it is accepted.
  */
 import { declaredOptions, type OptionDeclaration, type Resolver } from '#config';
-
-/** Loops of the first EventLoop pool; by default a core is left to everything else. */
-export function loopCount(resolver: Resolver): number {
-  const [pool] = resolver.eventLoops().values();
-  return Math.min(64, Math.max(1, pool?.concurrency ?? Math.max(1, availableCores() - 1)));
-}
-
-function availableCores(): number {
-  return Number(process.env['EC_CORES']) || navigator.hardwareConcurrency;
-}
+import { loopPlan } from './event-loops.ts';
 
 /** CFG-50: what a reload accepts and a restart puts into force. */
 export function restartOnly(before: Resolver, after: Resolver): string[] {
   const lines = [...changed(before.global(), after.global(), 'Global'), ...changed(before.security(), after.security(), 'Security')].map(
     (name) => `${name} has a new value; it takes effect at the next restart`,
   );
-  if (loopCount(before) !== loopCount(after)) lines.push('EventLoop has a new Concurrency; it takes effect at the next restart');
+  const plans = [before, after].map((resolver) => JSON.stringify([...loopPlan(resolver).pools]));
+  if (plans[0] !== plans[1]) lines.push('EventLoop has other pools or another Concurrency; it takes effect at the next restart');
   return lines;
 }
 

@@ -27,6 +27,7 @@ import { loggerStanzas, moduleFolders, moduleLines, storeFolders } from './catal
 import { openDesk } from './configurator.ts';
 import { consoleAccess, consoleNotices, consoleProblem } from './console-access.ts';
 import { ControlListener } from './control-listener.ts';
+import { loopPlan, poolProblems, type LoopPlan } from './event-loops.ts';
 import { listenerNotices } from './listener-check.ts';
 import { nodeWarning, product, revision, version } from './identity.ts';
 import {
@@ -41,7 +42,7 @@ import {
 import { PidFile } from './pid-file.ts';
 import { makeFolder, nextUser } from './privileges.ts';
 import { probe } from './probe.ts';
-import { loopCount, restartOnly } from './restart-only.ts';
+import { restartOnly } from './restart-only.ts';
 import { serverPort } from './server-port.ts';
 import { debugFlagsOf, hostNameOf, noticesOf, problemsOf, resolverOf, type Site, type SiteOptions } from './site.ts';
 import { SpoolOwner } from './spool-owner.ts';
@@ -80,18 +81,21 @@ export class Server {
   #counters: Counters;
   #limits: ReturnType<typeof LimitTable.create>;
   readonly #loops: number;
+  readonly #plan: LoopPlan;
   readonly #panic: PanicLog;
   readonly #hostname: string;
   #desk: ConfigDesk | undefined;
   /** What was said about the configuration: a change says only what is new. */
   #noticed: ReadonlySet<string> = new Set();
+  #alarmed: ReadonlySet<string> = new Set();
   #stopping: Promise<void> | undefined;
 
   constructor(o: RunOptions, snapshot: Snapshot) {
     this.#o = o;
     this.#snapshot = snapshot;
     this.#resolver = resolverOf(snapshot);
-    this.#loops = loopCount(this.#resolver);
+    this.#plan = loopPlan(this.#resolver);
+    this.#loops = this.#plan.count;
     this.#hostname = hostNameOf(this.#resolver.global());
     // Row 0 is main's, row n+1 is loop n's.
     this.#counters = Counters.create(this.#loops + 1);
@@ -195,8 +199,13 @@ export class Server {
     if (this.#o.without.includes('esmtp')) return [];
     const ours = open.filter((stanza) => stanza.enable).map((stanza) => stanza.address);
     const wanted = esmtpStanzas(resolver).filter((stanza) => stanza.enable && !ours.includes(stanza.address));
-    const found = await Promise.all(wanted.map((stanza) => probe(stanza.address, ours)));
-    return found.filter((problem) => problem !== undefined);
+    const found: string[] = [];
+    // One after the other: a wildcard and an address on one port are both ours, and would be in each other's way.
+    for (const stanza of wanted) {
+      const problem = await probe(stanza.address, ours);
+      if (problem !== undefined) found.push(problem);
+    }
+    return found;
   }
 
   async #startThreads(spoolDirectory: string): Promise<void> {
@@ -229,6 +238,7 @@ export class Server {
       spoolDirectory,
       without: this.#o.without,
       descriptorsMax: fileLimit()?.soft ?? 1024,
+      plan: this.#plan,
     });
     try {
       await pool.start({
@@ -314,6 +324,7 @@ export class Server {
     const say = (text: string) => this.#panic.announce('WARNING', 'START', text);
     for (const notice of this.#newNotices(site.read)) say(notice);
     for (const warning of this.#warnings()) say(warning);
+    this.#alarm();
     if (o.global.forceFsync === false)
       say('Force_Fsync is false: a message may be answered 250 before it is on disk, and is lost if the machine stops then');
     if (o.raised !== undefined && o.raised < 1024) say(`only ${o.raised} file descriptors are allowed: sessions and deliveries share them`);
@@ -382,6 +393,7 @@ export class Server {
     await this.#control?.commit();
     said.push(...problems, ...later, ...(by.remarks ?? []));
     for (const line of [...this.#newNotices(read), ...said]) this.#panic.announce('WARNING', 'START', line);
+    said.push(...this.#alarm());
     this.#panic.announce('NOTICE', 'START', `configuration ${snapshot.version} is in force: ${by.what}, ${by.who}`);
     return { ok: true, lines: said };
   }
@@ -397,6 +409,15 @@ export class Server {
     }
     const problem = consoleProblem(next) ?? (await this.#control?.prepare(controlStanzas(next)));
     return problem === undefined ? [] : [problem];
+  }
+
+  /** Pools that listeners name and that are not there: a critical line each (LSN-07), once as long as it is true. */
+  #alarm(): string[] {
+    const found = poolProblems(this.#resolver, this.#plan);
+    const fresh = found.filter((text) => !this.#alarmed.has(text));
+    this.#alarmed = new Set(found);
+    for (const text of fresh) this.#panic.log('CRITICAL', 'START', text);
+    return fresh;
   }
 
   #newNotices(read: ReadConfiguration): string[] {

@@ -6,6 +6,7 @@
  */
 import { childrenNamed, type ListeningRecord, type Resolver } from '#config';
 import type { ListenStanza } from '#inbound';
+import { serves, type LoopPlan } from './event-loops.ts';
 
 function listensOf(resolver: Resolver, listener: string): string[] {
   return childrenNamed(resolver.snapshot.root, listener).flatMap((node) =>
@@ -34,9 +35,14 @@ function isSet(resolver: Resolver, record: ListeningRecord, key: keyof Listening
   return resolver.definition(record, key) !== undefined;
 }
 
-/** The ESMTP sockets, in the order of the text. */
-export function esmtpStanzas(resolver: Resolver): ListenStanza[] {
-  return listensOf(resolver, 'ESMTP_Listener').map((address) => stanzaOf(resolver, 'esmtp_listener', address));
+/** The ESMTP sockets, in the order of the text; for one loop, enabled where that loop serves them. */
+export function esmtpStanzas(resolver: Resolver, at?: { readonly plan: LoopPlan; readonly loop: number }): ListenStanza[] {
+  const stanzas = listensOf(resolver, 'ESMTP_Listener').map((address) => stanzaOf(resolver, 'esmtp_listener', address));
+  if (at === undefined) return stanzas;
+  return stanzas.map((stanza) => {
+    const { eventLoop } = recordOf(resolver, 'esmtp_listener', stanza.address);
+    return { ...stanza, enable: stanza.enable && serves(at.plan, at.loop, { address: stanza.address, eventLoop }) };
+  });
 }
 
 /** The control sockets. */

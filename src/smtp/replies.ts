@@ -44,6 +44,7 @@ export const replies = {
   transactionFailed: reply(451, '4.3.0', 'transaction failed'),
   storageTrouble: reply(452, '4.3.1', 'Insufficient system storage'),
   resourceLimitations: reply(452, '4.3.0', 'Resource limitations, please try later'),
+  throttled: reply(452, '4.3.2', 'too many messages for now, please try later'),
   configurationError: reply(451, '4.3.5', 'configuration error, please try later'),
   authTrouble: reply(454, '4.7.0', 'Temporary authentication failure'),
   tooManyAuthFailures: reply(421, '4.7.0', 'too many authentication failures'),

@@ -155,6 +155,8 @@ export class World {
   /** Extensions that other listeners list. */
   elsewhere: string[] = [];
   pressure: Pressure = 'ok';
+  /** Messages that Inbound_Throttle_Messages would still let in, where it is set. */
+  room = Number.POSITIVE_INFINITY;
 
   constructor(o: WorldOptions = {}) {
     this.options = o.options ?? { relayDomains: ['here.test'], relayHosts: ['127.0.0.0/8'] };
@@ -187,6 +189,7 @@ export class World {
       version: () => this.version,
       pressure: () => this.pressure,
       mailLoop: () => o.mailLoop,
+      throttle: { hasRoom: () => this.room > 0, take: () => this.room-- > 0 },
       isBlackholed: (domain) => o.blackholed?.includes(domain) === true,
       auth: new Authenticator({
         clock: this.clock,

@@ -80,7 +80,6 @@ test('a guard whose value restricts nothing does not stop the start (SHP-05, TLS
   for (const text of idle) assert.deepEqual(stops(text), [], text);
   const busy = [
     'Cluster_Outbound_Throttle_Messages = "3/60"',
-    'Inbound_Throttle_Messages = 5',
     'Alias_Schemes = ( a )',
     'Host mx.test { Cluster_Max_Outbound_Connections = 2 }',
     'Memory_HWM = 80 Host "/x/" { Cluster_Max_Outbound_Connections = 2 }',

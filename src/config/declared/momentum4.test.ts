@@ -30,15 +30,13 @@ test('options of Momentum 4 are known: those that protect stop the start, the re
   assert.deepEqual(
     guards(
       'Use_DANE = true Skip_Hosts = ( 127.0.0.0/8 ) TLSv13_Ciphersuites = "TLS_AES_256_GCM_SHA384"\n' +
-        'ESMTP_Listener { Listen ":25" { Proxy_Protocol = true } }\n' +
-        'Host mx.test { Outbound_Throttle_Messages = 3 Rollup_MX = true Rollup_MX_Name = a.test }\n' +
+          'Host mx.test { Outbound_Throttle_Messages = 3 Rollup_MX = true Rollup_MX_Name = a.test }\n' +
         'Domain a.test { Reroute_Domain = b.test } Domain b.test { Reroute_Domain = disabled Delivery_Method = delay_xfer }',
     ),
     [
       'Use_DANE',
       'Skip_Hosts',
       'TLSv13_Ciphersuites',
-      'Proxy_Protocol',
       'Outbound_Throttle_Messages',
       'Rollup_MX',
       'Reroute_Domain',

@@ -73,6 +73,7 @@ export const scopeDeclarations = [
     instance: 'none',
     status: 'works',
     implemented: true,
+    lacks: ['Proxy_Protocol'],
     since: '3.0',
     about: 'accepts console connections: over Unix sockets from users of this machine, over TCP from who proves who he is',
   },

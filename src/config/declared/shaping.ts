@@ -104,10 +104,9 @@ export const shapingOptions = [
     effect: 'next-use',
     since: '3.0',
     status: 'guards',
-    implemented: false,
-    stopsAt: isLimited,
+    implemented: true,
     category: 'shaping',
-    about: 'rate at which messages are accepted',
+    about: 'rate at which messages are accepted; surplus is refused for now with 452',
   },
   {
     name: 'Max_Deliveries_Per_Connection',

@@ -43,7 +43,6 @@ async function dial(t: TestContext, world: World): Promise<{ say: (line: string)
     serviceCell: free,
     listenerCell: () => free,
     reusePort: false,
-    ownsUnixSockets: true,
   });
   await new Promise((done) => service.apply([{ address: '127.0.0.1:0', enable: true }], done));
   const { port = 0 } = service.bound().get('127.0.0.1:0') ?? {};

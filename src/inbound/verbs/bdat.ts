@@ -3,10 +3,10 @@
  *
  * The one rule: the octets of a refused chunk are read and dropped before its reply, and after a refused chunk nothing but
  * RSET (or EHLO) helps (RFC 3030 section 2). Empty chunks leave nothing behind (attack A21).
- * Not here: reading the octets (body-intake.ts). Truth: RFC 3030; SMTP-04.
+ * Not here: reading the octets (body-intake.ts). Truth: RFC 3030; SMTP-04, SMTP-18.
  */
 import { replies, type BdatCommand, type Reply } from '#smtp';
-import { closeList, endOfMessage, openBody } from '../end-of-message.ts';
+import { closeList, endOfMessage, isLetIn, openBody } from '../end-of-message.ts';
 import type { Session } from '../session-types.ts';
 
 export function bdat(s: Session, command: BdatCommand): void {
@@ -22,9 +22,12 @@ export function bdat(s: Session, command: BdatCommand): void {
   }
   transaction.isChunking = true;
   closeList(s, (isAccepted) => {
-    if (isAccepted) {
+    if (isAccepted && isLetIn(s)) {
       openBody(s);
       readChunk(s, command);
+    } else if (isAccepted) {
+      transaction.isSpoiled = true;
+      body.skip(command.size, () => s.refuse(replies.throttled));
     } else {
       // The reply was given; the octets are on their way all the same.
       transaction.isSpoiled = true;

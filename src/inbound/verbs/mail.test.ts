@@ -98,3 +98,33 @@ test('Max_Receptions_Per_Connection answers 421 to the message beyond it and clo
   await settle();
   assert.ok(client.isEnded);
 });
+
+test('Above Inbound_Throttle_Messages MAIL is refused for now; a message counts when its body begins, so who only asks takes nothing (SMTP-18)', async () => {
+  const world = new World({ options: { relayDomains: ['here.test'], inboundThrottleMessages: { count: 1, periodSeconds: 1 } } });
+  world.room = 1;
+  const asking = await world.connect();
+  for (let i = 0; i < 5; i++) assert.equal(codes(asking.lines('EHLO c.test', 'MAIL FROM:<a@a.test>', 'RCPT TO:<b@here.test>', 'RSET')), '250 250 250 250');
+  assert.equal(world.room, 1);
+  const second = await world.connect();
+  const late = await world.connect();
+  for (const client of [asking, second, late]) client.lines('EHLO c.test', 'MAIL FROM:<a@a.test>', 'RCPT TO:<b@here.test>');
+  assert.equal(codes(asking.lines('DATA', 'Subject: x', '', 'x', '.')), '354 250');
+  assert.match(second.lines('DATA'), /^452 /);
+  // Octets of a chunk are read and never run as commands.
+  assert.match(late.say('BDAT 24 LAST\r\nMAIL FROM:<x@evil.test>\r\n'.slice(0, 14 + 24)), /^452 /);
+  assert.match(late.lines('BDAT 0 LAST'), /^503 /);
+  assert.match(late.lines('RSET', 'MAIL FROM:<a@a.test>'), /^250 [^]*^452 too many messages for now, please try later/m);
+  assert.equal(world.spool.stored.length, 1);
+  world.room = 1;
+  assert.equal(codes(late.lines('MAIL FROM:<a@a.test>', 'RCPT TO:<b@here.test>', 'DATA', 'Subject: x', '', 'x', '.')), '250 250 354 250');
+});
+
+test('A body pipelined behind a DATA that the throttle refuses ends the connection, and none of it is a command (SMTP-18, A27)', async () => {
+  const world = new World({ options: { relayDomains: ['here.test'], inboundThrottleMessages: { count: 1, periodSeconds: 1 } } });
+  const client = await world.connect();
+  client.lines('EHLO c.test', 'MAIL FROM:<a@a.test>', 'RCPT TO:<b@here.test>');
+  world.room = 0;
+  const said = client.lines('DATA', 'MAIL FROM:<x@evil.test>', '.');
+  assert.match(said, /^452 [^\n]*\n$/);
+  assert.ok(client.isEnded);
+});

@@ -3,7 +3,7 @@
  *
  * The one rule: everything that can be known before the first recipient is refused here: a stale configuration, spent limits,
  * a declared size over the limit, short memory.
- * Not here: syntax (#smtp). Truth: SMTP-04, SMTP-05, SMTP-10, SMTP-13, SMTP-19, LSN-10; contexts CTX-02, CTX-04.
+ * Not here: syntax (#smtp). Truth: SMTP-04, SMTP-05, SMTP-10, SMTP-13, SMTP-18, SMTP-19, LSN-10; contexts CTX-02, CTX-04.
  */
 import { replies, type MailCommand, type Path, type Reply } from '#smtp';
 import type { Session } from '../session-types.ts';
@@ -98,5 +98,6 @@ function refusalOf(s: Session, path: Path, size: number): Reply | undefined {
   }
   if (path.ip !== undefined && !rules.allowIpLiteral) return replies.addressLiteralRefused;
   if (rules.maxMessageSize > 0 && size > rules.maxMessageSize) return replies.messageTooLarge;
-  return s.ports.pressure() === 'refuse' ? replies.resourceLimitations : undefined;
+  if (s.ports.pressure() === 'refuse') return replies.resourceLimitations;
+  return rules.isThrottled && !s.ports.throttle.hasRoom(rules.options) ? replies.throttled : undefined;
 }
