@@ -108,7 +108,10 @@ async function measure(phase: 'idle' | 'slow'): Promise<void> {
   const port = await freePort();
   writeFileSync(join(folder, 'ecelerity.conf'), configuration(port));
   const program = join(root, 'bin/ecelerity');
-  const server = spawn(program, ['-c', join(folder, 'ecelerity.conf'), '--foreground', '--allow-root'], { stdio: 'ignore', detached: true });
+  const server = spawn(program, ['-c', join(folder, 'ecelerity.conf'), '--foreground', '--allow-root'], {
+    stdio: 'ignore',
+    detached: true,
+  });
   const pid = server.pid!;
   try {
     await banner(port);

@@ -31,7 +31,11 @@ export class ProxyGate {
   }
 
   /** Reads the header; `done` hears of it in the turn in which it was complete. What came behind it is still to be read. */
-  admit(socket: Socket, o: { ip: IpAddress; hosts: PrefixTrie<true>; headerMs: number; listen: string }, done: (answer: ProxyAnswer) => void): void {
+  admit(
+    socket: Socket,
+    o: { ip: IpAddress; hosts: PrefixTrie<true>; headerMs: number; listen: string },
+    done: (answer: ProxyAnswer) => void,
+  ): void {
     const complain = (cause: string): void => {
       this.#o.panic.log('NOTICE', 'NET', `${o.listen}: connection from ${o.ip.text} closed: ${cause}`);
       socket.destroy();

@@ -16,7 +16,10 @@ function of(text: string): Resolver {
 
 test('RT-03 the pools of EventLoop stand side by side, each with its Concurrency, 64 loops at most', () => {
   const plan = loopPlan(of('EventLoop e { Concurrency = 3 } EventLoop f { Concurrency = 5 } EventLoop g { }'));
-  assert.deepEqual([plan.count, ...plan.pools], [9, ['e', { first: 0, count: 3 }], ['f', { first: 3, count: 5 }], ['g', { first: 8, count: 1 }]]);
+  assert.deepEqual(
+    [plan.count, ...plan.pools],
+    [9, ['e', { first: 0, count: 3 }], ['f', { first: 3, count: 5 }], ['g', { first: 8, count: 1 }]],
+  );
   assert.equal(loopPlan(of('EventLoop e { Concurrency = 0 }')).count, 1);
   const crowded = loopPlan(of('EventLoop e { Concurrency = 60 } EventLoop f { Concurrency = 1000 } EventLoop g { Concurrency = 2 }'));
   assert.deepEqual([crowded.count, crowded.pools.get('f'), crowded.pools.has('g')], [64, { first: 60, count: 4 }, false]);
@@ -51,9 +54,13 @@ test('LSN-07 RT-01 RT-02 Concurrency above 1 wants a Pool_Name that is a ThreadP
   const where = 'ESMTP_Listener Listen ":587"';
   const pool = 'ThreadPool accept-pool { Concurrency = 4 }';
   assert.deepEqual(said('Concurrency = 4 Pool_Name = "accept-pool"', pool), []);
-  assert.deepEqual(said('Concurrency = 4 Pool_Name = "accept-pool"'), [`${where}: Pool_Name "accept-pool" names no ThreadPool: the IO pool is used`]);
+  assert.deepEqual(said('Concurrency = 4 Pool_Name = "accept-pool"'), [
+    `${where}: Pool_Name "accept-pool" names no ThreadPool: the IO pool is used`,
+  ]);
   assert.deepEqual(said('Concurrency = 4', pool), [`${where}: Concurrency = 4 without Pool_Name: the IO pool is used`]);
-  assert.deepEqual(said('Concurrency = 5 Pool_Name = "accept-pool"', pool), [`${where}: Concurrency = 5 is more than the 4 of ThreadPool "accept-pool"`]);
+  assert.deepEqual(said('Concurrency = 5 Pool_Name = "accept-pool"', pool), [
+    `${where}: Concurrency = 5 is more than the 4 of ThreadPool "accept-pool"`,
+  ]);
   for (const name of ['IO', 'cpu', 'SwapIn', 'SwapOut', 'Unlink', 'Batch_Unlink', 'Close', 'SpoolIn'])
     assert.deepEqual(said(`Concurrency = 4 Pool_Name = "${name}"`), []);
   assert.deepEqual(said('Concurrency = 1'), []);

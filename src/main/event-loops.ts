@@ -42,7 +42,11 @@ function availableCores(): number {
 }
 
 /** Whether a loop opens the socket of a listener. A Unix socket has one owner: it cannot be shared. */
-export function serves(plan: LoopPlan, loop: number, listen: { readonly address: string; readonly eventLoop: string | undefined }): boolean {
+export function serves(
+  plan: LoopPlan,
+  loop: number,
+  listen: { readonly address: string; readonly eventLoop: string | undefined },
+): boolean {
   const pool = plan.pools.get(listen.eventLoop?.toLowerCase() ?? '') ?? { first: 0, count: plan.count };
   if (listen.address.startsWith('/')) return loop === pool.first;
   return loop >= pool.first && loop < pool.first + pool.count;

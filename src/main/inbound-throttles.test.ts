@@ -28,8 +28,14 @@ test('SMTP-18 FB-14 who inherits Inbound_Throttle_Messages shares its count, who
   };
   clock.advance(5000);
   assert.deepEqual([taken(':1'), taken(':2'), taken(':3'), taken(':4'), taken(':5')], [2, 1, 3, 0, 10]);
-  assert.deepEqual([':1', ':2', ':4', ':5'].map((listen) => loops[0]!.hasRoom(record(listen))), [false, false, false, true]);
+  assert.deepEqual(
+    [':1', ':2', ':4', ':5'].map((listen) => loops[0]!.hasRoom(record(listen))),
+    [false, false, false, true],
+  );
   clock.advance(1000);
-  assert.deepEqual([':1', ':2', ':4'].map((listen) => loops[1]!.hasRoom(record(listen))), [true, true, true]);
+  assert.deepEqual(
+    [':1', ':2', ':4'].map((listen) => loops[1]!.hasRoom(record(listen))),
+    [true, true, true],
+  );
   assert.equal(taken(':4'), 3);
 });

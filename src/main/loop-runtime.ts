@@ -296,7 +296,9 @@ export class LoopRuntime {
   }
 
   #apply(resolver: Resolver): Promise<string | undefined> {
-    return new Promise((done) => this.#service.apply(esmtpStanzas(resolver, { plan: this.#birth.plan, loop: this.#link.self }), (error) => done(error?.message)));
+    return new Promise((done) =>
+      this.#service.apply(esmtpStanzas(resolver, { plan: this.#birth.plan, loop: this.#link.self }), (error) => done(error?.message)),
+    );
   }
 
   /** Brings back what the spool holds, beside reception: mail is taken while this runs. */

@@ -15,7 +15,10 @@ import { freePorts, prepareServer, root, startServer, until, type Server } from 
 import { SmtpClient } from '../kit/smtp-client.ts';
 
 function console_(server: Server, ...words: readonly string[]): string {
-  const { stdout, stderr } = spawnSync(join(root, 'bin/ec_console'), [server.path('control'), ...words], { encoding: 'utf8', timeout: 30_000 });
+  const { stdout, stderr } = spawnSync(join(root, 'bin/ec_console'), [server.path('control'), ...words], {
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
   return stdout + stderr;
 }
 
@@ -94,7 +97,10 @@ test('A submission port with accepting threads, off at first: its socket opens b
     () => /accept-pool/.test(lacking.read('paniclog.ec')),
     () => lacking.read('paniclog.ec'),
   );
-  const line = lacking.read('paniclog.ec').split('\n').find((text) => text.includes('accept-pool'));
+  const line = lacking
+    .read('paniclog.ec')
+    .split('\n')
+    .find((text) => text.includes('accept-pool'));
   assert.match(line ?? '', /START: .*Pool_Name "accept-pool" names no ThreadPool: the IO pool is used/);
   assert.match(await greeting(lacking.ports['submission']!), /^220 /);
 });
@@ -126,7 +132,9 @@ esmtp_listener {
   // One listening socket for the loop of "other", two for the listener of all loops.
   const count = (port: number): number => {
     const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-    return readFileSync('/proc/net/tcp', 'utf8').split('\n').filter((row) => row.includes(` ${local} `) && / 0A /.test(row)).length;
+    return readFileSync('/proc/net/tcp', 'utf8')
+      .split('\n')
+      .filter((row) => row.includes(` ${local} `) && / 0A /.test(row)).length;
   };
   assert.deepEqual([count(server.ports['smtp']!), count(server.ports['both']!)], [1, 2]);
 });
@@ -260,11 +268,18 @@ Pathway "inside" { Context = [ unseen = yes ] Banner_Hostname = "inside.test" }
   const port = server.ports['smtp']!;
   const dump = async (from: string): Promise<string[]> => {
     const { client } = await ehlo(port, from, t);
-    return (await client.say('XDUMPCONTEXT')).split('\n').map((line) => line.slice(4)).filter((line) => /tier|bypass|pathway|unseen/.test(line));
+    return (await client.say('XDUMPCONTEXT'))
+      .split('\n')
+      .map((line) => line.slice(4))
+      .filter((line) => /tier|bypass|pathway|unseen/.test(line));
   };
   assert.deepEqual(await dump('127.0.2.1'), ['[connection] tier public']);
   assert.deepEqual(await dump('127.0.1.1'), ['[connection] __bypass_spf_v1 true', '[connection] tier partner']);
-  assert.deepEqual(await dump('127.0.1.9'), ['[connection] __bypass_spf_v1 true', '[connection] pathway inside', '[connection] tier partner']);
+  assert.deepEqual(await dump('127.0.1.9'), [
+    '[connection] __bypass_spf_v1 true',
+    '[connection] pathway inside',
+    '[connection] tier partner',
+  ]);
 });
 
 test('SMTP-18 Inbound_Throttle_Messages of a pathway lets in so many a second over all loops, and refuses the rest for now', async (t) => {

@@ -103,7 +103,8 @@ test('Above Inbound_Throttle_Messages MAIL is refused for now; a message counts 
   const world = new World({ options: { relayDomains: ['here.test'], inboundThrottleMessages: { count: 1, periodSeconds: 1 } } });
   world.room = 1;
   const asking = await world.connect();
-  for (let i = 0; i < 5; i++) assert.equal(codes(asking.lines('EHLO c.test', 'MAIL FROM:<a@a.test>', 'RCPT TO:<b@here.test>', 'RSET')), '250 250 250 250');
+  for (let i = 0; i < 5; i++)
+    assert.equal(codes(asking.lines('EHLO c.test', 'MAIL FROM:<a@a.test>', 'RCPT TO:<b@here.test>', 'RSET')), '250 250 250 250');
   assert.equal(world.room, 1);
   const second = await world.connect();
   const late = await world.connect();
