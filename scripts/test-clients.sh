@@ -10,6 +10,11 @@ need swaks swaks
 perl -MAuthen::SASL::Perl::DIGEST_MD5 -e 1 2>/dev/null || missing="$missing libauthen-sasl-perl libdigest-hmac-perl"   # swaks: DIGEST-MD5
 perl -MNet::SSLeay -e 1 2>/dev/null || missing="$missing libnet-ssleay-perl"   # swaks: TLS
 need smtp-source postfix
+[ -x /usr/lib/dovecot/lmtp ] || missing="$missing dovecot-lmtpd"
+need unbound unbound
+# Debian does not install Exim beside Postfix: its program alone is unpacked, with its libraries installed.
+exim=/usr/local/lib/impetus-test/exim4
+[ -x "$exim/usr/sbin/exim4" ] || missing="$missing libdb5.3 libgnutls-dane0 libidn12 libnsl2"
 need gsasl gsasl
 need curl curl
 need python3 python3
@@ -29,6 +34,11 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   # shellcheck disable=SC2086
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1 ||
     { echo "impetus: could not install:$missing" >&2; [ "${CI:-}" = true ] && exit 1 || exit 0; }
+  if [ ! -x "$exim/usr/sbin/exim4" ]; then
+    mkdir -p "$exim"
+    (cd "$exim" && apt-get download -qq exim4-daemon-light >/dev/null 2>&1 && dpkg -x exim4-daemon-light_*.deb . && rm -f ./*.deb && chmod 0755 usr/sbin/exim4) ||
+      { echo "impetus: could not unpack exim4-daemon-light" >&2; [ "${CI:-}" = true ] && exit 1 || exit 0; }
+  fi
 else
   echo "impetus: for all tests install first: apt-get install$missing" >&2
   [ "${CI:-}" = true ] && exit 1 || exit 0

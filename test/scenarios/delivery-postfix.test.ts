@@ -10,34 +10,7 @@ import { whole } from '../kit/mailbox.ts';
 import { startPostfix } from '../kit/postfix.ts';
 import { hasProgram, startServer, until } from '../kit/server.ts';
 import { SmtpClient } from '../kit/smtp-client.ts';
-
-const second = 'MAIL FROM:<evil@client.test>\r\nRCPT TO:<b@victim.test>\r\nDATA\r\nSubject: smuggled\r\n\r\nsecond\r\n.\r\n';
-const ends = [
-  '\n.\n',
-  '\n.\r',
-  '\r.\n',
-  '\r.\r',
-  '\n.\r\n',
-  '\r.\r\n',
-  '\r\n.\n',
-  '\r\n.\r',
-  '\r\n\0.\r\n',
-  '\r\n.\r\n',
-  '\r\n.\r\r\n',
-  '\r\r\n.\r\n',
-];
-const bodies = [
-  ...ends.map((end) => `first${end}${second}`),
-  '.\r\n..\r\n.x\r\n...\r\n',
-  'no line end',
-  'a dot at the end\r\n.',
-  '\0\0 and \x01\x1a\x7f\r\n',
-  '\r\r\r\n\n\n\r\r',
-  `${'x'.repeat(65_535)}\r\n.${'y'.repeat(70_000)}\n.\n`,
-];
-
-/** As it stands in a file of Postfix: what we put on the wire, a line feed for each line end. */
-const kept = (body: string): string => `${body.replace(/\r\r?\n|\r|\n/g, '\n').replace(/\n$/, '')}\n`;
+import { kept, trickyBodies as bodies } from '../kit/tricky-bodies.ts';
 
 const isReady = hasProgram('postfix') && process.getuid?.() === 0;
 
