@@ -83,7 +83,10 @@ export async function startExim(t: TestContext): Promise<Exim> {
     mkdirSync(join(dir, name));
     chownSync(join(dir, name), uid, gid);
   }
-  writeFileSync(join(dir, 'exim.conf'), conf.replaceAll('@DIR@', dir).replaceAll('@CHUNKS@', String(chunks)).replaceAll('@DATA@', String(data)));
+  writeFileSync(
+    join(dir, 'exim.conf'),
+    conf.replaceAll('@DIR@', dir).replaceAll('@CHUNKS@', String(chunks)).replaceAll('@DATA@', String(data)),
+  );
   const child = spawn(program, ['-C', join(dir, 'exim.conf'), '-bdf', '-odf'], { stdio: ['ignore', 'ignore', 'pipe'], cwd: dir, uid, gid });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
