@@ -33,7 +33,7 @@ export function acceptIdentity(s: Session, user: string): void {
 /** Nobody is known by name. */
 function dropIdentity(s: Session): void {
   s.facts.authUser = '';
-  for (const key of ['auth_user', 'auth_status', 'can_relay']) s.context.connection.delete(key);
+  for (const key of ['auth_user', 'auth_status', '#auth_method', 'can_relay']) s.context.connection.delete(key);
 }
 
 /** The client is taken for one at another address from now on. What it proved of itself (AUTH) stays, if `isSamePerson`. */

@@ -27,6 +27,8 @@ export interface IntakePorts {
   readonly panic: Pick<PanicLog, 'log'>;
   /** Told of each envelope that became durable: the reception records and counters. */
   readonly received: (envelope: Envelope) => void;
+  /** May note facts about a message in its stored context; `body` is undefined when it is too large to be held. */
+  readonly note?: (body: Buffer | undefined, contextMessage: Record<string, string>) => void;
   /** Context keys that are not stored with a message (`exclude_vctx_conn`, `exclude_vctx_mess`). */
   readonly excludedConnection?: (key: string) => boolean;
   readonly excludedMessage?: (key: string) => boolean;

@@ -306,6 +306,7 @@ export class MessageDraft {
       contextConnection: storedContext(context.connection, excludedConnection),
       contextMessage: storedContext(context.message, excludedMessage),
     };
+    this.#o.note?.(this.#body, envelope.contextMessage);
     if (ret !== undefined) envelope.ret = ret;
     if (envid !== undefined) envelope.envid = envid;
     if (body !== undefined) envelope.body = body;

@@ -13,10 +13,13 @@ export function receptionRecorder(o: {
   readonly records: RecordSink;
   readonly counters: Pick<Counters, 'add'>;
   readonly clock: Pick<Clock, 'now'>;
+  /** What the loggers want to know of a message beyond the usual. */
+  readonly facts?: ((envelope: Envelope) => readonly string[]) | undefined;
 }): (envelope: Envelope) => void {
   return (envelope) => {
     const at = o.clock.now();
     const sender = splitAddress(envelope.sender);
+    const facts = o.facts?.(envelope) ?? [];
     for (const recipient of envelope.recipients) {
       o.records.record({
         kind: 'R',
@@ -33,6 +36,7 @@ export function receptionRecorder(o: {
         protocol: envelope.protocol,
         bindingGroup: recipient.bindingGroup,
         binding: recipient.binding,
+        facts,
       });
     }
     o.counters.add('receptions', envelope.recipients.length);

@@ -5,6 +5,11 @@
  * chose gets into a header, report or line without being made one safe line first.
  * It does not speak SMTP (room smtp) nor store anything (room spool).
  */
+export { bounceClasses, bounceClassName } from './bounce-classes.ts';
+export { BounceClassifier, noOverrides } from './bounce-classifier.ts';
+export type { BounceOverrides, BounceVerdict } from './bounce-classifier.ts';
+export { parseOverrides, parseRuleTable } from './bounce-rules.ts';
+export type { BounceRule, RuleProblem, RuleTable } from './bounce-rules.ts';
 export { formatDate } from './date.ts';
 export { buildDsn, DSN_HEADERS_MAX, DSN_ORIGINAL_MAX } from './dsn.ts';
 export type { DsnInput } from './dsn.ts';

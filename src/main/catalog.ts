@@ -6,18 +6,25 @@
  */
 import { dirname, resolve } from 'node:path';
 import type { Clock } from '#base';
-import { moduleDeclarations, moduleInstances, type ModuleInstance, type OptionValue, type Snapshot } from '#config';
+import { moduleDeclarations, moduleInstances, type ModuleInstance, type OptionValue, type Resolver, type Snapshot } from '#config';
 import type { ModuleLine } from '#control';
 import type { LoggerModule, LoggerScope, MailboxStore } from '#hooks';
 import { manifest as ecLogger } from '#manifest/ec_logger';
+import { manifest as bounceOverrides } from '#manifest/bounce_classifier_override';
+import { manifest as bounceLogger } from '#manifest/bounce_logger';
+import { manifest as customLogger } from '#manifest/custom_logger';
 import { manifest as maildir } from '#manifest/maildir';
 import { manifest as mailLoop } from '#manifest/mail_loop';
 import { manifest as staticRoutes } from '#manifest/static_routes';
+import { overrideSettings } from '#modules/bounce_classifier_override';
+import { openBounceLogger } from '#modules/bounce_logger';
+import { customFacts, openCustomLogger } from '#modules/custom_logger';
 import { openEcLogger } from '#modules/ec_logger';
 import { mailLoopSettings, type MailLoopSettings } from '#modules/mail_loop';
 import { maildirSettings, MaildirStore } from '#modules/maildir';
 import { staticTarget } from '#modules/static_routes';
 import type { LoggerPorts, LogTaker } from '#observe';
+import type { BounceSetup } from './bounce-rules.ts';
 
 /** One logger of the configuration, as plain data for the writer thread. */
 export interface LoggerStanza {
@@ -28,11 +35,24 @@ export interface LoggerStanza {
 
 const loggerMakers: Readonly<Record<string, (scope: LoggerScope, ports: LoggerPorts) => LoggerModule>> = {
   [ecLogger.name]: openEcLogger,
+  [bounceLogger.name]: openBounceLogger,
+  [customLogger.name]: openCustomLogger,
 };
 
 /** Options that name files, by module: relative ones start at the working directory. */
 const pathOptions: Readonly<Record<string, readonly string[]>> = {
   [ecLogger.name]: ['mainlog', 'paniclog', 'rejectlog', 'acctlog', 'importlog'],
+  [bounceLogger.name]: ['bouncelog'],
+  [customLogger.name]: [
+    'mainlog',
+    'paniclog',
+    'receptionLogfile',
+    'deliveryLogfile',
+    'xferLogfile',
+    'transientFailureLogfile',
+    'permanentFailureLogfile',
+    'rejectionLogfile',
+  ],
   [maildir.name]: ['basedir'],
 };
 
@@ -50,6 +70,22 @@ export function loggerStanzas(snapshot: Snapshot): LoggerStanza[] {
   return Object.keys(loggerMakers).flatMap((module) =>
     moduleInstances(snapshot, module).map((stanza) => ({ module, instance: stanza.instance ?? '', options: withAbsolutePaths(stanza) })),
   );
+}
+
+/** What the loggers want to know of each message beyond what every record has. */
+export function wantedFacts(snapshot: Snapshot): string[] {
+  return moduleInstances(snapshot, customLogger.name).flatMap(({ options }) => customFacts(options));
+}
+
+/** What a thread needs to know the classes of bounces. */
+export function bounceSetup(resolver: Resolver): BounceSetup {
+  const [stanza] = moduleInstances(resolver.snapshot, bounceOverrides.name);
+  const { bounceCacheSize, bounceCacheTtl } = resolver.global();
+  return {
+    overrides: overrideSettings(stanza?.options ?? {}, (path) => resolve(path)),
+    cacheMax: bounceCacheSize,
+    cacheSeconds: bounceCacheTtl,
+  };
 }
 
 /** Every module stanza of the configuration, in the order of the text. */

@@ -19,13 +19,14 @@ import { Counters, PanicLog, RecordBatcher, WriterOutlet } from '#observe';
 import { Queues } from '#queue';
 import { InstanceLease, Spool } from '#spool';
 import { availableMemory } from './available-memory.ts';
-import { makeStores, sendingSettings, type SendingSettings } from './catalog.ts';
+import { makeStores, type SendingSettings, sendingSettings, wantedFacts } from './catalog.ts';
 import { excludedKeys } from './excluded-keys.ts';
 import { inboundThrottles } from './inbound-throttles.ts';
 import { dhParamsOf, listenerProblem, offeredElsewhere } from './listener-check.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { LoopHealth } from './loop-health.ts';
 import { LoopQuestions } from './loop-questions.ts';
+import { LogFacts } from './log-facts.ts';
 import type { LoopAnswer, LoopBirth, LoopOrder } from './messages.ts';
 import { answerForRooms } from './loop-views.ts';
 import { noticePort } from './notices.ts';
@@ -131,6 +132,7 @@ export class LoopRuntime {
     const phases = new PhaseRunner({ modules: [], wheel, panic });
     const intakeOf: { intake?: Intake } = {};
     const options = optionsPort(resolver);
+    const facts = new LogFacts(resolver, wantedFacts);
     this.#queues = new Queues({
       resolver: options,
       spool,
@@ -141,6 +143,7 @@ export class LoopRuntime {
       records: this.#records,
       counters: this.#counters,
       panic,
+      facts: facts.of,
     });
     this.#shard = new Shard({
       link,
@@ -166,7 +169,8 @@ export class LoopRuntime {
       resident: new ResidentBudget({ perMessage: resolver.global().largeMessageThreshold }),
       editable: new ResidentBudget({ perMessage: EDITABLE_BYTES, total: EDITABLE_TOTAL_BYTES }),
       panic,
-      received: receptionRecorder({ records: this.#records, counters: this.#counters, clock }),
+      received: receptionRecorder({ records: this.#records, counters: this.#counters, clock, facts: facts.of }),
+      note: facts.note,
       excludedConnection: excludedKeys(resolver, 'excludeVctxConn'),
       excludedMessage: excludedKeys(resolver, 'excludeVctxMess'),
     });

@@ -8,6 +8,7 @@ import type { LoopPlan } from './event-loops.ts';
 import type { SnapshotChanges } from '#config';
 import type { SharedLimits } from '#limits';
 import type { PanicLine } from '#observe';
+import type { BounceSetup } from './bounce-rules.ts';
 import type { LoggerStanza } from './catalog.ts';
 
 /** Main to the writer: reopen, replace, look. */
@@ -17,17 +18,24 @@ export const loopControlRoom = 'main.loop';
 
 export interface WriterBirth {
   readonly stanzas: readonly LoggerStanza[];
+  readonly bounces: BounceSetup;
   readonly timestampFormat: string;
   /** Nothing on standard error: the server runs in the background. */
   readonly isQuiet: boolean;
 }
 
 export type WriterOrder =
-  { readonly kind: 'reopen' } | { readonly kind: 'loggers'; readonly stanzas: readonly LoggerStanza[] } | { readonly kind: 'last-panics' };
+  | { readonly kind: 'reopen' }
+  | { readonly kind: 'loggers'; readonly stanzas: readonly LoggerStanza[]; readonly bounces: BounceSetup }
+  | { readonly kind: 'last-panics' }
+  | { readonly kind: 'bounce-rules' }
+  | { readonly kind: 'bounce-class'; readonly reply: string; readonly domain: string };
 
 export interface WriterAnswer {
   readonly problems: readonly string[];
   readonly lines: readonly PanicLine[];
+  /** To 'bounce-class': the class, its name, and the rule. */
+  readonly text?: string;
 }
 
 /** What a loop is born with; asked anew for a successor, so that it gets the configuration in force. */

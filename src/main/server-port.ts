@@ -19,6 +19,8 @@ interface ServerPortOptions {
   readonly openConfig: ServerPort['openConfig'];
   readonly shutdown: () => void;
   readonly reopenLogs: () => Promise<readonly string[]>;
+  readonly reloadBounceRules: ServerPort['reloadBounceRules'];
+  readonly bounceClass: ServerPort['bounceClass'];
   readonly lastPanics: () => Promise<readonly PanicLine[]>;
   readonly askLoops: ServerPort['askLoops'];
   readonly restartThread: ServerPort['restartThread'];
@@ -37,6 +39,8 @@ export function serverPort(o: ServerPortOptions): ServerPort {
     openConfig: o.openConfig,
     shutdown: o.shutdown,
     reopenLogs: o.reopenLogs,
+    reloadBounceRules: o.reloadBounceRules,
+    bounceClass: o.bounceClass,
     panicLines: async () => (await o.lastPanics()).map((line) => formatPanic(line, o.timestampFormat())),
     askLoops: o.askLoops,
     restartThread: o.restartThread,

@@ -23,7 +23,7 @@ import { entryBeside, LoopPool, LoopsError } from '#loops';
 import { Counters, PanicLog, writerRoom, type AccountingRecord, type DebugFlags } from '#observe';
 import { currentUser, fileLimit, raiseFileLimit } from '#system';
 import { bootReport } from './boot-report.ts';
-import { loggerStanzas, moduleFolders, moduleLines, storeFolders } from './catalog.ts';
+import { bounceSetup, loggerStanzas, moduleFolders, moduleLines, storeFolders } from './catalog.ts';
 import { openDesk } from './configurator.ts';
 import { consoleAccess, consoleNotices, consoleProblem } from './console-access.ts';
 import { ControlListener } from './control-listener.ts';
@@ -250,6 +250,7 @@ export class Server {
           entry: entryBeside(import.meta.url, 'writer-entry'),
           data: {
             stanzas: loggerStanzas(this.#snapshot),
+            bounces: bounceSetup(this.#resolver),
             timestampFormat: this.#resolver.global().timestampFormat,
             isQuiet: this.#o.isDetached,
           },
@@ -293,6 +294,8 @@ export class Server {
         openConfig: (who) => desk.open(who),
         shutdown: () => setImmediate(() => process.kill(process.pid, 'SIGTERM')),
         reopenLogs: () => this.#reopenLogs(),
+        reloadBounceRules: async () => (await this.#askWriter({ kind: 'bounce-rules' })).problems,
+        bounceClass: async (reply, domain) => (await this.#askWriter({ kind: 'bounce-class', reply, domain })).text,
         lastPanics: async () => (await this.#askWriter({ kind: 'last-panics' })).lines,
         askLoops: (question, args, deadlineMs) => this.#askLoops(question, args, deadlineMs),
         modules: () => moduleLines(this.#snapshot),
@@ -388,7 +391,7 @@ export class Server {
       const answer = await this.#order(loop, { kind: 'commit' });
       if (answer.kind === 'refused') said.push(`loop ${loop} has not confirmed the new configuration: ${answer.reason}`);
     }
-    const { problems } = await this.#askWriter({ kind: 'loggers', stanzas: loggerStanzas(snapshot) });
+    const { problems } = await this.#askWriter({ kind: 'loggers', stanzas: loggerStanzas(snapshot), bounces: bounceSetup(next) });
     this.#panic.flags = this.#debugFlags();
     await this.#control?.commit();
     said.push(...problems, ...later, ...(by.remarks ?? []));

@@ -7,6 +7,7 @@
 import { systemClock, TimerWheel } from '#base';
 import { LoopLink } from '#loops';
 import { systemLogFs, Writer, writerRoom, type Level } from '#observe';
+import { BounceRules } from './bounce-rules.ts';
 import { makeLoggers, type LoggerStanza } from './catalog.ts';
 import { writerControlRoom, type WriterAnswer, type WriterBirth, type WriterOrder } from './messages.ts';
 
@@ -17,10 +18,14 @@ wheel.start();
 
 const loggers = (stanzas: readonly LoggerStanza[]) => (ports: Parameters<typeof makeLoggers>[1]) => makeLoggers(stanzas, ports);
 
+const panicOf: { tell?: (text: string) => void } = {};
+const bounces = new BounceRules(birth.bounces, { clock: systemClock, timers: wheel, tell: (text) => panicOf.tell?.(text) });
+
 const writer = new Writer({
   clock: systemClock,
   timers: wheel,
   fs: systemLogFs,
+  classify: (reply, domain) => bounces.reply(reply, domain),
   loggers: loggers(birth.stanzas),
   stderr: {
     write: (text) => birth.isQuiet || process.stderr.write(text),
@@ -28,6 +33,8 @@ const writer = new Writer({
     lowest: 'ERROR' satisfies Level,
   },
 });
+
+panicOf.tell = (text) => writer.ports.panic.announce('WARNING', 'LOG1', text);
 
 link.onMessage(writerRoom, (message) => writer.handle(message));
 link.onRequest(writerControlRoom, (message, _from, answer) => {
@@ -37,14 +44,22 @@ link.onRequest(writerControlRoom, (message, _from, answer) => {
     case 'reopen':
       return answer.answer({ ...done, problems: writer.reopen() });
     case 'loggers':
+      bounces.use(order.bounces);
       writer.replaceLoggers(loggers(order.stanzas));
       return answer.answer(done);
     case 'last-panics':
       return answer.answer({ ...done, lines: writer.lastPanics() });
+    case 'bounce-rules':
+      return answer.answer({ ...done, problems: bounces.reload() });
+    case 'bounce-class': {
+      const { code, name, rule } = bounces.reply(order.reply, order.domain);
+      return answer.answer({ ...done, text: `${code} ${name}\n${rule ?? 'no rule fits'}` });
+    }
   }
 });
 link.onStop((_graceMs, done) => {
   writer.close();
+  bounces.close();
   wheel.stop();
   done();
 });

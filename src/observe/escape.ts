@@ -11,6 +11,7 @@ const unsafe = '\\\\\\p{Cc}\\p{Cs}\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069';
 const unsafeInLine = new RegExp(`[${unsafe}]`, 'u');
 const unsafeInField = new RegExp(`[@${unsafe}]`, 'u');
 const unsafeInQuotes = new RegExp(`["${unsafe}]`, 'u');
+const unsafeControls = /[\p{Cc}\p{Cs}\u2028\u2029]/gu;
 const allUnsafeInLine = new RegExp(unsafeInLine, 'gu');
 const allUnsafeInField = new RegExp(unsafeInField, 'gu');
 const allUnsafeInQuotes = new RegExp(unsafeInQuotes, 'gu');
@@ -34,6 +35,11 @@ export function escapeText(text: string): string {
 export function escapeQuoted(text: string): string {
   const bounded = bound(text);
   return unsafeInQuotes.test(bounded) ? bounded.replace(allUnsafeInQuotes, escapeOne) : bounded;
+}
+
+/** Only what would break a line or steer a terminal, for formats that are the operator's own: backslashes stay. */
+export function escapeControls(text: string): string {
+  return bound(text).replace(unsafeControls, escapeOne);
 }
 
 function bound(text: string): string {

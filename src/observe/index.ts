@@ -9,8 +9,11 @@ export type { AccountingRecord } from './accounting.ts';
 export { contextPairs, contextPairsMax, contextValueMax, flatten, unflatten } from './records.ts';
 export type {
   DeliveryRecord,
+  FeedbackRecord,
   FlatRecords,
+  FlowRecord,
   MailRecord,
+  OutOfBandRecord,
   PermanentRecord,
   ReceptionRecord,
   RecordSink,
@@ -26,9 +29,11 @@ export { PanicLog, type ModuleLog, type PanicLogOptions } from './panic-log.ts';
 export { linesKnownMax, linesPerWindowMax, repeatWindowMs, type PanicLine } from './repeat-gate.ts';
 export { defaultTimestampFormat, formatPanic } from './panic-history.ts';
 export { strftime } from './strftime.ts';
-export { escapeField, escapeQuoted, escapeText, fieldMax } from './escape.ts';
+export { escapeControls, escapeField, escapeQuoted, escapeText, fieldMax } from './escape.ts';
 export { parseLogTarget, type LogTarget } from './log-target.ts';
 export { backlogBytesMax, LogFile, systemLogFs, type LogFileOptions, type LogFs } from './log-file.ts';
 export { LogFiles } from './log-files.ts';
+export type { LogScheme, LogSink, SinkPorts } from './log-sink.ts';
+export { LoggerSinks } from './logger-sinks.ts';
 export { Writer, writerRoom } from './writer.ts';
-export type { LoggerPorts, LogTaker, WriterMessage, WriterOptions, WriterTimers } from './writer.ts';
+export type { Classify, LoggerPorts, LogTaker, WriterMessage, WriterOptions, WriterTimers } from './writer.ts';

@@ -1,5 +1,5 @@
 /*
- * The open log files of a thread: one LogFile a path, however many loggers write there, flushed once a turn.
+ * The open logs of a thread: one sink a path or URI, however many loggers write there, flushed once a turn.
  *
  * Several loggers on the same path (Momentum's defaults make that easy, LOG-20) share the file, so their lines never cut
  * into each other. While a file is in trouble, all are tried again each second. Bounds: see log-file.ts.
@@ -7,6 +7,8 @@
 import { resolve } from 'node:path';
 import type { Clock } from '#base';
 import { LogFile, type LogFs } from './log-file.ts';
+import type { LogScheme, LogSink } from './log-sink.ts';
+import { parseLogTarget } from './log-target.ts';
 
 interface Timers {
   schedule(delayMs: number, fn: () => void): number;
@@ -15,30 +17,61 @@ interface Timers {
 
 const retryMs = 1_000;
 
+interface LogFilesOptions {
+  readonly fs: LogFs;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly trouble: (text: string) => void;
+}
+
 export class LogFiles {
-  #o: { fs: LogFs; clock: Clock; timers: Timers; trouble: (text: string) => void };
-  #open = new Map<string, { file: LogFile; users: number }>();
+  #o: LogFilesOptions;
+  #schemes: readonly LogScheme[] = [];
+  #open = new Map<string, { file: LogSink; users: number }>();
   #isScheduled = false;
   #retry: number | undefined;
 
-  constructor(o: { fs: LogFs; clock: Clock; timers: Timers; trouble: (text: string) => void }) {
+  constructor(o: LogFilesOptions) {
     this.#o = o;
   }
 
+  /** What modules offer beside files; targets that are open already stay as they are. */
+  useSchemes(schemes: readonly LogScheme[]): void {
+    this.#schemes = schemes;
+  }
+
+  /** The sink that a logger's option names: undefined when it is empty, a text that says why when there is none. */
+  openTarget(value: string, mode: number): LogSink | string | undefined {
+    const target = parseLogTarget(value);
+    if (target.kind === 'off') return undefined;
+    if (target.kind === 'file') return this.open(target.path, mode);
+    const offered = this.#schemes.find(({ schemes }) => schemes.includes(target.scheme));
+    if (offered === undefined) return `${target.scheme}:// does not work here`;
+    const { fs, clock, timers, trouble } = this.#o;
+    try {
+      return this.#shared(value.trim(), () => offered.open(target.rest, mode, { fs, clock, timers, trouble, dirty: this.#schedule }));
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
   /** The file of this path; each open needs its release. The mode of the first one counts. */
-  open(path: string, mode: number): LogFile {
-    const key = resolve(path);
+  open(path: string, mode: number): LogSink {
+    const { fs, clock, trouble } = this.#o;
+    return this.#shared(resolve(path), () => new LogFile({ path, mode, fs, clock, trouble, dirty: this.#schedule }));
+  }
+
+  #shared(key: string, make: () => LogSink): LogSink {
     let entry = this.#open.get(key);
     if (entry === undefined) {
-      const { fs, clock, trouble } = this.#o;
-      entry = { file: new LogFile({ path, mode, fs, clock, trouble, dirty: this.#schedule }), users: 0 };
+      entry = { file: make(), users: 0 };
       this.#open.set(key, entry);
     }
     entry.users++;
     return entry.file;
   }
 
-  release(file: LogFile): void {
+  release(file: LogSink): void {
     for (const [key, entry] of this.#open) {
       if (entry.file !== file || --entry.users > 0) continue;
       this.#open.delete(key);

@@ -13,7 +13,7 @@ test('LOG-22 a plain path and file:// name a file, an empty value nothing', () =
   assert.deepEqual(parseLogTarget('file://'), { kind: 'off' });
 });
 
-test('LOG-22 every other scheme is known as a target that does not work yet', () => {
+test('LOG-22 every other scheme is left to the module that writes there, with what follows it', () => {
   const targets = [
     'jlog:///var/x=>sub',
     'JLOG://var/x',
@@ -25,6 +25,14 @@ test('LOG-22 every other scheme is known as a target that does not work yet', ()
   ];
   assert.deepEqual(
     targets.map((target) => parseLogTarget(target)),
-    ['jlog', 'jlog', 'cluster', 'syslog', 'pipe', 'eccmgrio', 'kafka'].map((scheme) => ({ kind: 'unavailable', scheme })),
+    [
+      ['jlog', '/var/x=>sub'],
+      ['jlog', 'var/x'],
+      ['cluster', '/x=>master'],
+      ['syslog', '?facility=mail'],
+      ['pipe', '/bin/cat'],
+      ['eccmgrio', 'x'],
+      ['kafka', 'x'],
+    ].map(([scheme, rest]) => ({ kind: 'scheme', scheme, rest })),
   );
 });

@@ -20,6 +20,11 @@ const record = (size: number): DeliveryRecord => ({
   retries: 0,
   elapsedMs: 0,
   remoteIp: '',
+  reply: '250 ok',
+  sender: '',
+  recipient: '',
+  messageSize: 0,
+  facts: [],
 });
 
 function setUp(o: { batchMax?: number; backlogMax?: number } = {}) {

@@ -11,6 +11,7 @@ const n = fc.nat();
 const ids = { at: n, messageId: text, batchId: text, connectionId: text };
 const path = { domain: text, size: n, bindingGroup: text, binding: text };
 const pairs = fc.array(fc.tuple(text, text), { maxLength: 3 }).map((list) => list.flat());
+const addressed = { sender: text, recipient: text, messageSize: n, facts: pairs };
 
 const anyRecord: fc.Arbitrary<MailRecord> = fc.oneof(
   fc.record({
@@ -25,9 +26,45 @@ const anyRecord: fc.Arbitrary<MailRecord> = fc.oneof(
     protocol: fc.constantFrom('esmtp', 'ecstream', 'xfer', 'internal'),
     bindingGroup: text,
     binding: text,
+    facts: pairs,
   }),
-  fc.record({ kind: fc.constantFrom('D', 'X'), ...ids, ...path, retries: n, elapsedMs: n, remoteIp: text }),
-  fc.record({ kind: fc.constantFrom('T', 'P'), ...ids, ...path, stage: n, retries: n, elapsedMs: n, remoteIp: text, reply: text }),
+  fc.record({ kind: fc.constantFrom('D', 'X'), ...ids, ...path, retries: n, elapsedMs: n, remoteIp: text, reply: text, ...addressed }),
+  fc.record({
+    kind: fc.constantFrom('T', 'P'),
+    ...ids,
+    ...path,
+    stage: n,
+    retries: n,
+    elapsedMs: n,
+    remoteIp: text,
+    reply: text,
+    isBounce: fc.boolean(),
+    ...addressed,
+  }),
+  fc.record({
+    kind: fc.constant('B' as const),
+    ...ids,
+    recipient: text,
+    sender: text,
+    bindingGroup: text,
+    binding: text,
+    bounceClass: n,
+    size: n,
+    remoteIp: text,
+    reply: text,
+  }),
+  fc.record({
+    kind: fc.constant('F' as const),
+    at: n,
+    messageId: text,
+    recipientLocal: text,
+    recipientDomain: text,
+    binding: text,
+    bindingGroup: text,
+    feedbackType: text,
+    reportDomain: text,
+    userString: text,
+  }),
   fc.record({
     kind: fc.constant('J' as const),
     at: n,

@@ -15,6 +15,17 @@ interface Identified {
   connectionId: string;
 }
 
+/** Whom mail is from and to, and what the loggers of the configuration want to know beyond that. */
+interface Addressed {
+  /** The mailboxes of the envelope; the sender is '' for the null sender. */
+  sender: string;
+  recipient: string;
+  /** Octets of the whole message. */
+  messageSize: number;
+  /** Key, value, key, value: only what a logger asked for (facts.ts). */
+  facts: readonly string[];
+}
+
 export interface ReceptionRecord extends Identified {
   kind: 'R';
   recipientLocal: string;
@@ -27,10 +38,11 @@ export interface ReceptionRecord extends Identified {
   protocol: 'esmtp' | 'ecstream' | 'xfer' | 'internal';
   bindingGroup: string;
   binding: string;
+  facts: readonly string[];
 }
 
 /** X: handed to another node of the cluster. */
-export interface DeliveryRecord extends Identified {
+export interface DeliveryRecord extends Identified, Addressed {
   kind: 'D' | 'X';
   domain: string;
   size: number;
@@ -41,9 +53,11 @@ export interface DeliveryRecord extends Identified {
   /** Since reception. */
   elapsedMs: number;
   remoteIp: string;
+  /** The words with which it was taken. */
+  reply: string;
 }
 
-interface FailureRecord extends Identified {
+interface FailureRecord extends Identified, Addressed {
   domain: string;
   /** Bytes sent before the failure. */
   size: number;
@@ -56,6 +70,8 @@ interface FailureRecord extends Identified {
   /** '' when no peer was reached. */
   remoteIp: string;
   reply: string;
+  /** Its sender is one whose bounces are counted (BNC-06). */
+  isBounce: boolean;
 }
 
 export interface TransientRecord extends FailureRecord {
@@ -64,6 +80,38 @@ export interface TransientRecord extends FailureRecord {
 
 export interface PermanentRecord extends FailureRecord {
   kind: 'P';
+}
+
+/** A bounce that came in as mail, and what it tells of a message of ours (BNC-06). */
+export interface OutOfBandRecord extends Identified {
+  kind: 'B';
+  /** The recipient of the original message, '' when none could be found. */
+  recipient: string;
+  /** The sender of the original: the address that the bounce came to. */
+  sender: string;
+  bindingGroup: string;
+  binding: string;
+  /** The code of its class (BNC-09). */
+  bounceClass: number;
+  size: number;
+  remoteIp: string;
+  reply: string;
+}
+
+/** A complaint that a receiver reported (BNC-13). */
+export interface FeedbackRecord {
+  kind: 'F';
+  at: number;
+  messageId: string;
+  recipientLocal: string;
+  recipientDomain: string;
+  binding: string;
+  bindingGroup: string;
+  /** As the report says it: abuse, fraud, ... */
+  feedbackType: string;
+  /** The domain that the report was sent to. */
+  reportDomain: string;
+  userString: string;
 }
 
 /** Mail that was refused while it was being received. */
@@ -88,7 +136,10 @@ export interface RejectionRecord {
   text: string;
 }
 
-export type MailRecord = ReceptionRecord | DeliveryRecord | TransientRecord | PermanentRecord | RejectionRecord;
+/** What the mainlog is about: messages on their way. */
+export type FlowRecord = ReceptionRecord | DeliveryRecord | TransientRecord | PermanentRecord;
+
+export type MailRecord = FlowRecord | OutOfBandRecord | FeedbackRecord | RejectionRecord;
 
 /** Where the engine puts records. Never throws, never waits. */
 export interface RecordSink {
@@ -124,16 +175,27 @@ export function flatten(r: MailRecord, out: FlatRecords): void {
     case 'R':
       out.push(r.kind, r.at, r.messageId, r.batchId, r.connectionId, r.recipientLocal, r.recipientDomain, r.senderLocal, r.senderDomain);
       out.push(r.remoteIp, r.size, r.protocol, r.bindingGroup, r.binding);
+      pushList(r.facts, out);
       return;
     case 'D':
     case 'X':
       out.push(r.kind, r.at, r.messageId, r.batchId, r.connectionId, r.domain, r.size, r.bindingGroup, r.binding, r.retries, r.elapsedMs);
-      out.push(r.remoteIp);
+      out.push(r.remoteIp, r.reply);
+      pushAddressed(r, out);
       return;
     case 'T':
     case 'P':
       out.push(r.kind, r.at, r.messageId, r.batchId, r.connectionId, r.domain, r.size, r.bindingGroup, r.binding, r.stage, r.retries);
-      out.push(r.elapsedMs, r.remoteIp, r.reply);
+      out.push(r.elapsedMs, r.remoteIp, r.reply, r.isBounce ? 1 : 0);
+      pushAddressed(r, out);
+      return;
+    case 'B':
+      out.push(r.kind, r.at, r.messageId, r.batchId, r.connectionId, r.recipient, r.sender, r.bindingGroup, r.binding, r.bounceClass);
+      out.push(r.size, r.remoteIp, r.reply);
+      return;
+    case 'F':
+      out.push(r.kind, r.at, r.messageId, r.recipientLocal, r.recipientDomain, r.binding, r.bindingGroup, r.feedbackType);
+      out.push(r.reportDomain, r.userString);
       return;
     case 'J':
       out.push(r.kind, r.at, r.remoteIp, r.remotePort, r.localIp, r.localPort, r.connectionId, r.pathway, r.pathwayGroup, r.phase, r.code);
@@ -142,6 +204,16 @@ export function flatten(r: MailRecord, out: FlatRecords): void {
       for (const word of r.contextMessage) out.push(word);
       return;
   }
+}
+
+function pushAddressed(r: Addressed, out: FlatRecords): void {
+  out.push(r.sender, r.recipient, r.messageSize);
+  pushList(r.facts, out);
+}
+
+function pushList(words: readonly string[], out: FlatRecords): void {
+  out.push(words.length);
+  for (const word of words) out.push(word);
 }
 
 /** The records of a flat batch, in order. The batch comes from `flatten` in another thread of this process and is trusted. */
@@ -158,25 +230,60 @@ function unflattenOne(text: () => string, number: () => number): MailRecord {
   const kind = text() as MailRecord['kind'];
   const at = number();
   if (kind === 'J') return unflattenRejection(at, text, number);
+  if (kind === 'F') return unflattenFeedback(at, text);
   const ids = { at, messageId: text(), batchId: text(), connectionId: text() };
-  if (kind === 'R') {
-    return {
-      kind,
-      ...ids,
-      recipientLocal: text(),
-      recipientDomain: text(),
-      senderLocal: text(),
-      senderDomain: text(),
-      remoteIp: text(),
-      size: number(),
-      protocol: text() as ReceptionRecord['protocol'],
-      bindingGroup: text(),
-      binding: text(),
-    };
+  if (kind === 'R') return unflattenReception(ids, text, number);
+  if (kind === 'B') {
+    const who = { recipient: text(), sender: text(), bindingGroup: text(), binding: text() };
+    return { kind, ...ids, ...who, bounceClass: number(), size: number(), remoteIp: text(), reply: text() };
   }
   const route = { domain: text(), size: number(), bindingGroup: text(), binding: text() };
-  if (kind === 'D' || kind === 'X') return { kind, ...ids, ...route, retries: number(), elapsedMs: number(), remoteIp: text() };
-  return { kind, ...ids, ...route, stage: number(), retries: number(), elapsedMs: number(), remoteIp: text(), reply: text() };
+  const addressed = () => ({ sender: text(), recipient: text(), messageSize: number(), facts: list(text, number) });
+  if (kind === 'D' || kind === 'X') {
+    return { kind, ...ids, ...route, retries: number(), elapsedMs: number(), remoteIp: text(), reply: text(), ...addressed() };
+  }
+  const end = { stage: number(), retries: number(), elapsedMs: number(), remoteIp: text(), reply: text(), isBounce: number() === 1 };
+  return { kind, ...ids, ...route, ...end, ...addressed() };
+}
+
+function list(text: () => string, number: () => number): string[] {
+  return Array.from({ length: number() }, text);
+}
+
+function unflattenReception(
+  ids: { at: number; messageId: string; batchId: string; connectionId: string },
+  text: () => string,
+  number: () => number,
+): ReceptionRecord {
+  return {
+    kind: 'R',
+    ...ids,
+    recipientLocal: text(),
+    recipientDomain: text(),
+    senderLocal: text(),
+    senderDomain: text(),
+    remoteIp: text(),
+    size: number(),
+    protocol: text() as ReceptionRecord['protocol'],
+    bindingGroup: text(),
+    binding: text(),
+    facts: list(text, number),
+  };
+}
+
+function unflattenFeedback(at: number, text: () => string): FeedbackRecord {
+  return {
+    kind: 'F',
+    at,
+    messageId: text(),
+    recipientLocal: text(),
+    recipientDomain: text(),
+    binding: text(),
+    bindingGroup: text(),
+    feedbackType: text(),
+    reportDomain: text(),
+    userString: text(),
+  };
 }
 
 function unflattenRejection(at: number, text: () => string, number: () => number): RejectionRecord {

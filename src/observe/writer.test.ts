@@ -23,6 +23,11 @@ const delivery: DeliveryRecord = {
   retries: 0,
   elapsedMs: 1,
   remoteIp: 'i',
+  reply: '250 ok',
+  sender: '',
+  recipient: '',
+  messageSize: 0,
+  facts: [],
 };
 const line: PanicLine = { at: 5, level: 'ERROR', source: 'NET', isModule: false, text: 'text' };
 

@@ -36,7 +36,12 @@ export interface LoggerPorts {
   readonly clock: Clock;
   readonly timers: WriterTimers;
   readonly panic: PanicLog;
+  /** The class of a reply that refused mail, as bounce logs carry it. */
+  readonly classify: Classify;
 }
+
+/** @param domain where the reply came from */
+export type Classify = (reply: string, domain: string) => { readonly code: number; readonly name: string };
 
 export interface WriterTimers {
   schedule(delayMs: number, fn: () => void): number;
@@ -49,6 +54,8 @@ export interface WriterOptions {
   fs: LogFs;
   /** Makes the loggers of the configuration. */
   loggers: (ports: LoggerPorts) => LogTaker[];
+  /** Without one, every bounce is of an unknown class. */
+  classify?: Classify;
   /** Panic lines of at least this level are written there too. */
   stderr?: { write: (text: string) => void; timestampFormat: string; lowest: Level };
 }
@@ -64,7 +71,8 @@ export class Writer {
     const { clock, timers, fs } = o;
     const panic = new PanicLog({ clock, timers, write: (line) => this.panic(line) });
     const files = new LogFiles({ fs, clock, timers, trouble: (text) => panic.announce('CRITICAL', 'LOG1', text) });
-    this.ports = { files, clock, timers, panic };
+    const classify = o.classify ?? (() => ({ code: 1, name: 'Undetermined' }));
+    this.ports = { files, clock, timers, panic, classify };
     this.#loggers = o.loggers(this.ports);
     for (const line of this.#history.lines()) this.#tellLoggers((logger) => logger.panic(line));
   }

@@ -28,6 +28,8 @@ export interface Batch {
   readonly terms: DeliveryTerms | undefined;
   /** From whom we had it; only where XClient tells that to the next hop. */
   origin: Origin | undefined;
+  /** What loggers want to know of the message when it leaves; nearly always nothing, and then the same empty list for all. */
+  readonly facts: readonly string[];
   readonly home: QueueSpool;
   /** DELIVERBY: the sender was told that the message is late. */
   isToldLate: boolean;
@@ -51,6 +53,8 @@ export function originOf({ remoteIp, remotePort, helo }: Envelope): Origin {
   return { ip: remoteIp, port: remotePort, helo };
 }
 
+const NO_FACTS: readonly string[] = Object.freeze([]);
+
 /** One recipient is one message to the outside, with an id of its own. */
 export interface Recipient {
   /** Its place in the envelope, by which the spool knows it. */
@@ -62,7 +66,7 @@ export interface Recipient {
 }
 
 /** @param ageMs how old the message already is, 0 when it has just come in */
-export function batchOf(envelope: Envelope, o: { home: QueueSpool; mono: number; ageMs: number }): Batch {
+export function batchOf(envelope: Envelope, o: { home: QueueSpool; mono: number; ageMs: number; facts?: readonly string[] }): Batch {
   return {
     id: envelope.batchId,
     connectionId: envelope.connectionId,
@@ -76,6 +80,7 @@ export function batchOf(envelope: Envelope, o: { home: QueueSpool; mono: number;
     envid: envelope.envid,
     terms: termsOf(envelope),
     origin: undefined,
+    facts: o.facts ?? NO_FACTS,
     home: o.home,
     isToldLate: false,
     open: 0,

@@ -17,7 +17,7 @@ import type { EntryView } from './entry-view.ts';
 import type { Entry } from './entry.ts';
 import { DomainQueue } from './domain-queue.ts';
 import { Notices } from './notices.ts';
-import type { NoticePort, OptionsPort, QueueSpool, RecipientProgress, RecoveredMessage } from './ports.ts';
+import type { NoticePort, OptionsPort, QueueSpool, RecipientProgress, RecoveredMessage, SendingOptions } from './ports.ts';
 import type { QueueContext } from './queue-context.ts';
 import { Residency } from './residency.ts';
 import { retryDelay } from './retry-schedule.ts';
@@ -25,6 +25,7 @@ import { Verdicts } from './verdicts.ts';
 
 export const EMPTY_QUEUES_MAX = 4096;
 export const ROUTES_MAX = 65_536;
+const NO_FACTS: readonly string[] = Object.freeze([]);
 /** Milliseconds of a turn that bringing queues up to date may take. */
 const SLICE_MS = 4;
 
@@ -38,6 +39,10 @@ export interface QueuesOptions {
   readonly records: RecordSink;
   readonly counters: Pick<Counters, 'add'>;
   readonly panic: Pick<PanicLog, 'log'>;
+  /** Whether failures of mail from this sender count as bounces; all do when it is not given. */
+  readonly isBounceAddress?: ((sender: string, options: SendingOptions) => boolean) | undefined;
+  /** What loggers want to know of a message when it leaves. */
+  readonly facts?: ((envelope: Envelope) => readonly string[]) | undefined;
   /** Max_Resident_Messages. */
   readonly residentMessagesMax?: number;
   /** Bytes of bodies kept in memory on this loop. */
@@ -88,6 +93,7 @@ export class Queues implements AcceptedPort {
       counters,
       residency: this.residency,
       notices: this.#notices,
+      isBounceAddress: o.isBounceAddress ?? (() => true),
       forget: (id) => void this.#byId.delete(id),
     });
     this.#context = {
@@ -122,7 +128,7 @@ export class Queues implements AcceptedPort {
 
   /** Takes over a message that is durable. `home` is where it is kept, when not in this loop's spool. */
   accepted(envelope: Envelope, body: Buffer | undefined, home: QueueSpool = this.#o.spool): void {
-    const batch = batchOf(envelope, { home, mono: this.#o.clock.mono(), ageMs: 0 });
+    const batch = batchOf(envelope, { home, mono: this.#o.clock.mono(), ageMs: 0, facts: this.#facts(envelope) });
     const { recipients } = envelope;
     if (batch.terms?.notBefore !== undefined && holdOf(batch, this.#o.clock.now()).left > 0) {
       this.#held(envelope, batch);
@@ -147,6 +153,10 @@ export class Queues implements AcceptedPort {
     }
   }
 
+  #facts(envelope: Envelope): readonly string[] {
+    return this.#o.facts?.(envelope) ?? NO_FACTS;
+  }
+
   /** FUTURERELEASE: the message waits like one that was tried, its body in the spool. */
   #held(envelope: Envelope, batch: Batch): void {
     const groups = this.#groups(envelope);
@@ -168,7 +178,7 @@ export class Queues implements AcceptedPort {
     const { envelope } = message;
     const now = this.#o.clock.now();
     const ageMs = Math.max(0, now - envelope.receivedAt);
-    const batch = batchOf(envelope, { home, mono: this.#o.clock.mono(), ageMs });
+    const batch = batchOf(envelope, { home, mono: this.#o.clock.mono(), ageMs, facts: this.#facts(envelope) });
     const groups = this.#groups(envelope, message.states);
     batch.open = groups.reduce((sum, group) => sum + group.recipients.length, 0);
     if (batch.open === 0) {

@@ -11,6 +11,7 @@ import type { Counters, RecordSink } from '#observe';
 import { holdOf, type Batch, type Recipient } from './batch.ts';
 import type { Entry } from './entry.ts';
 import type { Notices } from './notices.ts';
+import type { SendingOptions } from './ports.ts';
 import type { Residency } from './residency.ts';
 import type { RecipientResult } from './results.ts';
 import { afterFailure, isExpired } from './retry-schedule.ts';
@@ -21,6 +22,8 @@ interface VerdictPorts {
   readonly counters: Pick<Counters, 'add'>;
   readonly residency: Residency;
   readonly notices: Notices;
+  /** Whether failures of mail from this sender count as bounces (BNC-06). */
+  readonly isBounceAddress: (sender: string, options: SendingOptions) => boolean;
   /** The recipient with this id has an outcome. */
   readonly forget: (id: string) => void;
 }
@@ -119,6 +122,11 @@ export class Verdicts {
       retries: entry.attempts,
       elapsedMs: this.#age(entry),
       remoteIp: result.remoteIp,
+      reply: result.reply,
+      sender: batch.sender,
+      recipient: recipient.address,
+      messageSize: batch.size,
+      facts: batch.facts,
     });
     batch.home.note(batch.id, { kind: 'delivered', recipient: recipient.index });
     batch.open -= 1;
@@ -213,6 +221,11 @@ export class Verdicts {
       elapsedMs: this.#age(entry),
       remoteIp: result.remoteIp,
       reply: result.reply,
+      isBounce: this.#o.isBounceAddress(batch.sender, queue.options),
+      sender: batch.sender,
+      recipient: recipient.address,
+      messageSize: batch.size,
+      facts: batch.facts,
     });
   }
 

@@ -54,6 +54,10 @@ export interface ServerPort {
   shutdown(): void;
   /** Gives what could not be opened. */
   reopenLogs(): Promise<readonly string[]>;
+  /** Reads the rules of bounce classes again; gives what is wrong with them. */
+  reloadBounceRules(): Promise<readonly string[]>;
+  /** The class of a reply and the rule that decided; undefined when the writer did not answer. */
+  bounceClass(reply: string, domain: string): Promise<string | undefined>;
   /** The last panic lines, oldest first. */
   panicLines(): Promise<readonly string[]>;
   /**

@@ -139,6 +139,7 @@ class Dialogue {
   #passed(user: string): void {
     const s = this.#s;
     acceptIdentity(s, user);
+    s.context.setConnection('#auth_method', this.#name);
     this.#log(user, 'pass');
     s.say(replies.authenticated);
   }

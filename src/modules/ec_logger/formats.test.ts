@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import {
   contextPairs,
   type DeliveryRecord,
-  type MailRecord,
+  type FlowRecord,
   type PanicLine,
   type ReceptionRecord,
   type RejectionRecord,
@@ -19,7 +19,7 @@ import { mainHeartbeat, mainLine, panicLine, rejectHeartbeat, rejectLine } from 
 
 const ids = { batchId: '00/00-03736-F4101B54', connectionId: '00/00-04532-A3456B54' };
 const route = { bindingGroup: 'group-a', binding: 'binding-a', remoteIp: '10.0.0.1' };
-type MainRecord = Exclude<MailRecord, RejectionRecord>;
+type MainRecord = FlowRecord;
 
 const reception: ReceptionRecord = {
   kind: 'R',
@@ -35,6 +35,7 @@ const reception: ReceptionRecord = {
   protocol: 'esmtp',
   bindingGroup: 'default',
   binding: 'default',
+  facts: [],
 };
 
 const delivery: DeliveryRecord = {
@@ -47,6 +48,11 @@ const delivery: DeliveryRecord = {
   ...route,
   retries: 0,
   elapsedMs: 393,
+  reply: '250 ok',
+  sender: 'info@postalengine.com',
+  recipient: 'bob@example.fict',
+  messageSize: 300,
+  facts: [],
 };
 
 const transient: TransientRecord = {
@@ -61,6 +67,11 @@ const transient: TransientRecord = {
   retries: 0,
   elapsedMs: 18_530,
   reply: '421 no adequate servers',
+  isBounce: true,
+  sender: 'info@postalengine.com',
+  recipient: 'bob@example.fict',
+  messageSize: 300,
+  facts: [],
 };
 
 const rejection: RejectionRecord = {
@@ -216,10 +227,10 @@ const mainRecord: fc.Arbitrary<MainRecord> = fc
     const head = { at: ms * 1000, messageId, batchId, connectionId };
     if (kind === 'R') {
       const people = { recipientLocal: a, recipientDomain: b, senderLocal: c, senderDomain: d };
-      return { kind, ...head, ...people, remoteIp: e, size: n, protocol: 'esmtp', bindingGroup: f, binding: a };
+      return { kind, ...head, ...people, remoteIp: e, size: n, protocol: 'esmtp', bindingGroup: f, binding: a, facts: [] };
     }
-    const rest = { domain: a, size: n, bindingGroup: b, binding: c, retries: 3, elapsedMs: ms, remoteIp: d };
-    return kind === 'D' || kind === 'X' ? { kind, ...head, ...rest } : { kind: kind as 'T' | 'P', ...head, ...rest, stage: 7, reply: e };
+    const rest = { domain: a, size: n, bindingGroup: b, binding: c, retries: 3, elapsedMs: ms, remoteIp: d, reply: e, sender: e, recipient: f, messageSize: n, facts: [] };
+    return kind === 'D' || kind === 'X' ? { kind, ...head, ...rest } : { kind: kind as 'T' | 'P', ...head, ...rest, stage: 7, isBounce: true };
   });
 
 /** The values of a record in the order of the manual's table. */

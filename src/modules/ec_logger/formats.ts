@@ -10,13 +10,13 @@ import {
   escapeQuoted,
   escapeText,
   type AccountingRecord,
-  type MailRecord,
+  type FlowRecord,
   type PanicLine,
   type RejectionRecord,
 } from '#observe';
 
 /** A line of mainlog, without its line break. */
-export function mainLine(r: Exclude<MailRecord, RejectionRecord>): string {
+export function mainLine(r: FlowRecord): string {
   const head = `${seconds(r.at)}@${escapeField(r.messageId)}@${escapeField(r.batchId)}@${escapeField(r.connectionId)}@${r.kind}`;
   switch (r.kind) {
     case 'R': {

@@ -13,12 +13,13 @@ import { openEcLogger } from './index.ts';
 const at = 1_700_000_000_000;
 const ids = { at, messageId: 'M', batchId: 'B', connectionId: 'C' };
 const people = { recipientLocal: 'bob', recipientDomain: 'a.test', senderLocal: 'info', senderDomain: 'b.test' };
-const path = { domain: 'a.test', size: 10, bindingGroup: 'default', binding: 'default', retries: 0, elapsedMs: 5, remoteIp: '10.0.0.1' };
+const addressed = { sender: 'info@b.test', recipient: 'bob@a.test', messageSize: 10, facts: [] };
+const path = { domain: 'a.test', size: 10, bindingGroup: 'default', binding: 'default', retries: 0, elapsedMs: 5, remoteIp: '10.0.0.1', ...addressed };
 const records: MailRecord[] = [
-  { kind: 'R', ...ids, ...people, remoteIp: '10.0.1.1', size: 10, protocol: 'esmtp', bindingGroup: 'default', binding: 'default' },
-  { kind: 'D', ...ids, ...path },
-  { kind: 'T', ...ids, ...path, stage: 0, reply: '421 later' },
-  { kind: 'P', ...ids, ...path, stage: 5, reply: '550 no' },
+  { kind: 'R', ...ids, ...people, remoteIp: '10.0.1.1', size: 10, protocol: 'esmtp', bindingGroup: 'default', binding: 'default', facts: [] },
+  { kind: 'D', ...ids, ...path, reply: '250 ok' },
+  { kind: 'T', ...ids, ...path, stage: 0, reply: '421 later', isBounce: true },
+  { kind: 'P', ...ids, ...path, stage: 5, reply: '550 no', isBounce: true },
   {
     kind: 'J',
 
@@ -133,7 +134,7 @@ test('LOG-11 the marker comes every 60 seconds unless said otherwise', (t) => {
   assert.equal(read('mainlog.ec').length, 1);
 });
 
-test('LOG-22 a target of a scheme that does not work yet is named in one warning, gets nothing, and no file of that name is made', (t) => {
+test('LOG-22 a target of a scheme that no module brings is named in one warning, gets nothing, and no file of that name is made', (t) => {
   const { dir, writer, read, flush, pass } = setUp(t, {
     ec_logger_rt: {
       mainlog: 'jlog:///{dir}/mainlog.rt=>ec_rt_stats',
@@ -148,8 +149,8 @@ test('LOG-22 a target of a scheme that does not work yet is named in one warning
   assert.deepEqual(readdirSync(dir), ['paniclog.ec']);
   const lines = read('paniclog.ec');
   assert.deepEqual(lines, [
-    '1700000000:LOG1: ec_logger "ec_logger_rt": not written, because this does not work yet: mainlog (jlog://), rejectlog (cluster://)',
-    '1700000000:LOG1: ec_logger "other": not written, because this does not work yet: mainlog (syslog://), rejectlog (pipe://), paniclog (eccmgrio://)',
+    '1700000000:LOG1: ec_logger "ec_logger_rt": not written: mainlog (jlog:// does not work here), rejectlog (cluster:// does not work here)',
+    '1700000000:LOG1: ec_logger "other": not written: mainlog (syslog:// does not work here), rejectlog (pipe:// does not work here), paniclog (eccmgrio:// does not work here)',
   ]);
 });
 

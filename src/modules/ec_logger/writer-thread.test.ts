@@ -60,6 +60,11 @@ function asLoop(link: LoopLink, timers: TimerWheel): void {
         retries: 0,
         elapsedMs: 1,
         remoteIp: '10.0.0.1',
+        reply: '250 ok',
+        sender: '',
+        recipient: '',
+        messageSize: 0,
+        facts: [],
       };
       batcher.record({ kind: 'D', ...ids, ...route });
     }

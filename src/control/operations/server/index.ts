@@ -3,6 +3,7 @@
  */
 import type { Operation } from '../operation.ts';
 import { absentOperations } from './absent.ts';
+import { bounceOperations } from './bounces.ts';
 import { cacheList, cacheStat, cacheStats } from './caches.ts';
 import { counterOperations } from './counter.ts';
 import { dig, dnsLookup, dnsStats, dnsSubmit } from './dns.ts';
@@ -19,6 +20,7 @@ import { version } from './version.ts';
 
 export const serverOperations: readonly Operation[] = [
   ...absentOperations,
+  ...bounceOperations,
   cacheList,
   cacheStat,
   cacheStats,

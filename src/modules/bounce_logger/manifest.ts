@@ -1,0 +1,21 @@
+/**
+ * bounce_logger: one line a bounce, whether it was refused in the session or came back as mail. What it is, before it is loaded.
+ *
+ * Several instances may run, each with its own file. Its options are declared with all other modules' in `config`.
+ * Truth: rules LOG-02, LOG-11, LOG-21, section 15.4.
+ */
+import { moduleDeclarations } from '#config';
+import type { ModuleManifest } from '#hooks';
+
+const name = 'bounce_logger';
+
+export const manifest: ModuleManifest = {
+  name,
+  singleton: false,
+  about: 'Writes every bounce, in band and out of band, with its class.',
+  runs: 'writer',
+  options: moduleDeclarations.find((module) => module.name === name)?.options ?? [],
+  phases: [],
+  provides: 'logger',
+  commands: [{ words: 'reopen logs', about: 'closes and opens the log files, for rotation', runs: 'writer', merge: 'first' }],
+};
