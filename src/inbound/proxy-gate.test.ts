@@ -63,10 +63,7 @@ test('a client behind the balancer has its own address, rights and port, however
   }
   const other = header.replace('198.51.100.5', '198.51.100.6');
   assert.match(await talk(port, [other + commands], /XDUMPCONTEXT complete/), /550 relaying denied/);
-  assert.deepEqual(
-    world.records.flatMap((r) => (r.kind === 'J' ? [r.remoteIp] : [])).slice(0, 1),
-    ['198.51.100.6'],
-  );
+  assert.deepEqual(world.records.flatMap((r) => (r.kind === 'J' ? [r.remoteIp] : [])).slice(0, 1), ['198.51.100.6']);
   const second = Buffer.from('0d0a0d0a000d0a515549540a2111000cc6336405cb00710730390019', 'hex');
   assert.match(await talk(port, [second, 'QUIT\r\n'], /221/), /^220 [^\n]*\r\n221 /);
 });

@@ -58,25 +58,47 @@ const bounces = (): string[] => linesOf(server, 'bouncelog.ec');
 const console = (...words: string[]) => command('ec_console', [server.path('console'), ...words]);
 
 test('LOG-02 BNC-01 what a next hop refuses is a line of the bouncelog with stage, class, whole size and the words of the reply', async () => {
-  await handIn(server, ['gone@a.test', 'full@a.test', 'rude@a.test', 'good@a.test'], { text: 'Subject: a bounce\r\n\r\nhello', from: 'me@home.test' });
-  await until(() => bounces().length >= 3, () => `three lines in ${bounces().join('\n')}`);
+  await handIn(server, ['gone@a.test', 'full@a.test', 'rude@a.test', 'good@a.test'], {
+    text: 'Subject: a bounce\r\n\r\nhello',
+    from: 'me@home.test',
+  });
+  await until(
+    () => bounces().length >= 3,
+    () => `three lines in ${bounces().join('\n')}`,
+  );
   const byName = new Map(bounces().map((line) => [line.split('@')[5], line]));
-  assert.match(byName.get('gone')!, /^\d+@\S+@\S+@\S+@B@gone@a\.test@me@home\.test@default@default@5@10@\d{3}@127\.0\.0\.1@550 5\.1\.1 No such account$/);
-  assert.match(byName.get('full')!, /@T@full@a\.test@me@home\.test@default@default@5@22@\d{3}@127\.0\.0\.1@452 4\.2\.2 the mailbox is full$/);
+  assert.match(
+    byName.get('gone')!,
+    /^\d+@\S+@\S+@\S+@B@gone@a\.test@me@home\.test@default@default@5@10@\d{3}@127\.0\.0\.1@550 5\.1\.1 No such account$/,
+  );
+  assert.match(
+    byName.get('full')!,
+    /@T@full@a\.test@me@home\.test@default@default@5@22@\d{3}@127\.0\.0\.1@452 4\.2\.2 the mailbox is full$/,
+  );
   assert.match(byName.get('rude')!, /@B@rude@.*@5@50@\d{3}@127\.0\.0\.1@550 5\.7\.1 a\\@b {2}\[31m\\\\ blocked$/);
 });
 
 test('a custom_logger writes deliveries and failures in the operator’s form, with a header and a context value of the message', async () => {
-  await until(() => linesOf(server, 'deliveries').length === 1 && linesOf(server, 'failures').length === 2, 'the lines of the custom logger');
+  await until(
+    () => linesOf(server, 'deliveries').length === 1 && linesOf(server, 'failures').length === 2,
+    'the lines of the custom logger',
+  );
   assert.match(linesOf(server, 'deliveries')[0]!, /^[\dA-F/-]+ good@a\.test a_bounce \S+ esmtp 250_/);
-  assert.deepEqual(linesOf(server, 'failures').sort(), ['10|Invalid Recipient|gone|550_5.1.1_No_such_account', '50|Mail Block|rude|550_5.7.1_a@b__[31m\\_blocked']);
+  assert.deepEqual(linesOf(server, 'failures').sort(), [
+    '10|Invalid Recipient|gone|550_5.1.1_No_such_account',
+    '50|Mail Block|rude|550_5.7.1_a@b__[31m\\_blocked',
+  ]);
 });
 
 test('BNC-10 Bounce_Cache_Size and Bounce_Cache_TTL do not keep a changed rule from counting: files are read again, and the console tells the class', async () => {
   const before = await console('bounce_classifier_override', 'test', '"550 5.1.1 No such account"', 'a.test');
   assert.equal(before.out, '10 Invalid Recipient\n10 | 5.1.1 |  | 550 5.1.1 nobody of that name\n');
   writeFileSync(server.path('own.ovr'), 'a.test,99,no such|account\n');
-  await until(async () => (await console('bounce_classifier_override', 'test', '"550 5.1.1 No such account"', 'a.test')).out.startsWith('99 gone for good'), 'the rule');
+  await until(
+    async () =>
+      (await console('bounce_classifier_override', 'test', '"550 5.1.1 No such account"', 'a.test')).out.startsWith('99 gone for good'),
+    'the rule',
+  );
   await handIn(server, ['gone@a.test'], { from: 'me@home.test' });
   await until(() => bounces().some((line) => line.includes('@5@99@')), 'the new class in the log');
   writeFileSync(server.path('own.ovr'), 'a.test,98,x\n');

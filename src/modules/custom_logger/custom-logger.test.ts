@@ -2,7 +2,7 @@
  * custom_logger: every documented specifier, what is sanitized, which event goes where, on real files.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -208,7 +208,8 @@ function setUp(t: TestContext, options: Record<string, unknown>) {
   writer.panic({ at, level: 'ERROR', source: 'NET', isModule: false, text: 'trouble' });
   writer.ports.files.flush();
   const read = (name: string): string[] => readFileSync(join(dir, name), 'utf8').split('\n').slice(0, -1);
-  return { read, warnings };
+  const mode = (name: string): number => statSync(join(dir, name)).mode & 0o777;
+  return { read, mode, warnings };
 }
 
 test('each event goes to its own file and to mainlog, a format switches it on, and a switch without a format is told', (t) => {
@@ -247,4 +248,55 @@ test('an instance says what records must carry for it, and the manifest runs sev
   assert.deepEqual([manifest.singleton, manifest.runs, manifest.provides], [false, 'writer', 'logger']);
   const working = manifest.options.filter(({ status }) => status === 'works').map(({ key }) => key);
   assert.equal(working.length, 30);
+});
+
+test('log_receptions, log_deliveries, log_transient_failures, log_permanent_failures and log_rejections = false each keep a formatted event out', (t) => {
+  const formats = {
+    receptionFormat: 'R',
+    deliveryFormat: 'D',
+    xferFormat: 'X',
+    transientFailureFormat: 'T',
+    permanentFailureFormat: 'P',
+    rejectionFormat: 'J',
+  };
+  const switches = {
+    R: { logReceptions: false },
+    D: { logDeliveries: false },
+    T: { logTransientFailures: false },
+    P: { logPermanentFailures: false },
+    J: { logRejections: false },
+  };
+  for (const [kind, off] of Object.entries(switches)) {
+    const { read } = setUp(t, { mainlog: '{dir}/m', ...formats, ...off });
+    assert.deepEqual(read('m'), ['R', 'D', 'X', 'T', 'P', 'J'].filter((one) => one !== kind));
+  }
+});
+
+test('each log has the permissions of its own mode option', (t) => {
+  const { mode } = setUp(t, {
+    mainlog: '{dir}/m',
+    mainlogMode: 0o600,
+    logErrors: true,
+    paniclog: '{dir}/p',
+    paniclogMode: 0o601,
+    receptionFormat: 'R',
+    receptionLogfile: '{dir}/1',
+    receptionLogMode: 0o602,
+    deliveryFormat: 'D',
+    deliveryLogfile: '{dir}/2',
+    deliveryLogMode: 0o604,
+    xferFormat: 'X',
+    xferLogfile: '{dir}/3',
+    xferLogMode: 0o610,
+    transientFailureFormat: 'T',
+    transientFailureLogfile: '{dir}/4',
+    transientFailureLogMode: 0o620,
+    permanentFailureFormat: 'P',
+    permanentFailureLogfile: '{dir}/5',
+    permanentFailureLogMode: 0o640,
+    rejectionFormat: 'J',
+    rejectionLogfile: '{dir}/6',
+    rejectionLogMode: 0o660,
+  });
+  assert.deepEqual(['m', 'p', '1', '2', '3', '4', '5', '6'].map(mode), [0o600, 0o601, 0o602, 0o604, 0o610, 0o620, 0o640, 0o660]);
 });

@@ -27,13 +27,13 @@ export interface CustomLoggerSettings {
   readonly problems: readonly string[];
 }
 
-const keys: Readonly<Record<Event, { stem: string; log: string }>> = {
-  reception: { stem: 'reception', log: 'logReceptions' },
-  delivery: { stem: 'delivery', log: 'logDeliveries' },
-  xfer: { stem: 'xfer', log: '' },
-  transient_failure: { stem: 'transientFailure', log: 'logTransientFailures' },
-  permanent_failure: { stem: 'permanentFailure', log: 'logPermanentFailures' },
-  rejection: { stem: 'rejection', log: 'logRejections' },
+const keys: Readonly<Record<Event, { format: string; file: string; mode: string; log: string | undefined }>> = {
+  reception: { format: 'receptionFormat', file: 'receptionLogfile', mode: 'receptionLogMode', log: 'logReceptions' },
+  delivery: { format: 'deliveryFormat', file: 'deliveryLogfile', mode: 'deliveryLogMode', log: 'logDeliveries' },
+  xfer: { format: 'xferFormat', file: 'xferLogfile', mode: 'xferLogMode', log: undefined },
+  transient_failure: { format: 'transientFailureFormat', file: 'transientFailureLogfile', mode: 'transientFailureLogMode', log: 'logTransientFailures' },
+  permanent_failure: { format: 'permanentFailureFormat', file: 'permanentFailureLogfile', mode: 'permanentFailureLogMode', log: 'logPermanentFailures' },
+  rejection: { format: 'rejectionFormat', file: 'rejectionLogfile', mode: 'rejectionLogMode', log: 'logRejections' },
 };
 
 export function readSettings(options: Readonly<Record<string, unknown>>): CustomLoggerSettings {
@@ -41,12 +41,13 @@ export function readSettings(options: Readonly<Record<string, unknown>>): Custom
   const mode = (key: string): number => (typeof options[key] === 'number' ? options[key] : 0o644);
   const problems: string[] = [];
   const events: EventSettings[] = [];
-  for (const [event, { stem, log }] of Object.entries(keys) as [Event, { stem: string; log: string }][]) {
-    const format = text(`${stem}Format`);
-    const isOn = log === '' ? undefined : options[log];
+  for (const event of Object.keys(keys) as Event[]) {
+    const names = keys[event];
+    const format = text(names.format);
+    const isOn = names.log === undefined ? undefined : options[names.log];
     if (isOn === true && format === undefined) problems.push(`${event}: it is switched on, but ${event}_format is not set`);
     if (format === undefined || isOn === false) continue;
-    events.push({ event, format, file: text(`${stem}Logfile`), mode: mode(`${stem}LogMode`) });
+    events.push({ event, format, file: text(names.file), mode: mode(names.mode) });
   }
   const needsMain = events.some(({ file }) => file === undefined);
   const namespaces = (text('namespace') ?? '').split(',').map((name) => name.trim());

@@ -229,8 +229,23 @@ const mainRecord: fc.Arbitrary<MainRecord> = fc
       const people = { recipientLocal: a, recipientDomain: b, senderLocal: c, senderDomain: d };
       return { kind, ...head, ...people, remoteIp: e, size: n, protocol: 'esmtp', bindingGroup: f, binding: a, facts: [] };
     }
-    const rest = { domain: a, size: n, bindingGroup: b, binding: c, retries: 3, elapsedMs: ms, remoteIp: d, reply: e, sender: e, recipient: f, messageSize: n, facts: [] };
-    return kind === 'D' || kind === 'X' ? { kind, ...head, ...rest } : { kind: kind as 'T' | 'P', ...head, ...rest, stage: 7, isBounce: true };
+    const rest = {
+      domain: a,
+      size: n,
+      bindingGroup: b,
+      binding: c,
+      retries: 3,
+      elapsedMs: ms,
+      remoteIp: d,
+      reply: e,
+      sender: e,
+      recipient: f,
+      messageSize: n,
+      facts: [],
+    };
+    return kind === 'D' || kind === 'X'
+      ? { kind, ...head, ...rest }
+      : { kind: kind as 'T' | 'P', ...head, ...rest, stage: 7, isBounce: true };
   });
 
 /** The values of a record in the order of the manual's table. */

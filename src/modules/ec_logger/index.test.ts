@@ -14,9 +14,28 @@ const at = 1_700_000_000_000;
 const ids = { at, messageId: 'M', batchId: 'B', connectionId: 'C' };
 const people = { recipientLocal: 'bob', recipientDomain: 'a.test', senderLocal: 'info', senderDomain: 'b.test' };
 const addressed = { sender: 'info@b.test', recipient: 'bob@a.test', messageSize: 10, facts: [] };
-const path = { domain: 'a.test', size: 10, bindingGroup: 'default', binding: 'default', retries: 0, elapsedMs: 5, remoteIp: '10.0.0.1', ...addressed };
+const path = {
+  domain: 'a.test',
+  size: 10,
+  bindingGroup: 'default',
+  binding: 'default',
+  retries: 0,
+  elapsedMs: 5,
+  remoteIp: '10.0.0.1',
+  ...addressed,
+};
 const records: MailRecord[] = [
-  { kind: 'R', ...ids, ...people, remoteIp: '10.0.1.1', size: 10, protocol: 'esmtp', bindingGroup: 'default', binding: 'default', facts: [] },
+  {
+    kind: 'R',
+    ...ids,
+    ...people,
+    remoteIp: '10.0.1.1',
+    size: 10,
+    protocol: 'esmtp',
+    bindingGroup: 'default',
+    binding: 'default',
+    facts: [],
+  },
   { kind: 'D', ...ids, ...path, reply: '250 ok' },
   { kind: 'T', ...ids, ...path, stage: 0, reply: '421 later', isBounce: true },
   { kind: 'P', ...ids, ...path, stage: 5, reply: '550 no', isBounce: true },
