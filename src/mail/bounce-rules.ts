@@ -34,10 +34,10 @@ export interface RuleTable {
 }
 
 /** Rules of one table; what is beyond is a problem that is told. */
-export const bounceRulesMax = 20_000;
+const bounceRulesMax = 20_000;
 
 /** Characters of a text that rules look at. */
-export const classifiedTextMax = 8192;
+const classifiedTextMax = 8192;
 
 /** Where `rule` is the pattern of an override file: with a bar, bars stand for anything; without, it is plain text. */
 function piecesOf(rule: string, wildcard: string): string[] {
@@ -112,7 +112,7 @@ export function parseOverrides(
 }
 
 /** What rules are held against: made once for a text. */
-export interface BounceText {
+interface BounceText {
   readonly lower: string;
   /** 550, '' when the text is no reply. */
   readonly code: string;

@@ -36,10 +36,12 @@ const texts = (rules: readonly { text: string }[]): string[] => rules.map(({ tex
 
 test('BNC-10 the four files are read as user_smtp_, user_mdn_, system_smtp_ and system_mdn_classification_override name them', () => {
   const { overrides, problems } = load(named);
-  assert.deepEqual(
-    [overrides.userReplies, overrides.userNotices, overrides.systemReplies, overrides.systemNotices].map(texts),
-    [['a.test,99,one'], ['60,two'], [',22,three'], ['80,four']],
-  );
+  assert.deepEqual([overrides.userReplies, overrides.userNotices, overrides.systemReplies, overrides.systemNotices].map(texts), [
+    ['a.test,99,one'],
+    ['60,two'],
+    [',22,three'],
+    ['80,four'],
+  ]);
   assert.deepEqual([...overrides.names], [[99, 'profanity']]);
   assert.deepEqual(problems, [
     'custom_classes: "100" cannot be a class of your own: expected a whole number below 100 that is not taken',

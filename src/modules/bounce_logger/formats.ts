@@ -8,7 +8,7 @@ import { escapeField, type OutOfBandRecord, type PermanentRecord, type Transient
 
 const outOfBandStage = 21;
 
-export type BounceRecord = OutOfBandRecord | PermanentRecord | TransientRecord;
+type BounceRecord = OutOfBandRecord | PermanentRecord | TransientRecord;
 
 /** A line, without its line break. `bounceClass` is the code of the reply's class. */
 export function bounceLine(r: BounceRecord, bounceClass: number): string {

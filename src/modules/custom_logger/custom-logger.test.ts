@@ -268,7 +268,10 @@ test('log_receptions, log_deliveries, log_transient_failures, log_permanent_fail
   };
   for (const [kind, off] of Object.entries(switches)) {
     const { read } = setUp(t, { mainlog: '{dir}/m', ...formats, ...off });
-    assert.deepEqual(read('m'), ['R', 'D', 'X', 'T', 'P', 'J'].filter((one) => one !== kind));
+    assert.deepEqual(
+      read('m'),
+      ['R', 'D', 'X', 'T', 'P', 'J'].filter((one) => one !== kind),
+    );
   }
 });
 

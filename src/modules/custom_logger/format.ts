@@ -27,7 +27,7 @@ export interface CompiledFormat {
 
 const noId = '00/00-00000-00000000';
 
-export const stageNames: readonly string[] = [
+const stageNames: readonly string[] = [
   'while not connected',
   'while idle',
   'during MAIL FROM',

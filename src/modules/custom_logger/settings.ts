@@ -7,14 +7,14 @@
 
 export type Event = 'reception' | 'delivery' | 'xfer' | 'transient_failure' | 'permanent_failure' | 'rejection';
 
-export interface EventSettings {
+interface EventSettings {
   readonly event: Event;
   readonly format: string;
   readonly file: string | undefined;
   readonly mode: number;
 }
 
-export interface CustomLoggerSettings {
+interface CustomLoggerSettings {
   readonly isEnabled: boolean;
   readonly events: readonly EventSettings[];
   /** Undefined when every event has a file of its own and none is set. */
@@ -31,8 +31,18 @@ const keys: Readonly<Record<Event, { format: string; file: string; mode: string;
   reception: { format: 'receptionFormat', file: 'receptionLogfile', mode: 'receptionLogMode', log: 'logReceptions' },
   delivery: { format: 'deliveryFormat', file: 'deliveryLogfile', mode: 'deliveryLogMode', log: 'logDeliveries' },
   xfer: { format: 'xferFormat', file: 'xferLogfile', mode: 'xferLogMode', log: undefined },
-  transient_failure: { format: 'transientFailureFormat', file: 'transientFailureLogfile', mode: 'transientFailureLogMode', log: 'logTransientFailures' },
-  permanent_failure: { format: 'permanentFailureFormat', file: 'permanentFailureLogfile', mode: 'permanentFailureLogMode', log: 'logPermanentFailures' },
+  transient_failure: {
+    format: 'transientFailureFormat',
+    file: 'transientFailureLogfile',
+    mode: 'transientFailureLogMode',
+    log: 'logTransientFailures',
+  },
+  permanent_failure: {
+    format: 'permanentFailureFormat',
+    file: 'permanentFailureLogfile',
+    mode: 'permanentFailureLogMode',
+    log: 'logPermanentFailures',
+  },
   rejection: { format: 'rejectionFormat', file: 'rejectionLogfile', mode: 'rejectionLogMode', log: 'logRejections' },
 };
 
