@@ -5,6 +5,7 @@
  * Nothing stops it: unknown options are listed, not refused. It changes nothing and promises nothing about the start (the check does).
  */
 import { formatConfigProblem, formatPlace, isMissingGuard, type ReadConfiguration, type Use } from '#config';
+import { parseLogTarget } from '#observe';
 
 /** So many places are listed for one name; then only their number. */
 const PLACES_SHOWN = 5;
@@ -22,7 +23,8 @@ export function configReport(read: ReadConfiguration): string[] {
   const groups: Record<Group, Map<string, Use[]>> = { missing: new Map(), works: new Map(), inert: new Map(), unknown: new Map() };
   for (const use of read.uses) {
     const group = groups[groupOf(use)];
-    const name = use.what === 'option' ? use.name : `${use.name} { }`;
+    const scheme = foreignLogScheme(use);
+    const name = use.what !== 'option' ? `${use.name} { }` : scheme === undefined ? use.name : `${use.name} = ${scheme}://...`;
     const known = group.get(name);
     if (known === undefined) group.set(name, [use]);
     else known.push(use);
@@ -57,7 +59,14 @@ function acceptance(missing: ReadonlyMap<string, readonly Use[]>): string {
 function groupOf(use: Use): Group {
   if (isMissingGuard(use)) return 'missing';
   if (use.status === 'guards') return use.implemented ? 'works' : 'inert';
-  return use.status;
+  return foreignLogScheme(use) === undefined ? use.status : 'inert';
+}
+
+/** The scheme of a log that cannot be written here, such as jlog:// (LOG-22). */
+function foreignLogScheme(use: Use): string | undefined {
+  if (use.what !== 'option' || use.module === undefined || typeof use.value !== 'string' || !/log(?:file)?$/i.test(use.name)) return undefined;
+  const target = parseLogTarget(use.value);
+  return target.kind === 'scheme' ? target.scheme : undefined;
 }
 
 function section(title: string, uses: ReadonlyMap<string, readonly Use[]>): string[] {

@@ -138,6 +138,7 @@ test('validate_config --report says of everything in the tree what becomes of it
     assert.match(guards, place);
   const works = out.slice(out.indexOf('\nWorks ('), out.indexOf('\nAccepted without effect'));
   assert.match(works, /AuthLoginParameters +\S*listeners\.conf:22:5/);
+  assert.match(out.slice(out.indexOf('\nAccepted without effect')), /mainlog = jlog:\/\/\.\.\. +\S*loggers\.conf:7:3/);
   assert.match(out, /ECCluster_Listener \{ \} +\S*ecelerity-cluster\.conf:6:1/);
   assert.match(out, /Max_Outbound_Connections +\S*bindings\.conf:7:24 \S*01-providers\.conf:2:3/);
   assert.match(

@@ -24,3 +24,7 @@ export const absentOperations: readonly Operation[] = reasons.map(([words, reaso
   about: `not here: ${reason}`,
   run: () => refusal(`"${words}" has no meaning here: ${reason}.`),
 }));
+
+export function isAbsent(operation: Operation): boolean {
+  return absentOperations.includes(operation);
+}

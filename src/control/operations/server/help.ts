@@ -2,6 +2,7 @@
  * `help`: the commands, made from their own declarations; of one command its usage, what it does, and examples.
  */
 import { answer, refusal, type Operation } from '../operation.ts';
+import { isAbsent } from './absent.ts';
 
 export function helpOperation(all: () => readonly Operation[], unknown: (line: string) => string): Operation {
   return {
@@ -11,7 +12,9 @@ export function helpOperation(all: () => readonly Operation[], unknown: (line: s
     examples: ['help config', 'help config set'],
     run(_server, args) {
       const wanted = args.join(' ').toLowerCase();
-      const found = all().filter(({ words }) => `${words.join(' ')} `.startsWith(wanted === '' ? '' : `${wanted} `));
+      const found = all()
+        .filter(({ words }) => `${words.join(' ')} `.startsWith(wanted === '' ? '' : `${wanted} `))
+        .sort(byUse);
       if (found.length === 0) return refusal(unknown(wanted));
       const exact = found.find(({ words }) => words.join(' ') === wanted);
       const width = Math.min(44, Math.max(...found.map(({ usage }) => usage.length)));
@@ -27,4 +30,10 @@ export function helpOperation(all: () => readonly Operation[], unknown: (line: s
       return { ...answer([...lines, ...examples, ...note].join('\n')), data: { commands: data } };
     },
   };
+}
+
+/** By the alphabet; what only says why it is not here comes last. */
+function byUse(a: Operation, b: Operation): number {
+  const late = Number(isAbsent(a)) - Number(isAbsent(b));
+  return late === 0 ? (a.usage < b.usage ? -1 : 1) : late;
 }
