@@ -64,7 +64,8 @@ function groupOf(use: Use): Group {
 
 /** The scheme of a log that cannot be written here, such as jlog:// (LOG-22). */
 function foreignLogScheme(use: Use): string | undefined {
-  if (use.what !== 'option' || use.module === undefined || typeof use.value !== 'string' || !/log(?:file)?$/i.test(use.name)) return undefined;
+  if (use.what !== 'option' || use.module === undefined || typeof use.value !== 'string' || !/log(?:file)?$/i.test(use.name))
+    return undefined;
   const target = parseLogTarget(use.value);
   return target.kind === 'scheme' ? target.scheme : undefined;
 }
