@@ -33,8 +33,10 @@ export interface SessionPorts {
   readonly panic: Pick<PanicLog, 'log'>;
   readonly clock: Clock;
   readonly wheel: Pick<TimerWheel, 'schedule' | 'cancel'>;
-  /** Number of the snapshot that is in force now (LSN-10). */
+  /** Number of the snapshot that is in force now: while it stays, a session need not ask whether its rules do (LSN-10). */
   readonly version: () => number;
+  /** How often the whole configuration was read again: that makes every older session stale, whatever it changed (LSN-10). */
+  readonly reloads: () => number;
   readonly pressure: () => Pressure;
   /** When a message goes round in circles, and the code to refuse it with; undefined code: it is only noted (OUT-49). */
   readonly mailLoop?: () => { readonly receivedMax: number; readonly code: number | undefined } | undefined;

@@ -58,7 +58,10 @@ export class EsmtpSession implements Session, ConnectionOwner {
   readonly #connection: Connection;
   readonly #reader = new LineReader();
   readonly #ended: (session: EsmtpSession) => void;
-  readonly #version: number;
+  #version: number;
+  readonly #reloads: number;
+  /** The rules of the configuration for this client as they stood when it came; `rules` may be a blend of two (XCLIENT). */
+  #standing: SessionRules;
   readonly #listen: string;
   readonly rulesFor: (ip: IpAddress) => SessionRules;
   #isSecured = false;
@@ -80,6 +83,8 @@ export class EsmtpSession implements Session, ConnectionOwner {
     this.#connection = o.connection;
     this.#ended = o.ended;
     this.#version = o.ports.version();
+    this.#reloads = o.ports.reloads();
+    this.#standing = o.rules;
     this.#listen = o.listen;
     this.#begunAt = o.ports.clock.mono();
     this.rulesFor = o.rulesFor;
@@ -108,7 +113,12 @@ export class EsmtpSession implements Session, ConnectionOwner {
   }
 
   get isStale(): boolean {
-    return this.ports.version() !== this.#version;
+    const version = this.ports.version();
+    if (version === this.#version) return false;
+    // Rules are one object as long as nothing in their chain (global, pathway, listener, listen, peer) has changed.
+    if (this.ports.reloads() !== this.#reloads || this.rulesFor(this.facts.ip) !== this.#standing) return true;
+    this.#version = version;
+    return false;
   }
 
   /** Whether nothing is going on: no transaction, no answer awaited. */
@@ -145,6 +155,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
 
   adopt(rules: SessionRules): void {
     this.rules = rules;
+    this.#standing = this.rulesFor(this.facts.ip);
     this.#connection.setIdle(rules.idleMs);
   }
 

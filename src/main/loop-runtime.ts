@@ -57,6 +57,7 @@ export class LoopRuntime {
   /** Shared with intake and sessions; a commit replaces what is in it. */
   readonly #stores: MailboxStore[] = [];
   #sending: SendingSettings;
+  #reloads = 0;
   #prepared: { snapshot: Snapshot; changes: SnapshotChanges; stores: MailboxStore[]; sending: SendingSettings } | undefined;
   #isRecovering = false;
 
@@ -212,6 +213,7 @@ export class LoopRuntime {
         clock,
         wheel,
         version: () => resolver.version,
+        reloads: () => this.#reloads,
         pressure: () => (this.#records.isCrowded ? 'refuse' : this.#health.pressure),
         mailLoop: () => this.#sending.mailLoop,
         throttle: inboundThrottles(resolver, limits),
@@ -253,7 +255,7 @@ export class LoopRuntime {
       case 'prepare':
         return this.#prepare(order.configuration);
       case 'commit':
-        return this.#commit();
+        return this.#commit(order.isReload);
       case 'abort':
         this.#prepared = undefined;
         return { kind: 'done' };
@@ -335,7 +337,8 @@ export class LoopRuntime {
     return { kind: 'done' };
   }
 
-  async #commit(): Promise<LoopAnswer> {
+  async #commit(isReload: boolean): Promise<LoopAnswer> {
+    if (isReload) this.#reloads += 1;
     if (this.#prepared) {
       this.#resolver.swap(this.#prepared.snapshot, this.#prepared.changes);
       this.#stores.splice(0, this.#stores.length, ...this.#prepared.stores);

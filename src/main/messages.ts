@@ -57,7 +57,8 @@ export interface LoopBirth {
 export type LoopOrder =
   | { readonly kind: 'listen' }
   | { readonly kind: 'prepare'; readonly configuration: SnapshotChanges }
-  | { readonly kind: 'commit' }
+  /** `isReload`: the files were read again, so sessions begin anew (LSN-10). */
+  | { readonly kind: 'commit'; readonly isReload: boolean }
   | { readonly kind: 'abort' }
   | { readonly kind: 'ask'; readonly question: string; readonly args: unknown };
 

@@ -388,7 +388,7 @@ export class Server {
     this.#resolver = next;
     const said: string[] = [];
     for (let loop = 0; loop < this.#loops; loop++) {
-      const answer = await this.#order(loop, { kind: 'commit' });
+      const answer = await this.#order(loop, { kind: 'commit', isReload: by.isReload === true });
       if (answer.kind === 'refused') said.push(`loop ${loop} has not confirmed the new configuration: ${answer.reason}`);
     }
     const { problems } = await this.#askWriter({ kind: 'loggers', stanzas: loggerStanzas(snapshot), bounces: bounceSetup(next) });

@@ -150,6 +150,7 @@ export class World {
   readonly intake: Intake;
   options: OptionRecord;
   version = 1;
+  reloads = 0;
   /** Options of peers that have their own. */
   readonly optionsByIp = new Map<string, OptionRecord>();
   /** Extensions that other listeners list. */
@@ -187,6 +188,7 @@ export class World {
       clock: this.clock,
       wheel: this.wheel,
       version: () => this.version,
+      reloads: () => this.reloads,
       pressure: () => this.pressure,
       mailLoop: () => o.mailLoop,
       throttle: { hasRoom: () => this.room > 0, take: () => this.room-- > 0 },

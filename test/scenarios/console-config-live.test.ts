@@ -100,3 +100,40 @@ test('CC-01 CFG-11 what nobody knows is refused with the manual’s line and the
   assert.match(await user.refused('config set spoolbase'), /there is no value/);
   user.close();
 });
+
+test('LSN-10 CC-18 sending options leave sessions alone; options of their own listener, and a reload, ask them to come again after the message', async (t) => {
+  const server = await startServer(t, {
+    conf: `${conf}Relay_Hosts = ( 127.0.0.1 )
+      Esmtp_Listener { Reconfig_Message = "come again" Listen "127.0.0.1:{port:second}" { } }`,
+  });
+  const user = await ConsoleUser.open(server);
+  const { smtp, second } = server.ports;
+  const [busy, idle, elsewhere] = await Promise.all([smtp, smtp, second].map((port) => SmtpClient.greet(port!)));
+  const mail = 'MAIL FROM:<a@client.test>';
+  for (const line of [
+    'config set max_retries 7',
+    'config set domain a.test max_outbound_connections 2',
+    'config set binding b { }',
+    'config set binding b max_outbound_connections 2',
+    'config unset domain a.test',
+  ])
+    await user.ask(line);
+  await user.run('config begin');
+  for (let i = 0; i < 300; i += 1) await user.run(`config set domain many${i}.test max_retries 3`);
+  await user.run('config commit');
+  for (const client of [busy!, idle!, elsewhere!]) {
+    assert.match(await client.say('RSET'), /^250/);
+    assert.match(await client.say(mail), /^250/);
+    assert.match(await client.say('RSET'), /^250/);
+  }
+  assert.match(await busy!.say(mail), /^250/);
+  await user.run(`config set esmtp_listener listen 127.0.0.1:${smtp} max_recipients_per_message 5`);
+  assert.match(await busy!.say('RCPT TO:<b@a.test>'), /^250/, 'the message that was begun is finished');
+  assert.equal(await busy!.say('RSET'), '421 come again');
+  assert.equal(await idle!.say(mail), '421 come again');
+  assert.match(await elsewhere!.say(mail), /^250/, 'another listener');
+  assert.match(await elsewhere!.say('RSET'), /^250/);
+  await user.run('config reload');
+  assert.equal(await elsewhere!.say('RSET'), '421 come again');
+  user.close();
+});

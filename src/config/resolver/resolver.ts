@@ -9,7 +9,7 @@
 import { Lru, type Clock, type IpAddress } from '#base';
 import { foldDomainName, foldHostName, formatPath, patternOf, scopeKey } from '../scopes/scope-path.ts';
 import { changesBetween, type SnapshotChanges } from '../snapshot/changes.ts';
-import { childrenNamed, type ScopeNode, type Snapshot } from '../snapshot/scope-node.ts';
+import { childrenNamed, scopeNode, type ScopeNode, type Snapshot } from '../snapshot/scope-node.ts';
 import type { OptionValue } from '../values.ts';
 import { changedGlobalKeys, touchesListening, touchesSending, touchOf, type ListeningQuestion, type SendingQuestion } from './affected.ts';
 import { explainPath, type Explanation } from './explain.ts';
@@ -67,12 +67,17 @@ export class Resolver {
   #global: GlobalRecord | undefined;
   /** Records of equal steps are one object: a hundred thousand domains without a stanza of their own share one. */
   #bySteps!: Lru<string, SendingRecord | ListeningRecord>;
+  /** How often the options at the top changed that a kind of record holds: part of the key of what was built on them. */
+  readonly #tops = { sending: 0, listening: 0 };
+  /** The options at the top without what is below: a record that is kept must not keep the tree of its day. */
+  #top: ScopeNode;
   readonly #ids = new WeakMap<ScopeNode, number>();
   readonly #stepsOf = new WeakMap<object, readonly Step[]>();
   #nextId = 1;
 
   constructor(snapshot: Snapshot, ports: ResolverPorts) {
     this.#snapshot = snapshot;
+    this.#top = childless(snapshot.root);
     this.#clock = ports.clock;
     this.#patterns = new PatternCache(ports.compileRegex);
     this.#matcher = new ScopeMatcher(this.#patterns);
@@ -121,7 +126,7 @@ export class Resolver {
     const question = { group: of.group ?? '', binding, domain: foldDomainName(of.domain ?? ''), host: foldHostName(host) };
     const steps = hostSteps(this.#snapshot.root, question, this.#matcher);
     const record = hostRecord(steps, this.sending(question.group, binding, question.domain));
-    this.#stepsOf.set(record, steps);
+    this.#stepsOf.set(record, this.#slim(steps));
     this.#hosts.set(key, { question, record });
     return record;
   }
@@ -150,7 +155,7 @@ export class Resolver {
   global(): GlobalRecord {
     if (this.#global !== undefined) return this.#global;
     this.resolveCalls += 1;
-    const steps: Step[] = [{ path: [], node: this.#snapshot.root }];
+    const steps: Step[] = [{ path: [], node: this.#top }];
     this.#global = globalShape.resolve(steps);
     this.#stepsOf.set(this.#global, steps);
     return this.#global;
@@ -208,21 +213,23 @@ export class Resolver {
   swap(next: Snapshot, between?: SnapshotChanges): void {
     const before = this.#snapshot;
     this.#snapshot = next;
-    // The nodes of the new tree get new numbers; the top has none, so what was built on the old one goes.
-    this.#bySteps.clear();
+    this.#top = childless(next.root);
     const { changes } = between ?? changesBetween(before, next);
     if (changes.length === 0) return;
     const keys = changedGlobalKeys(before.root, next.root);
     if (keys.length > 0) this.#global = undefined;
+    const isSendingNew = keys.some((key) => sendingShape.has(key));
+    const isListeningNew = keys.some((key) => listeningShape.has(key));
+    if (isSendingNew) this.#tops.sending += 1;
+    if (isListeningNew) this.#tops.listening += 1;
     const isCacheNew = keys.includes('matchCacheSize') || keys.includes('matchCacheLife');
     if (isCacheNew || changes.length > MAX_COMPARED_CHANGES) this.#newCaches();
     else {
       const touched = changes.map(touchOf);
-      const isSendingNew = keys.some((key) => sendingShape.has(key));
-      const isListeningNew = keys.some((key) => listeningShape.has(key));
       const touches = (question: SendingQuestion): boolean =>
         isSendingNew || touched.some((touch) => touchesSending(touch, question, this.#patterns));
-      dropWhere(this.#sending, touches);
+      if (isSendingNew) this.#sending.clear();
+      else dropWhere(this.#sending, touches);
       dropWhere(this.#hosts, touches);
       dropWhere(this.#listening, (question) => isListeningNew || touched.some((touch) => touchesListening(touch, question)));
     }
@@ -241,7 +248,7 @@ export class Resolver {
     this.#sending = new Lru(bound);
     this.#hosts = new Lru(bound);
     this.#listening = new Lru(bound);
-    this.#bySteps = new Lru({ max: bound.max });
+    if (this.#bySteps?.max !== bound.max) this.#bySteps = new Lru({ max: bound.max });
   }
 
   #shared(steps: readonly Step[], kind: 'sending'): SendingRecord;
@@ -249,13 +256,17 @@ export class Resolver {
   #shared(steps: readonly Step[], kind: 'sending' | 'listening'): SendingRecord | ListeningRecord {
     const present = steps.filter((step) => step.node !== undefined && step.node.options.size > 0);
     const { root } = this.#snapshot;
-    const key = `${kind}:${present.map((step) => (step.node === root ? 0 : this.#idOf(step.node ?? root)) + (step.ignores === undefined ? '' : '-')).join(',')}`;
+    const key = `${kind}:${present.map((step) => (step.node === root ? `top${this.#tops[kind]}` : this.#idOf(step.node ?? root)) + (step.ignores === undefined ? '' : '-')).join(',')}`;
     const known = this.#bySteps.get(key);
     if (known !== undefined) return known;
     const record = kind === 'sending' ? sendingShape.resolve(present) : listeningShape.resolve(present);
-    this.#stepsOf.set(record, present);
+    this.#stepsOf.set(record, this.#slim(present));
     this.#bySteps.set(key, record);
     return record;
+  }
+
+  #slim(steps: readonly Step[]): readonly Step[] {
+    return steps.map((step) => (step.node === this.#snapshot.root ? { ...step, node: this.#top } : step));
   }
 
   #idOf(node: ScopeNode): number {
@@ -267,6 +278,10 @@ export class Resolver {
     }
     return id;
   }
+}
+
+function childless(node: ScopeNode): ScopeNode {
+  return scopeNode({ ...node, children: new Map() });
 }
 
 function dropWhere<Q, R>(cache: Lru<string, Kept<Q, R>>, isTouched: (question: Q) => boolean): void {

@@ -8,6 +8,7 @@
  */
 import { emptyRoot, scopeNode, type Origin, type OwnOption, type ScopeNode, type Snapshot } from './scope-node.ts';
 import type { OptionValue } from '../values.ts';
+import { withChildren } from './child-map.ts';
 
 /** Keys from the top, as in `ScopeNode.children`. */
 type KeyPath = readonly string[];
@@ -176,43 +177,47 @@ export function isDeepEqual(a: unknown, b: unknown): boolean {
 class DraftNode {
   readonly base: ScopeNode;
   options: ReadonlyMap<string, OwnOption>;
-  readonly #children: Map<string, ScopeNode | DraftNode>;
+  /** What was opened: in its place if the base has it, else behind all others. */
+  readonly #opened = new Map<string, DraftNode>();
+  readonly #gone = new Set<string>();
   order: readonly string[] | undefined;
   header: Pick<ScopeNode, 'scope' | 'instance' | 'at'>;
 
   constructor(base: ScopeNode) {
     this.base = base;
     this.options = base.options;
-    this.#children = new Map(base.children);
     this.header = base;
   }
 
   open(key: string, header: Pick<ScopeNode, 'scope' | 'instance' | 'at'>): DraftNode {
-    const known = this.#children.get(key);
-    if (known instanceof DraftNode) return known;
-    const draft = new DraftNode(known ?? scopeNode({ ...header, options: new Map(), children: new Map() }));
-    this.#children.set(key, draft);
+    const known = this.#opened.get(key);
+    if (known !== undefined) return known;
+    const old = this.#gone.has(key) ? undefined : this.base.children.get(key);
+    const draft = new DraftNode(old ?? scopeNode({ ...header, options: new Map(), children: new Map() }));
+    this.#opened.set(key, draft);
     return draft;
   }
 
   remove(key: string): void {
-    this.#children.delete(key);
+    this.#opened.delete(key);
+    this.#gone.add(key);
   }
 
   finish(): ScopeNode {
-    const children = this.order === undefined ? this.#finished() : new Map<string, ScopeNode>();
-    for (const key of this.order ?? []) {
-      const child = this.#children.get(key);
-      if (child !== undefined) children.set(key, child instanceof DraftNode ? child.finish() : child);
-    }
+    const opened = new Map([...this.#opened].map(([key, draft]) => [key, draft.finish()]));
+    const unordered = opened.size + this.#gone.size === 0 ? this.base.children : withChildren(this.base.children, opened, this.#gone);
+    const children = this.order === undefined ? unordered : inOrder(unordered, this.order);
     return scopeNode({ scope: this.header.scope, instance: this.header.instance, at: this.header.at, options: this.options, children });
   }
+}
 
-  /** The children in the order in which they stand: the map itself, whose drafts become nodes in place. */
-  #finished(): Map<string, ScopeNode> {
-    for (const [key, child] of this.#children) if (child instanceof DraftNode) this.#children.set(key, child.finish());
-    return this.#children as Map<string, ScopeNode>;
+function inOrder(children: ReadonlyMap<string, ScopeNode>, order: readonly string[]): Map<string, ScopeNode> {
+  const ordered = new Map<string, ScopeNode>();
+  for (const key of order) {
+    const child = children.get(key);
+    if (child !== undefined) ordered.set(key, child);
   }
+  return ordered;
 }
 
 function applyOne(root: DraftNode, change: ScopeChange, words: readonly string[]): void {

@@ -33,6 +33,8 @@ export interface Cause {
   readonly who: string;
   /** The command. */
   readonly what: string;
+  /** The files were read again: sessions of the old configuration are asked to come again (LSN-10). */
+  readonly isReload?: boolean;
   /** What is worth saying if it succeeds. */
   readonly remarks?: readonly string[];
 }
@@ -115,7 +117,7 @@ export class ConfigDesk {
       const { images, read } = this.#standing;
       const isDropping = read.targets !== undefined && hasUnsaved({ images, targets: read.targets, saved: this.#saved });
       const remarks = isDropping ? ['Changes that were not saved were dropped; config history shows them.'] : [];
-      const by = { who, what: path === undefined ? 'config reload' : `config reload ${path}`, remarks };
+      const by = { who, what: path === undefined ? 'config reload' : `config reload ${path}`, remarks, isReload: true };
       const activated = await this.#o.activate(fresh.draft.read, by);
       if (!activated.ok) return activated;
       this.#put(fresh.draft, by);

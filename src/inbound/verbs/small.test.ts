@@ -40,11 +40,12 @@ test('QUIT says 221 and closes; a second QUIT and what follows is not answered (
   assert.equal(client.lines('NOOP'), '');
 });
 
-test('A session that began under an older configuration hears Reconfig_Message at MAIL or RSET, and not within a transaction (LSN-10)', async () => {
+test('A session that began before a reload, or whose own options changed, hears Reconfig_Message at MAIL or RSET, and not within a transaction (LSN-10)', async () => {
   const world = new World();
   const client = await world.connect();
   client.lines('EHLO c.test', 'MAIL FROM:<a@a.test>', 'RCPT TO:<b@here.test>', 'DATA');
   world.version = 2;
+  world.reloads = 1;
   assert.equal(codes(client.lines('Subject: x', '', 'x', '.')), '250', 'the transaction in progress is finished');
   assert.equal(client.lines('MAIL FROM:<a@a.test>'), '421 4.3.2 Reconfiguration in progress\r\n');
   await settle();
@@ -53,6 +54,9 @@ test('A session that began under an older configuration hears Reconfig_Message a
   world.options = { reconfigMessage: 'back in a minute', smtpExtensions: ['ENHANCEDSTATUSCODES'] };
   const other = await world.connect();
   world.version = 3;
+  assert.equal(codes(other.lines('RSET')), '250', 'a change that does not concern it');
+  world.version = 4;
+  world.options = { ...world.options };
   assert.equal(codes(other.lines('NOOP')), '250');
   assert.equal(other.lines('RSET'), '421 back in a minute\r\n');
   await settle();
