@@ -6,7 +6,6 @@
  * A node holds own options only; effective values are the resolver's work. Truth: ARCHITECTURE.md, "What may never break" 2 and 3.
  */
 import type { Place } from '#syntax';
-import { splitKey } from '../scopes/scope-path.ts';
 import type { OptionValue, Written } from '../values.ts';
 
 /** File, line and column: all that a running server says about where a value comes from. */
