@@ -33,6 +33,7 @@ const law: Record<string, string[]> = {
   inbound: ['base', 'observe', 'net', 'dns', 'smtp', 'mail', 'config', 'limits', 'hooks', 'auth', 'http', 'intake'],
   queue: ['base', 'observe', 'smtp', 'mail', 'config', 'limits', 'hooks', 'loops', 'spool', 'intake'],
   outbound: ['base', 'observe', 'net', 'dns', 'smtp', 'mail', 'config', 'limits', 'hooks', 'auth', 'spool', 'queue'],
+  desk: ['base', 'observe', 'mail', 'config', 'queue', 'outbound'],
   modules: ['base', 'system', 'observe', 'net', 'dns', 'smtp', 'mail', 'dkim', 'config', 'limits', 'hooks'],
   cluster: ['base', 'observe', 'net', 'config', 'limits', 'hooks'],
   control: everythingBut('modules', 'main', 'cli'),

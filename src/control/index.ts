@@ -18,9 +18,10 @@ export {
   runCommand,
   type Answer,
   type ConsoleSession,
-  type DomainLine,
   type LoopAnswers,
   type ModuleLine,
   type Operation,
   type ServerPort,
+  type WhereAsked,
+  type WhereSet,
 } from './operations/index.ts';

@@ -105,7 +105,7 @@ export class Resolver {
   readonly #restingUntil = new Map<string, number>();
   #isClosed = false;
   /** Questions sent to servers; answers from the cache. */
-  readonly counts = { asked: 0, hits: 0, failures: 0 };
+  readonly counts = { asked: 0, addressesAsked: 0, mxAsked: 0, hits: 0, failures: 0 };
 
   constructor(o: ResolverOptions) {
     this.#o = o;
@@ -139,7 +139,7 @@ export class Resolver {
     return asked === undefined ? undefined : this.#known(`${type} ${asked}`);
   }
 
-  get stats(): { asked: number; hits: number; failures: number; entries: number; capacity: number; inFlight: number; waiting: number } {
+  get stats(): Resolver['counts'] & { entries: number; capacity: number; inFlight: number; waiting: number } {
     return { ...this.counts, entries: this.#cache.size, capacity: this.#cache.max, inFlight: this.#inFlight, waiting: this.#waiting.size };
   }
 
@@ -289,6 +289,8 @@ export class Resolver {
     }
     task.tries += 1;
     this.counts.asked += 1;
+    if (task.type === 'MX') this.counts.mxAsked += 1;
+    else if (task.type === 'A' || task.type === 'AAAA') this.counts.addressesAsked += 1;
     const exchange = this.#exchange;
     exchange.ask(server, { name: task.name, type: task.type }, timeoutMs, (result) => {
       if (this.#tasks.get(task.key) !== task) return;

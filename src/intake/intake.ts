@@ -8,6 +8,7 @@ import type { Clock } from '#base';
 import { ValidationContext, type MailboxStore, type PhaseRunner } from '#hooks';
 import type { Envelope } from '#mail';
 import type { PanicLog } from '#observe';
+import { assignAnew, type StoredRecipient } from './assign-anew.ts';
 import { MessageDraft, type FinishAnswer } from './message-draft.ts';
 import type { AcceptedPort, BindingPort, EnvelopeHead, IdPort, SpoolPort, SubmitHead, SubmitPort } from './ports.ts';
 import type { ResidentBudget } from './resident-budget.ts';
@@ -45,6 +46,16 @@ export class Intake implements SubmitPort {
   /** Begins a message. The caller appends its bytes, trace headers first, and then finishes or aborts it. */
   open(head: EnvelopeHead): MessageDraft {
     return new MessageDraft(this.#o, head);
+  }
+
+  /** Whether a binding may be chosen by what stands in the message. */
+  get needsBodyToAssign(): boolean {
+    return this.#o.bindings.readsHeaders === true || this.#o.phases.has('set_binding');
+  }
+
+  /** What would be chosen today for a recipient of a stored message (`rebind`); undefined when that cannot be told. */
+  assignAnew(of: StoredRecipient, done: (found: { group: string; binding: string } | undefined) => void): void {
+    assignAnew(this.#o, of, done);
   }
 
   /** A new id for a connection. */

@@ -29,8 +29,12 @@ export interface BindingPort {
   hasBinding(name: string): boolean;
   /** A binding of the group for this domain (POL-05); undefined when there is no such group. */
   chooseFromGroup(group: string, domain: string): string | undefined;
+  /** Whether this member of a group exists and may send to the domain. */
+  isAwake?(group: string, binding: string, domain: string): boolean;
   /** The group that a binding stands in; undefined outside groups (OUT-01). */
   groupOf?(name: string): string | undefined;
+  /** Whether `wish` looks at headers now. */
+  readonly readsHeaders?: boolean;
   /** The binding or group that a trusted client names for a message (Binding_Context, Binding_Header); policy may still choose another. */
   wish?(about: { readonly context: ValidationContext; readonly remoteIp: string; readonly body: Buffer | undefined }): string | undefined;
   /** Whether Default_Binding forbids the default binding (OUT-03). */

@@ -11,10 +11,11 @@ import { MessageIdSource, systemClock, systemRandom, TimerWheel } from '#base';
 import { applyChanges, type Resolver, type Snapshot, type SnapshotChanges } from '#config';
 import { PhaseRunner, type MailboxStore } from '#hooks';
 import { EsmtpService, type SessionCell } from '#inbound';
-import { EDITABLE_BYTES, EDITABLE_TOTAL_BYTES, Intake, receptionRecorder, ResidentBudget } from '#intake';
+import { EDITABLE_BYTES, EDITABLE_TOTAL_BYTES, Intake, receptionRecorder, ResidentBudget, type BindingPort } from '#intake';
 import { LimitTable } from '#limits';
 import { LoopLink } from '#loops';
 import { TlsContexts } from '#net';
+import { deskAnswers } from '#desk';
 import { Counters, PanicLog, RecordBatcher, WriterOutlet } from '#observe';
 import { Queues } from '#queue';
 import { InstanceLease, Spool } from '#spool';
@@ -30,11 +31,10 @@ import { LogFacts } from './log-facts.ts';
 import type { LoopAnswer, LoopBirth, LoopOrder } from './messages.ts';
 import { answerForRooms } from './loop-views.ts';
 import { noticePort } from './notices.ts';
-import { bindingPort, optionsPort } from './options-port.ts';
+import { bindingNamed, bindingPort, optionsPort } from './options-port.ts';
 import { Outgoing } from './outgoing.ts';
 import { Shard } from './shard.ts';
 import { debugFlagsOf, resolverOf } from './site.ts';
-import { queueLines } from './queue-lines.ts';
 import { esmtpStanzas } from './stanzas.ts';
 
 export class LoopRuntime {
@@ -245,7 +245,27 @@ export class LoopRuntime {
       delay: new LoopDelay(),
       timers: () => wheel.size,
     });
-    this.#questions.on('queue.lines', () => queueLines(this.#queues));
+    this.#desk(intake, bindingPort(resolver));
+  }
+
+  /** What operators ask about queues. */
+  #desk(intake: Intake, bindings: BindingPort): void {
+    const answers = deskAnswers(
+      {
+        queues: this.#queues,
+        clock: systemClock,
+        wheel: this.#wheel,
+        standing: (queue) => this.#outgoing?.standing(queue),
+        envelope: (batchId, done) => this.#shard.envelopeOf(batchId, done),
+        body: (batchId, done) => this.#shard.bodyOf(batchId, done),
+        assign: (of, done) => intake.assignAnew(of, done),
+        assignNeedsBody: () => intake.needsBodyToAssign,
+        binding: (name, domain) => bindingNamed(bindings, name, domain),
+        refresh: (queue) => this.#outgoing?.refresh(queue),
+      },
+      this.#link.self,
+    );
+    for (const [question, answer] of answers) this.#questions.on(question, answer);
   }
 
   async obey(order: LoopOrder): Promise<LoopAnswer> {

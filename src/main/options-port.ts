@@ -83,6 +83,13 @@ function hasHostScope(root: ScopeNode): boolean {
   return [...childrenNamed(root, 'Binding'), ...childrenNamed(root, 'Binding_Group')].some(hasHostScope);
 }
 
+/** A binding by its name, or one of the group of that name; undefined when there is neither. */
+export function bindingNamed(bindings: BindingPort, name: string, domain: string): { group: string; binding: string } | undefined {
+  if (name === DEFAULT_BINDING || bindings.hasBinding(name)) return { group: bindings.groupOf?.(name) ?? DEFAULT_BINDING, binding: name };
+  const binding = bindings.chooseFromGroup(name, domain);
+  return binding === undefined ? undefined : { group: name, binding };
+}
+
 /** Names of bindings, gathered anew when the configuration changed. */
 export function bindingPort(resolver: Resolver): BindingPort {
   let version = -1;
@@ -118,9 +125,17 @@ export function bindingPort(resolver: Resolver): BindingPort {
       const choice = awake.length > 0 ? awake : members;
       return choice[next++ % choice.length];
     },
+    isAwake(group, binding, domain) {
+      refresh();
+      return groups.get(group)?.includes(binding) === true && !resolver.sending(group, binding, domain).suspendDelivery;
+    },
     groupOf(name) {
       refresh();
       return groupOf.get(name);
+    },
+    get readsHeaders() {
+      const { bindingHeader } = resolver.global();
+      return bindingHeader !== undefined && bindingHeader !== '';
     },
     wish({ context, remoteIp, body }) {
       const { bindingContext, bindingHeader } = resolver.global();

@@ -78,6 +78,14 @@ export class Outgoing {
     return this.#deliverer.standing(queue);
   }
 
+  /** What is known of the names of a queue's domain is forgotten, and its way looked for anew. */
+  refresh(queue: DomainQueue): void {
+    const mx = this.#dns.known(queue.domain, 'MX');
+    if (mx?.kind === 'records') for (const record of mx.records) if (record.type === 'MX') this.#dns.forget(record.exchange);
+    this.#dns.forget(queue.domain);
+    this.#deliverer.refresh(queue);
+  }
+
   lines(): IterableIterator<ConnectionLine> {
     return this.#deliverer.lines();
   }

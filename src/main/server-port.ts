@@ -25,6 +25,7 @@ interface ServerPortOptions {
   readonly askLoops: ServerPort['askLoops'];
   readonly restartThread: ServerPort['restartThread'];
   readonly modules: ServerPort['modules'];
+  readonly whereSet: ServerPort['whereSet'];
   readonly timestampFormat: () => string;
 }
 
@@ -33,6 +34,7 @@ export function serverPort(o: ServerPortOptions): ServerPort {
     identity: o.identity,
     pid: process.pid,
     total: (name) => o.counters.total(name as CounterName),
+    now: () => o.clock.now(),
     uptimeSeconds: () => (o.clock.mono() - o.startedAt) / 1000,
     secondsSinceReset: () => (o.clock.mono() - o.resetAt()) / 1000,
     resetStatistics: o.reset,
@@ -45,6 +47,7 @@ export function serverPort(o: ServerPortOptions): ServerPort {
     askLoops: o.askLoops,
     restartThread: o.restartThread,
     modules: o.modules,
+    whereSet: o.whereSet,
     namedCounters: new NamedCounters(() => o.clock.now()),
     warnings: o.warnings,
   };

@@ -48,6 +48,7 @@ import { debugFlagsOf, hostNameOf, noticesOf, problemsOf, resolverOf, type Site,
 import { SpoolOwner } from './spool-owner.ts';
 import { StartError } from './start-error.ts';
 import { controlStanzas, esmtpStanzas, recordOf } from './stanzas.ts';
+import { whereSet } from './where-set.ts';
 
 export interface RunOptions {
   readonly site: SiteOptions;
@@ -299,6 +300,7 @@ export class Server {
         lastPanics: async () => (await this.#askWriter({ kind: 'last-panics' })).lines,
         askLoops: (question, args, deadlineMs) => this.#askLoops(question, args, deadlineMs),
         modules: () => moduleLines(this.#snapshot),
+        whereSet: (asked) => whereSet(this.#resolver, asked),
         restartThread: (which) => {
           if (which !== 'writer' && which >= this.#loops) return false;
           this.#pool!.replace(which);

@@ -22,12 +22,14 @@ export type ShardMessage =
   | { readonly kind: 'note'; readonly batchId: string; readonly note: QueueNote }
   | { readonly kind: 'settled'; readonly batchId: string };
 
-/** Owner to home, with a reply: the body, or undefined when it cannot be read. */
+/** Owner to home, with a reply: the body, or the envelope. */
 export interface BodyRequest {
   readonly batchId: string;
+  readonly isEnvelope?: boolean;
 }
 
 export interface BodyReply {
   readonly body?: Uint8Array;
+  readonly envelope?: Envelope;
   readonly problem?: string;
 }

@@ -56,7 +56,12 @@ export class Shard implements AcceptedPort {
     if (this.#count === 1) return;
     o.link.onMessage(shardRoom, (message, from) => this.#hear(message as ShardMessage, from));
     o.link.onRequest(shardRoom, (message, _from, answer) => {
-      o.spool.loadBody((message as BodyRequest).batchId, (error, body) =>
+      const { batchId, isEnvelope } = message as BodyRequest;
+      if (isEnvelope === true) {
+        o.loadEnvelope(batchId, (envelope) => answer.answer((envelope ? { envelope } : { problem: 'gone' }) satisfies BodyReply));
+        return;
+      }
+      o.spool.loadBody(batchId, (error, body) =>
         answer.answer((body ? { body } : { problem: error?.message ?? 'gone' }) satisfies BodyReply),
       );
     });
@@ -92,6 +97,23 @@ export class Shard implements AcceptedPort {
     const { envelope, states } = message;
     const owners = envelope.recipients.map((recipient, i) => (states[i]?.outcome === 'open' ? this.#ownerOf(recipient, states[i]) : -1));
     this.#deal(envelope, states, owners, undefined);
+  }
+
+  /** The envelope of a batch that waits here, wherever it is kept. */
+  envelopeOf(batchId: string, done: (envelope: Envelope | undefined) => void): void {
+    const home = this.#foreign.get(batchId);
+    if (home === undefined) this.#o.loadEnvelope(batchId, done);
+    else
+      this.#o.link.ask(home, shardRoom, { batchId, isEnvelope: true } satisfies BodyRequest, bodyDeadlineMs, (_error, reply) =>
+        done((reply as BodyReply | undefined)?.envelope),
+      );
+  }
+
+  /** The body of a batch that waits here. */
+  bodyOf(batchId: string, done: (body: Buffer | undefined) => void): void {
+    const home = this.#foreign.get(batchId);
+    const from = home === undefined ? this.#o.spool : this.#remoteHome(home);
+    from.loadBody(batchId, (_error, body) => done(body));
   }
 
   /** The owner of a recipient's queue. */

@@ -107,6 +107,11 @@ export class Deliverer {
     return standingOf(queue, this.#pools.get(queue)?.standing);
   }
 
+  /** The way of a queue is looked for anew. */
+  refresh(queue: DomainQueue): void {
+    this.#pools.get(queue)?.refresh();
+  }
+
   *lines(): IterableIterator<ConnectionLine> {
     for (const pool of this.#pools.values()) {
       const { binding, domain } = pool.queue;

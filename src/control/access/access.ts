@@ -145,6 +145,11 @@ export class ConnectionAccess {
     return 'Not Authorized for this command';
   }
 
+  /** A command that cannot be undone has done this. */
+  record(done: string): void {
+    this.#account('authorization', this.#user ?? '', 1, done);
+  }
+
   /** The roles of this user that exist. */
   async roles(): Promise<string[]> {
     const names = await this.#names(this.#user ?? '', this.#port.rules(this.#facts));

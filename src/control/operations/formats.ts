@@ -16,8 +16,13 @@ export function formatOf(line: string): { readonly format: Format; readonly comm
 
 export function inFormat(format: Format, { ok, text, data }: Answer): Answer {
   const content = data ?? { lines: text.replace(/\n$/, '').split('\n') };
-  if (format === 'json') return { ok, text: `${JSON.stringify({ ok, data: content })}\n` };
+  if (format === 'json') return { ok, text: `${visibleJson(JSON.stringify({ ok, data: content }))}\n` };
   return { ok, text: `<reply ok="${ok}">${element('data', content)}</reply>\n` };
+}
+
+/** The same JSON, with what could steer a terminal as escapes (A74). */
+function visibleJson(json: string): string {
+  return json.replace(/[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** Names become elements, lists repeat <item>; what is no name of an element stands in an attribute. */

@@ -23,19 +23,18 @@ import { configWriteback } from './config-writeback.ts';
 import { authzId, authzRolesList } from './authz.ts';
 import { formatOf, inFormat } from './formats.ts';
 import { answer, refusal, type Answer, type ConsoleSession, type Operation, type ServerPort } from './operation.ts';
-import { active, delayed, domainAll, domains } from './queues.ts';
+import { queueOperations } from './queue/index.ts';
 import { helpOperation } from './server/help.ts';
 import { serverOperations } from './server/index.ts';
 import { writeConfig } from './write-config.ts';
 
 export { completeLine } from './complete.ts';
 export { NamedCounters } from './server/named-counters.ts';
-export type { Answer, ConsoleSession, DomainLine, LoopAnswers, ModuleLine, Operation, ServerPort } from './operation.ts';
+export type { Answer, ConsoleSession, LoopAnswers, ModuleLine, Operation, ServerPort, WhereAsked, WhereSet } from './operation.ts';
 
 const help = helpOperation(() => operations, unknown);
 
 export const operations: readonly Operation[] = [
-  active,
   authzId,
   authzRolesList,
   configBegin,
@@ -55,10 +54,8 @@ export const operations: readonly Operation[] = [
   configUndo,
   configUnset,
   configWriteback,
-  delayed,
-  domainAll,
-  domains,
   help,
+  ...queueOperations,
   ...serverOperations,
   writeConfig,
 ];

@@ -16,21 +16,35 @@ export interface Answer {
   readonly data?: unknown;
 }
 
-export interface DomainLine {
-  readonly binding: string;
-  readonly domain: string;
-  readonly connections: number;
-  readonly active: number;
-  readonly delayed: number;
-  readonly sent: number;
-}
-
 export interface ModuleLine {
   readonly scope: string;
   readonly instance: string | undefined;
   readonly isEnabled: boolean;
   readonly isWorking: boolean;
   readonly about: string;
+}
+
+/** For which mail, and which option, by its key in the records. */
+export interface WhereAsked {
+  readonly group?: string | undefined;
+  readonly binding?: string | undefined;
+  readonly domain?: string | undefined;
+  readonly host?: string | undefined;
+  readonly option: string;
+  /** The kind of scope that is meant, where several speak; `global` leaves the others aside. */
+  readonly scope?: string | undefined;
+}
+
+export interface WhereSet {
+  /** As the manual spells it. */
+  readonly option: string;
+  readonly value: string;
+  /** For a person; 'the default' where nobody set it. */
+  readonly scope: string;
+  /** As it is typed behind `config set`. */
+  readonly words: string;
+  readonly file: string | undefined;
+  readonly line: number | undefined;
 }
 
 /** What loops said to one question. */
@@ -46,6 +60,8 @@ export interface ServerPort {
   /** Names of counters are those of observe. */
   total(counter: string): number;
   uptimeSeconds(): number;
+  /** Epoch milliseconds. */
+  now(): number;
   resetStatistics(): void;
   secondsSinceReset(): number;
   /** A view of the configuration with a transaction of its own; `who` is written into the history of changes. */
@@ -70,6 +86,8 @@ export interface ServerPort {
   /** Modules that the configuration loads. */
   modules(): readonly ModuleLine[];
   readonly namedCounters: NamedCounters;
+  /** Where the value of an option that sends mail comes from; undefined for an option that is none. */
+  whereSet(asked: WhereAsked): WhereSet | undefined;
   /** Plain sentences about the running Node.js, e.g. that it lacks security fixes. */
   warnings(): readonly string[];
 }
@@ -79,6 +97,8 @@ interface CommandAccess {
   readonly user: string | undefined;
   /** Undefined when the command may run; else what its caller is told. */
   check(wanted: { readonly command: string; readonly namesFiles: boolean }): Promise<string | undefined>;
+  /** Writes to the acctlog what a command has done, for commands that cannot be undone. */
+  record(done: string): void;
   /** Roles of the user that exist, and all that exist. */
   roles(): Promise<readonly string[]>;
   readonly allRoles: readonly string[];

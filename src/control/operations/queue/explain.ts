@@ -1,0 +1,250 @@
+/*
+ * `explain message | queue | binding`: where mail is, why it does not move, until when, and what would change that.
+ *
+ * The one rule: one cause, the one that binds now, with the place in the configuration that set it; a second one is not guessed at. It costs the same
+ * whatever is queued (desk). Truth: the issue's `explain`; rules OUT-04, SHP-*, Q-07, OUT-25.
+ */
+import type { BindingStanding, MessageStanding, QueueStanding, StandingLine } from '#desk';
+import { answer, refusal, type Answer, type Operation, type ServerPort, type WhereSet } from '../operation.ts';
+import { gone } from './messages.ts';
+import { domainName, duration, shown, when } from './words.ts';
+
+interface Place {
+  readonly group: string;
+  readonly binding: string;
+  /** The name whose options hold. */
+  readonly domain: string;
+}
+
+interface Reason {
+  readonly text: string;
+  readonly setIn: WhereSet | undefined;
+  readonly change: string | undefined;
+}
+
+type Cause = NonNullable<StandingLine['cause']>;
+
+function reasonOf(server: ServerPort, place: Place, standing: StandingLine, lastReply: string | undefined): Reason {
+  const { cause } = standing;
+  if (standing.state === 'not sending') return plain('this server runs without its queue service: nothing is sent');
+  if (cause === undefined) return plain('nothing: it is about to be sent');
+  switch (cause.kind) {
+    case 'suspended':
+      return suspended(server, place);
+    case 'limit':
+    case 'throttle':
+      return limited(server, place, cause);
+    case 'host-failed':
+      return hostFailed(server, place, cause);
+    case 'unresolvable':
+      return plain(
+        `the DNS gives no way to the domain: ${shown(cause.detail)}`,
+        `correct the DNS, then "refresh domain ${place.domain}"; "dig ${place.domain}" shows what it says`,
+      );
+    case 'retry':
+      return retry(server, place, lastReply);
+    case 'resolving':
+    case 'no-mail':
+    case 'memory':
+      return plain(shown(cause.detail));
+  }
+}
+
+function plain(text: string, change?: string): Reason {
+  return { text, setIn: undefined, change };
+}
+
+/** Suspend_Delivery, or Default_Binding for mail that nobody assigned (OUT-03). */
+function suspended(server: ServerPort, place: Place): Reason {
+  const setIn = server.whereSet({ ...place, option: 'suspendDelivery' });
+  if (setIn?.value === 'true')
+    return { text: `delivery is suspended: ${setIn.option} = true`, setIn, change: `config set ${setIn.words}${setIn.option} false` };
+  const held = server.whereSet({ option: 'defaultBinding', scope: 'global' });
+  const text = 'mail of the default binding is held: Default_Binding = suspended';
+  return { text, setIn: held, change: 'config unset Default_Binding, or give the mail a binding: rebind default to <binding>' };
+}
+
+function limited(server: ServerPort, place: Place, cause: Cause): Reason {
+  const scope = cause.scope === 'domain' ? undefined : cause.scope;
+  const setIn = cause.option === undefined ? undefined : server.whereSet({ ...place, option: cause.option, host: cause.host, scope });
+  const name = setIn?.option ?? cause.option ?? '';
+  const used = cause.used === undefined ? '' : `, ${cause.used} in use`;
+  const host = cause.host === undefined ? '' : ` for ${shown(cause.host)}`;
+  const where = setIn?.file === undefined ? `domain ${place.domain} ` : setIn.words;
+  const words = cause.scope === 'global' ? '' : where;
+  return {
+    text: `${name} = ${cause.limit ?? setIn?.value ?? '?'}${host}${used}: ${shown(cause.detail)}`,
+    setIn,
+    change: `config set ${words}${name} <more than ${cause.limit ?? '?'}>`,
+  };
+}
+
+function hostFailed(server: ServerPort, place: Place, cause: Cause): Reason {
+  const setIn = server.whereSet({ ...place, option: 'hostFailureRetry' });
+  const host = cause.host === undefined || cause.host === '' ? 'no host could be reached' : `host ${shown(cause.host)} failed`;
+  const reply = cause.detail;
+  const isTls = /\bTLS\b/i.test(reply);
+  const ours = isTls ? server.whereSet({ ...place, option: 'tls' }) : undefined;
+  const tls = ours === undefined ? '' : ` (${ours.option} = ${ours.value}${placeOf(ours)})`;
+  const change = isTls
+    ? `the host must offer TLS as demanded, or config set ${ours?.file === undefined ? `domain ${place.domain} ` : ours.words}TLS ifavailable`
+    : `mend the host; it is tried again by itself, ${setIn?.option ?? 'Host_Failure_Retry'} = ${setIn?.value ?? ''} s after a failure`;
+  return { text: `${host}: ${shown(reply)}${tls}`, setIn, change };
+}
+
+function retry(server: ServerPort, place: Place, lastReply: string | undefined): Reason {
+  const setIn = server.whereSet({ ...place, option: 'retryInterval' });
+  const why = lastReply === undefined ? '' : `; the last attempt ended with: ${shown(lastReply)}`;
+  return { text: `every message waits for its next attempt${why}`, setIn, change: `flush domain ${place.domain} tries all of it now` };
+}
+
+function placeOf(setIn: WhereSet): string {
+  return setIn.file === undefined ? ', the default' : `, ${setIn.scope}, ${setIn.file}:${setIn.line}`;
+}
+
+function setInText(setIn: WhereSet): string {
+  return setIn.file === undefined ? `${setIn.option} = ${setIn.value} is the default` : `${setIn.scope}, ${setIn.file}:${setIn.line}`;
+}
+
+function rows(lines: readonly (readonly [string, string | undefined])[]): string[] {
+  return lines.flatMap(([name, text]) => (text === undefined ? [] : [`  ${`${name}:`.padEnd(15)}${text}`]));
+}
+
+function untilText(now: number, at: number | undefined): string | undefined {
+  if (at === undefined) return undefined;
+  return at <= now ? 'now' : `in ${duration(at - now)} (${when(at)})`;
+}
+
+function reasonRows({ text, setIn, change }: Reason): [string, string | undefined][] {
+  return [
+    ['Held back by', text],
+    ['Set in', setIn === undefined ? undefined : setInText(setIn)],
+    ['What helps', change],
+  ];
+}
+
+function queueRows(server: ServerPort, standing: QueueStanding): { rows: string[]; reason: Reason; next: number | undefined } {
+  const { queue, state, looked, waiting, earliestNextAt, oldestReceivedAt, nextAt, cause } = standing;
+  const place = { group: queue.group, binding: queue.binding, domain: standing.optionsName };
+  const reason = reasonOf(server, place, standing, standing.lastReply);
+  const isByTime = nextAt === undefined && cause?.kind === 'retry';
+  const next = nextAt ?? (isByTime ? earliestNextAt : undefined);
+  const now = server.now();
+  const part = isByTime && looked < waiting ? ` at the latest (of ${looked} messages looked at)` : '';
+  const underway = queue.active + queue.delayed - waiting;
+  const mail = `${queue.active - underway} ready, ${queue.delayed} delayed, ${underway} being delivered; ${queue.connections} connections`;
+  const text = rows([
+    ['State', `${state}${standing.gateway === undefined ? '' : `, by way of ${shown(standing.gateway)}`}`],
+    ['Mail', mail],
+    ['Oldest', oldestReceivedAt === undefined ? undefined : `received ${duration(now - oldestReceivedAt)} ago`],
+    ...reasonRows(reason),
+    ['Next wake-up', next === undefined ? wakesBy(cause) : `${untilText(now, next) ?? ''}${part}`],
+  ]);
+  return { rows: text, reason, next };
+}
+
+/** What it waits for, when that is no moment in time. */
+function wakesBy(cause: StandingLine['cause']): string | undefined {
+  switch (cause?.kind) {
+    case 'suspended':
+      return 'when the configuration is changed';
+    case 'limit':
+      return 'when a connection ends';
+    case 'resolving':
+      return 'when the DNS answers';
+    default:
+      return undefined;
+  }
+}
+
+async function first<T>(server: ServerPort, question: string, args: unknown): Promise<{ found: T | undefined; silent: readonly string[] }> {
+  const { answers, silent } = await server.askLoops(question, args);
+  return { found: [...answers.values()].find((value) => value !== undefined) as T | undefined, silent };
+}
+
+const explainQueue: Operation = {
+  words: ['explain', 'queue'],
+  usage: 'explain queue <binding> <domain>',
+  about: 'why the mail of a queue does not move, until when, and what would change it',
+  examples: ['explain queue default example.com'],
+  async run(server, args) {
+    const [binding, typed, ...more] = args;
+    if (binding === undefined || typed === undefined || more.length > 0) return refusal(`Expected ${explainQueue.usage}`);
+    const { answers, silent } = await server.askLoops('queue.explain', { binding, domain: domainName(typed) });
+    const found = [...answers.values()].filter((value) => value !== undefined) as QueueStanding[];
+    // A queue has one owner; another loop may remember it empty.
+    const standing = found.sort((a, b) => b.waiting - a.waiting)[0];
+    if (standing === undefined) return refusal([`No mail is or was queued for ${shown(typed)} in binding ${shown(binding)}.`, ...silent].join('\n'));
+    const told = queueRows(server, standing);
+    const head = `Queue ${standing.queue.binding} ${standing.queue.domain}${groupOf(standing.queue.group)}`;
+    return answer([head, ...told.rows, ...silent].join('\n'), { ...standing, reason: told.reason, nextAt: told.next });
+  },
+};
+
+function groupOf(group: string): string {
+  return group === 'default' ? '' : ` (group ${group})`;
+}
+
+const explainMessage: Operation = {
+  words: ['explain', 'message'],
+  usage: 'explain message <message id>',
+  about: 'where a message is and why it does not move',
+  async run(server, [id, ...more]) {
+    if (id === undefined || more.length > 0) return refusal(`Expected ${explainMessage.usage}`);
+    const { found, silent } = await first<MessageStanding>(server, 'message.explain', { id });
+    if (found === undefined) return gone(id, silent);
+    const { message, standing } = found;
+    const told = queueRows(server, standing);
+    const now = server.now();
+    const facts = rows([
+      ['From', `<${shown(message.sender)}>`],
+      ['To', message.recipients.map(({ address }) => `<${shown(address)}>`).join(' ')],
+      ['Received', `${when(message.receivedAt)}, ${duration(now - message.receivedAt)} ago`],
+      ['Attempts', `${message.attempts}${message.lastReply === undefined ? '' : `; the last one ended with: ${shown(message.lastReply)}`}`],
+    ]);
+    const own = messageRows(server, found, told.rows);
+    const head = `Message ${shown(id)} in queue ${message.binding} ${message.domain}${groupOf(message.group)}`;
+    return answer([head, ...facts, ...own, ...silent].join('\n'), { message, ...standing, reason: told.reason });
+  },
+};
+
+/** A message has a reason of its own when it waits for its next attempt and its queue could send. */
+function messageRows(server: ServerPort, { message, standing }: MessageStanding, ofQueue: readonly string[]): string[] {
+  if (message.state === 'underway') return rows([['State', 'it is being delivered now; "show outbound" shows the connection']]);
+  if (message.state === 'ready' || standing.cause?.kind === 'suspended') return [...ofQueue];
+  const place = { group: message.group, binding: message.binding, domain: standing.optionsName };
+  const setIn = server.whereSet({ ...place, option: 'retryInterval' });
+  return rows([
+    ['State', 'delayed'],
+    ['Held back by', 'it waits for its next attempt'],
+    ['Set in', setIn === undefined ? undefined : `${setIn.option} = ${setIn.value}${placeOf(setIn)}`],
+    ['What helps', `message retry ${message.recipients[0]?.id ?? message.batchId}`],
+    ['Next wake-up', untilText(server.now(), message.nextAt)],
+  ]);
+}
+
+const explainBinding: Operation = {
+  words: ['explain', 'binding'],
+  usage: 'explain binding <binding>',
+  about: 'what holds the queues of a binding back, the cause of most waiting mail first',
+  async run(server, [binding, ...more]) {
+    if (binding === undefined || more.length > 0) return refusal(`Expected ${explainBinding.usage}`);
+    const { answers, silent } = await server.askLoops('binding.explain', { binding });
+    const parts = [...answers.values()] as BindingStanding[];
+    const sum = (of: (part: BindingStanding) => number) => parts.reduce((total, part) => total + of(part), 0);
+    const queues = sum((part) => part.queues);
+    if (queues === 0) return refusal([`No mail is or was queued in binding ${shown(binding)}.`, ...silent].join('\n'));
+    const causes = parts.flatMap((part) => part.causes).sort((a, b) => b.messages - a.messages);
+    const lines = causes.map(({ example, optionsName, ...line }) => {
+      const reason = reasonOf(server, { group: example.group, binding: example.binding, domain: optionsName }, line, undefined);
+      const where = reason.setIn === undefined ? '' : ` (${setInText(reason.setIn)})`;
+      return `  ${line.messages} messages in ${line.queues} queues, such as ${example.domain}: ${line.state}; ${reason.text}${where}`;
+    });
+    const totals = { connections: sum((p) => p.totals.connections), active: sum((p) => p.totals.active), delayed: sum((p) => p.totals.delayed) };
+    const head = `Binding ${shown(binding)}: ${queues} queues, ${totals.active} messages active, ${totals.delayed} delayed, ${totals.connections} connections`;
+    const none = lines.length === 0 ? ['  There is no mail in it.'] : [];
+    return answer([head, ...lines, ...none, ...silent].join('\n'), { binding, queues, totals, causes });
+  },
+};
+
+export const explainOperations: readonly Operation[] = [explainBinding, explainMessage, explainQueue];

@@ -1,0 +1,21 @@
+/*
+ * Commands about queues and the mail in them.
+ */
+import type { Operation } from '../operation.ts';
+import { bindingOperations } from './binding-summary.ts';
+import { explainOperations } from './explain.ts';
+import { listOperations } from './lists.ts';
+import { messageOperations } from './messages.ts';
+import { outboundOperations } from './outbound.ts';
+import { searchOperations } from './search.ts';
+import { steeringOperations } from './steering.ts';
+
+export const queueOperations: readonly Operation[] = [
+  ...bindingOperations,
+  ...explainOperations,
+  ...listOperations,
+  ...messageOperations,
+  ...outboundOperations,
+  ...searchOperations,
+  ...steeringOperations,
+];

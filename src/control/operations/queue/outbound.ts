@@ -1,0 +1,113 @@
+/*
+ * `show outbound` and `domain X`: connections to next hops, and all that is known of one domain.
+ *
+ * The one rule: a look at what is there; nothing is asked of the DNS. Truth: section 5.1.
+ */
+import type { QueueLine } from '#desk';
+import { answer, refusal, type Operation, type ServerPort } from '../operation.ts';
+import { gathered, table } from '../server/table.ts';
+import { domainName, queueLines, shown } from './words.ts';
+
+interface OutboundLine {
+  readonly binding: string;
+  readonly domain: string;
+  readonly remoteIp: string;
+  readonly state: string;
+}
+
+type Known =
+  | { readonly kind: 'records'; readonly ttl: number; readonly records: readonly Record<string, unknown>[] }
+  | { readonly kind: 'nodata' | 'nxdomain'; readonly ttl: number }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** Hosts of a domain whose addresses are shown. */
+const HOSTS_MAX = 20;
+
+const familyOf = (ip: string): string => (ip.includes(':') ? 'IPv6' : 'IPv4');
+
+async function sessions(server: ServerPort): Promise<{ lines: (OutboundLine & { loop: number })[]; silent: readonly string[] }> {
+  const { answers, silent } = await server.askLoops('outbound.sessions', undefined);
+  return { lines: gathered<OutboundLine>(answers), silent };
+}
+
+const showOutbound: Operation = {
+  words: ['show', 'outbound'],
+  usage: 'show outbound',
+  about: 'connections to next hops: for which domain, where to, what they do',
+  async run(server) {
+    const { lines, silent } = await sessions(server);
+    const rows = lines.map(
+      ({ loop, binding, domain, remoteIp, state }) =>
+        `loop ${loop}: [outbound/${binding}] ${shown(domain)} ${familyOf(remoteIp)} ${remoteIp} ${state}`,
+    );
+    return answer([...rows, `${rows.length} connections`, ...silent].join('\n'), { connections: lines });
+  },
+};
+
+async function known(server: ServerPort, name: string, type: string): Promise<Known | undefined> {
+  const { answers } = await server.askLoops('dns.lookup', { name, type });
+  return [...answers.values()].find((value) => value !== undefined) as Known | undefined;
+}
+
+async function hostsOf(server: ServerPort, domain: string): Promise<{ text: string[]; data: unknown }> {
+  const mx = await known(server, domain, 'MX');
+  if (mx === undefined) return { text: [`Domain '${domain}' is not in the DNS cache: "dig ${domain}" asks.`], data: undefined };
+  if (mx.kind === 'failed') return { text: [`Domain '${domain}': the DNS did not answer, ${shown(mx.reason)}`], data: mx };
+  if (mx.kind !== 'records') {
+    const what = mx.kind === 'nodata' ? 'has no MX: its own address is used' : 'does not exist';
+    return { text: [`Domain '${domain}' ${what} (known for ${mx.ttl} s)`], data: mx };
+  }
+  const hosts = mx.records.filter(({ type }) => type === 'MX').sort((a, b) => Number(a['preference']) - Number(b['preference']));
+  const text = [`Domain '${domain}' has ${hosts.length} MXs and a TTL of ${mx.ttl} seconds`];
+  const data: unknown[] = [];
+  for (const host of hosts.slice(0, HOSTS_MAX)) {
+    const name = String(host['exchange']);
+    const found = await Promise.all(['A', 'AAAA'].map((type) => known(server, name, type)));
+    const ips = found.flatMap((one) => (one?.kind === 'records' ? one.records.flatMap((record) => record['address'] ?? []) : [])).map(String);
+    text.push(`  [${String(host['preference'])} ${shown(name)}. TTL:${String(host['ttl'] ?? mx.ttl)}]`);
+    text.push(...(ips.length === 0 ? ['\t(no address in the DNS cache)'] : ips.map((ip) => `\t[${ip}] ${familyOf(ip)}`)));
+    data.push({ host: name, preference: host['preference'], addresses: ips });
+  }
+  return { text, data };
+}
+
+const domain: Operation = {
+  words: ['domain'],
+  usage: 'domain <domain>',
+  about: 'all that is known of one domain: its hosts, its queues in each binding, its connections',
+  examples: ['domain example.com'],
+  async run(server, args, { session }) {
+    const [typed] = args;
+    if (typed === undefined || args.length > 1) return refusal(`Cannot show "${args.join(' ')}": expected one domain`);
+    const name = domainName(typed);
+    const { lines, silent } = await queueLines(server, { domains: [name] });
+    const hosts = await hostsOf(server, name);
+    const stanza = session.config.show(`domain ${name}`);
+    const open = (await sessions(server)).lines.filter((line) => line.domain === name);
+    const rows = lines.map((line) => [line.binding, line.received, line.sent, line.failed, line.deferred, line.active, line.delayed]);
+    const head = ['Binding', 'Receptions', 'Deliveries', 'Failures (5xx)', 'Trans. Failures (4xx)', 'Active Queue', 'Delayed Queue'];
+    const total = (of: (line: QueueLine) => number) => lines.reduce((sum, line) => sum + of(line), 0);
+    const totals = [
+      'Server Totals:',
+      total((l) => l.received),
+      total((l) => l.sent),
+      total((l) => l.failed),
+      total((l) => l.deferred),
+      total((l) => l.active),
+      total((l) => l.delayed),
+    ];
+    const connections = open.map(({ binding, remoteIp, state }, i) => `  [${String(i).padStart(2)}] ${binding}  IP: ${remoteIp}  State: ${state}`);
+    const text = [
+      ...(stanza.ok ? [`Domain "${name}" {`, stanza.text.replace(/\n$/, ''), '}'] : []),
+      ...hosts.text,
+      'Statistics:',
+      ...table(head, [...rows, totals]).map((line) => `  ${line}`),
+      `Active Connections: ${connections.length}`,
+      ...connections,
+      ...silent,
+    ];
+    return answer(text.join('\n'), { domain: name, hosts: hosts.data, queues: lines, connections: open });
+  },
+};
+
+export const outboundOperations: readonly Operation[] = [domain, showOutbound];
