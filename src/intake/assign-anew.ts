@@ -45,6 +45,8 @@ export function assignAnew(
   const connection = { id: envelope.connectionId, remoteIp, remotePort, localIp: '', localPort: 0, protocol, helo };
   const senderDomain = sender.slice(sender.lastIndexOf('@') + 1).toLowerCase();
   const transaction = { sender, senderDomain, recipientCount: envelope.recipients.length };
-  const message = { batchId: envelope.batchId, size: envelope.size, body };
+  const top = (): Buffer | undefined => body;
+  // Only where it leaves is chosen again: what is stored stays as it is.
+  const message = { batchId: envelope.batchId, size: envelope.size, body, top, edit: () => false };
   o.phases.run({ phase: 'set_binding', context, connection, transaction, recipient, message }, end);
 }
