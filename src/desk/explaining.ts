@@ -44,7 +44,12 @@ export interface BindingStanding {
   readonly looked: number;
   readonly totals: { readonly connections: number; readonly active: number; readonly delayed: number };
   /** What holds queues with mail back, the cause of most mail first. */
-  readonly causes: readonly (StandingLine & { readonly queues: number; readonly messages: number; readonly example: QueueLine; readonly optionsName: string })[];
+  readonly causes: readonly (StandingLine & {
+    readonly queues: number;
+    readonly messages: number;
+    readonly example: QueueLine;
+    readonly optionsName: string;
+  })[];
 }
 
 export function explainQueue(ports: DeskPorts, { binding, domain }: { binding: string; domain: string }): QueueStanding | undefined {

@@ -18,7 +18,10 @@ export interface DeskPorts {
   readonly envelope: (batchId: string, done: (envelope: Envelope | undefined) => void) => void;
   readonly body: (batchId: string, done: (body: Buffer | undefined) => void) => void;
   /** What policy says today of the binding of a recipient; undefined where it cannot be told. */
-  readonly assign: (of: { envelope: Envelope; index: number; body: Buffer | undefined }, done: (found: BindingName | undefined) => void) => void;
+  readonly assign: (
+    of: { envelope: Envelope; index: number; body: Buffer | undefined },
+    done: (found: BindingName | undefined) => void,
+  ) => void;
   /** Whether that needs the body. */
   readonly assignNeedsBody: () => boolean;
   /** A binding, or one of a group, for mail of a domain. */

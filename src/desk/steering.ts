@@ -123,27 +123,35 @@ async function one(ports: DeskPorts, queue: DomainQueue, question: SteerQuestion
 
 /** Every message of the queue is asked about; those that belong elsewhere now go there. */
 async function askAnew(ports: DeskPorts, queue: DomainQueue, isDry: boolean): Promise<{ messages: number; looked: number }> {
-  let [messages, looked] = [0, 0];
+  const sum = { messages: 0, looked: 0 };
   // What is there now, and no more: mail that is moved into this queue meanwhile was asked about already.
-  let left = queue.waiting;
-  let cursor: number | undefined = 0;
-  while (cursor !== undefined && left > 0) {
+  const most = queue.waiting;
+  for (let cursor: number | undefined = 0; cursor !== undefined; ) {
     const slice = queue.walk(cursor, SLICE);
     cursor = slice.next;
-    for (let at = 0; at < slice.entries.length; at += READ_AT_ONCE) {
-      const some = slice.entries.slice(at, at + READ_AT_ONCE);
-      const to = await Promise.all(some.map((view) => assignmentOf(ports, view)));
-      some.forEach((view, i) => {
-        const found = to[i];
-        left -= view.recipients.length;
-        looked += view.recipients.length;
-        if (found === undefined || isSame(found, queue)) return;
-        if (isDry || queue.rebind(view, found.group, found.binding)) messages += view.recipients.length;
-      });
-    }
+    for (let at = 0; at < slice.entries.length && sum.looked < most; at += READ_AT_ONCE)
+      await askSome(ports, { queue, views: slice.entries.slice(at, at + READ_AT_ONCE), isDry, sum });
+    if (sum.looked >= most) break;
     await turn();
   }
-  return { messages, looked };
+  return sum;
+}
+
+interface Some {
+  readonly queue: DomainQueue;
+  readonly views: readonly EntryView[];
+  readonly isDry: boolean;
+  readonly sum: { messages: number; looked: number };
+}
+
+async function askSome(ports: DeskPorts, { queue, views, isDry, sum }: Some): Promise<void> {
+  const to = await Promise.all(views.map((view) => assignmentOf(ports, view)));
+  views.forEach((view, i) => {
+    const found = to[i];
+    sum.looked += view.recipients.length;
+    if (found === undefined || isSame(found, queue)) return;
+    if (isDry || queue.rebind(view, found.group, found.binding)) sum.messages += view.recipients.length;
+  });
 }
 
 function isSame(found: BindingName, queue: DomainQueue): boolean {
@@ -159,7 +167,9 @@ async function assignmentOf(ports: DeskPorts, view: EntryView): Promise<BindingN
   return new Promise((done) => ports.assign({ envelope, index, body }, done));
 }
 
-export type MessageAction = { readonly id: string; readonly action: 'retry' } | { readonly id: string; readonly action: 'fail'; readonly reply: string; readonly isQuiet: boolean };
+export type MessageAction =
+  | { readonly id: string; readonly action: 'retry' }
+  | { readonly id: string; readonly action: 'fail'; readonly reply: string; readonly isQuiet: boolean };
 
 /** Undefined: it is not here. */
 export interface MessageDone {

@@ -59,7 +59,18 @@ export function linesOf(queues: Queues, which: Which & { readonly limit?: number
   return { lines: largest, queues: lines.length, totals };
 }
 
-export function messageLine({ batchId, queue, state, sender, recipients, attempts, nextAt, receivedAt, size, lastReply }: EntryView): MessageLine {
+export function messageLine({
+  batchId,
+  queue,
+  state,
+  sender,
+  recipients,
+  attempts,
+  nextAt,
+  receivedAt,
+  size,
+  lastReply,
+}: EntryView): MessageLine {
   const { group, binding, domain } = queue;
   const told = recipients.map(({ id, address }) => ({ id, address }));
   return { batchId, group, binding, domain, state, sender, recipients: told, attempts, nextAt, receivedAt, size, lastReply };
@@ -76,7 +87,7 @@ export async function listOf(queues: Queues, which: Which & { readonly limit: nu
   const messages: MessageLine[] = [];
   let skip = which.offset;
   let waiting = 0;
-  for (const queue of [...chosen(queues, which)]) {
+  for (const queue of Array.from(chosen(queues, which))) {
     waiting += queue.active + queue.delayed;
     let cursor: number | undefined = 0;
     while (cursor !== undefined && messages.length < Math.min(which.limit, LIST_MAX)) {

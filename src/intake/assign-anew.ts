@@ -35,7 +35,8 @@ export function assignAnew(
   const end = (): void => {
     const { binding, bindingGroup: group } = recipient;
     // Which member of a group it was is chance: it stays unless it may not send.
-    const keeps = group === stored.bindingGroup && group !== 'default' && o.bindings.isAwake?.(group, stored.binding, stored.domain) === true;
+    const keeps =
+      group === stored.bindingGroup && group !== 'default' && o.bindings.isAwake?.(group, stored.binding, stored.domain) === true;
     done({ group, binding: keeps ? stored.binding : binding });
   };
   if (!o.phases.has('set_binding')) {

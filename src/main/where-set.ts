@@ -28,7 +28,9 @@ export function whereSet(resolver: Resolver, { group, binding, domain, host, opt
     option: explained.option,
     value: typeof given === 'boolean' ? String(given) : formatValue(given),
     scope: used === undefined ? 'the default' : describePath(used.path),
-    words: (used?.path ?? path).map((step) => `${step.scope.toLowerCase()}${step.instance === undefined ? '' : ` ${quoteWord(step.instance)}`} `).join(''),
+    words: (used?.path ?? path)
+      .map((step) => `${step.scope.toLowerCase()}${step.instance === undefined ? '' : ` ${quoteWord(step.instance)}`} `)
+      .join(''),
     file: at?.file,
     line: at?.line,
   };

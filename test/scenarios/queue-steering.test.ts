@@ -83,7 +83,10 @@ test('CON Q-01 active, delayed, domain all, mailq and showqueue show what waits,
   assert.match(shown, /^\[active\/default\] \S+ Created: \d{10}\n {2}From: <a@notices\.test> To: <u1@list\.held\.test>\n\[active/);
   assert.equal(shown.split('\n').length, 4);
   assert.equal((await ids('showqueue binding all list.held.test')).length, 5);
-  assert.match(await user.run('binding summary first'), /^Summary Statistics For Binding first\n +Open Connections: +0\n +Active Queue Size: +2\n/);
+  assert.match(
+    await user.run('binding summary first'),
+    /^Summary Statistics For Binding first\n +Open Connections: +0\n +Active Queue Size: +2\n/,
+  );
   assert.match(await user.run('summary table'), /^Group +Binding +Domains/);
   assert.match(await user.run('domain list.held.test'), /Statistics:\n[\s\S]*Server Totals: +5 +0 +0 +0 +5 +0\nActive Connections: 0/);
 });
@@ -91,7 +94,10 @@ test('CON Q-01 active, delayed, domain all, mailq and showqueue show what waits,
 test('CON BNC-01 Q-14 fail domain counts what it failed and tells the senders; quiet forms tell nobody; a dry run touches nothing', async () => {
   await many(3, 'fail.held.test');
   await many(2, 'fail.held.test', { vmta: 'first' });
-  assert.match(await user.run('fail domain fail.held.test --dry-run'), /^Would fail 5 messages in 2 queues\. Nothing was done\.\n {2}default fail\.held\.test: 3\n/);
+  assert.match(
+    await user.run('fail domain fail.held.test --dry-run'),
+    /^Would fail 5 messages in 2 queues\. Nothing was done\.\n {2}default fail\.held\.test: 3\n/,
+  );
   assert.equal((await ids('showqueue binding all fail.held.test')).length, 5);
   assert.equal(await user.run('binding fail domain first fail.held.test 554 5.7.1 by Bob'), 'fail.held.test purged, 2 messages failed.');
   assert.equal(await user.run('fail domain fail.held.test'), 'fail.held.test purged, 3 messages failed.');
@@ -111,11 +117,20 @@ test('CON BNC-01 Q-14 fail domain counts what it failed and tells the senders; q
 });
 
 test('CON SMTP-03 message details, fail and retry act on one recipient of a message; what others wrote is shown harmlessly (A74, A75)', async () => {
-  await handIn(server, ['u1@grey.test', 'u2@grey.test', 'u3@grey.test'], { from: 'b@notices.test', text: 'Subject: \u001b]0;x\u0007\r\n\r\nhi\u009b31m' });
-  await until(async () => (await data('delayed 0'))['domains'] instanceof Array && /D: {5}3/.test(await user.run('delayed 2')), 'three delayed messages');
+  await handIn(server, ['u1@grey.test', 'u2@grey.test', 'u3@grey.test'], {
+    from: 'b@notices.test',
+    text: 'Subject: \u001b]0;x\u0007\r\n\r\nhi\u009b31m',
+  });
+  await until(
+    async () => /D: {5}3/.test(await user.run('delayed 2')),
+    'three delayed messages',
+  );
   const [one = '', two = ''] = await ids('showqueue grey.test');
   const facts = await user.run(`message details ${one}`);
-  assert.match(facts, new RegExp(`^Message: ${one}\\nMessage Type: full message\\n +Created: \\d{4}-\\d\\d-\\d\\d [\\d:]+ UTC\\n +Next Attempt: \\d{4}`));
+  assert.match(
+    facts,
+    new RegExp(`^Message: ${one}\\nMessage Type: full message\\n +Created: \\d{4}-\\d\\d-\\d\\d [\\d:]+ UTC\\n +Next Attempt: \\d{4}`),
+  );
   assert.match(facts, /Retries: 1\n +Received Via: SMTP 127\.0\.0\.1 \(IPv4\)\n +Sender: b@notices\.test\n +Recipient: u1@grey\.test\n/);
   assert.match(facts, /Code: 451 4\.7\.1 greylisted/);
   const full = await user.run(`message details full ${one}`);
@@ -142,7 +157,10 @@ test('CON Q-09 Q-11 flush domain sends delayed mail at once, and all means every
 
 test('CON POL-05 rebind asks policy anew, or moves mail to a binding; a member of a group that is suspended gives its mail away', async () => {
   await many(3, 'bound.held.test', { vmta: 'first' });
-  assert.equal(await user.run('rebind first'), 'Rebound 0 messages.\n5 messages were looked at; the others stay where they are.'.replace('5', String(await looked('first'))));
+  assert.equal(
+    await user.run('rebind first'),
+    'Rebound 0 messages.\n5 messages were looked at; the others stay where they are.'.replace('5', String(await looked('first'))),
+  );
   assert.match(await user.run('rebind first bound.held.test to second --dry-run'), /^Would rebind 3 messages/);
   assert.match(await user.refused('rebind first bound.held.test to nowhere'), /there is no binding or group "nowhere"/);
   assert.equal(await user.run('rebind first bound.held.test to second'), 'Rebound 3 messages.');
@@ -160,14 +178,19 @@ test('CON POL-05 rebind asks policy anew, or moves mail to a binding; a member o
 });
 
 async function looked(binding: string): Promise<number> {
-  return (await ids(`showqueue binding ${binding} bound.held.test`)).length + (await ids(`showqueue binding ${binding} list.held.test`)).length;
+  return (
+    (await ids(`showqueue binding ${binding} bound.held.test`)).length + (await ids(`showqueue binding ${binding} list.held.test`)).length
+  );
 }
 
 test('CON Q-01 rebound and rerouted mail stays where it was sent over kill -9', async () => {
   await many(3, 'lasting.held.test');
   await many(2, 'away.held.test');
   assert.equal(await user.run('rebind default lasting.held.test to second'), 'Rebound 3 messages.');
-  assert.equal(await user.run('reroute queue away.held.test other.held.test'), "Moved 2 messages from 'away.held.test' to 'other.held.test'");
+  assert.equal(
+    await user.run('reroute queue away.held.test other.held.test'),
+    "Moved 2 messages from 'away.held.test' to 'other.held.test'",
+  );
   // What is noted goes out with the next message at the latest.
   await many(1, 'after.held.test');
   user.close();
@@ -186,6 +209,14 @@ test('CON Q-01 rebound and rerouted mail stays where it was sent over kill -9', 
 test('CON refresh domain and show outbound answer; a command that is mistyped says what would be right', async () => {
   assert.equal(await user.run('refresh domain other.held.test'), 'other.held.test refreshed.');
   assert.match(await user.run('show outbound'), /\d+ connections$/);
-  for (const wrong of ['showqueue', 'mailq -x 1', 'reroute queue a.test a.test', 'search', 'search older soon', 'message retry', 'active x'])
+  for (const wrong of [
+    'showqueue',
+    'mailq -x 1',
+    'reroute queue a.test a.test',
+    'search',
+    'search older soon',
+    'message retry',
+    'active x',
+  ])
     assert.match(await user.refused(wrong), /[Ee]xpected|nothing to look for/);
 });

@@ -16,7 +16,13 @@ function fakeSession(): ConsoleSession {
         (...words: unknown[]) => ({ ok: true, text: JSON.stringify([verb, ...words]) }),
     },
   );
-  const access = { user: 'a test', check: () => Promise.resolve(undefined), roles: () => Promise.resolve([]), allRoles: [], record: () => undefined };
+  const access = {
+    user: 'a test',
+    check: () => Promise.resolve(undefined),
+    roles: () => Promise.resolve([]),
+    allRoles: [],
+    record: () => undefined,
+  };
   return { who: 'a test', config: config as ConsoleSession['config'], access };
 }
 

@@ -11,7 +11,10 @@ import { queueLines } from './words.ts';
 
 type Sum = Omit<QueueLine, 'domain'> & { readonly domains: number };
 
-async function perBinding(server: ServerPort, which: { binding?: string; group?: string }): Promise<{ sums: Sum[]; silent: readonly string[] }> {
+async function perBinding(
+  server: ServerPort,
+  which: { binding?: string; group?: string },
+): Promise<{ sums: Sum[]; silent: readonly string[] }> {
   const { lines, silent } = await queueLines(server, which);
   const sums = new Map<string, Sum>();
   for (const { domain: _domain, ...line } of lines) {
@@ -69,7 +72,9 @@ const bindingSummary: Operation = {
     const sums = found.sums.filter(({ binding }) => pattern === undefined || pattern.test(binding));
     if (sums.length === 0 && name !== undefined) return refusal([`No mail is or was queued in "${name}".`, ...found.silent].join('\n'));
     const seconds = server.uptimeSeconds();
-    const lines = sums.flatMap((sum) => block(`Binding ${sum.binding}${sum.group === 'default' ? '' : ` in Binding Group ${sum.group}`}`, sum, seconds));
+    const lines = sums.flatMap((sum) =>
+      block(`Binding ${sum.binding}${sum.group === 'default' ? '' : ` in Binding Group ${sum.group}`}`, sum, seconds),
+    );
     const [first, ...rest] = sums;
     const whole = group === undefined || first === undefined ? [] : block(`Binding Group ${group}`, rest.reduce(added, first), seconds);
     return answer([...lines, ...whole, ...found.silent].join('\n'), { bindings: sums });

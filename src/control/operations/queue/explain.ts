@@ -5,7 +5,7 @@
  * whatever is queued (desk). Truth: the issue's `explain`; rules OUT-04, SHP-*, Q-07, OUT-25.
  */
 import type { BindingStanding, MessageStanding, QueueStanding, StandingLine } from '#desk';
-import { answer, refusal, type Answer, type Operation, type ServerPort, type WhereSet } from '../operation.ts';
+import { answer, refusal, type Operation, type ServerPort, type WhereSet } from '../operation.ts';
 import { gone } from './messages.ts';
 import { domainName, duration, shown, when } from './words.ts';
 
@@ -83,7 +83,7 @@ function hostFailed(server: ServerPort, place: Place, cause: Cause): Reason {
   const setIn = server.whereSet({ ...place, option: 'hostFailureRetry' });
   const host = cause.host === undefined || cause.host === '' ? 'no host could be reached' : `host ${shown(cause.host)} failed`;
   const reply = cause.detail;
-  const isTls = /\bTLS\b/i.test(reply);
+  const isTls = /TLS\b/i.test(reply);
   const ours = isTls ? server.whereSet({ ...place, option: 'tls' }) : undefined;
   const tls = ours === undefined ? '' : ` (${ours.option} = ${ours.value}${placeOf(ours)})`;
   const change = isTls
@@ -174,7 +174,8 @@ const explainQueue: Operation = {
     const found = [...answers.values()].filter((value) => value !== undefined) as QueueStanding[];
     // A queue has one owner; another loop may remember it empty.
     const standing = found.sort((a, b) => b.waiting - a.waiting)[0];
-    if (standing === undefined) return refusal([`No mail is or was queued for ${shown(typed)} in binding ${shown(binding)}.`, ...silent].join('\n'));
+    if (standing === undefined)
+      return refusal([`No mail is or was queued for ${shown(typed)} in binding ${shown(binding)}.`, ...silent].join('\n'));
     const told = queueRows(server, standing);
     const head = `Queue ${standing.queue.binding} ${standing.queue.domain}${groupOf(standing.queue.group)}`;
     return answer([head, ...told.rows, ...silent].join('\n'), { ...standing, reason: told.reason, nextAt: told.next });
@@ -240,7 +241,11 @@ const explainBinding: Operation = {
       const where = reason.setIn === undefined ? '' : ` (${setInText(reason.setIn)})`;
       return `  ${line.messages} messages in ${line.queues} queues, such as ${example.domain}: ${line.state}; ${reason.text}${where}`;
     });
-    const totals = { connections: sum((p) => p.totals.connections), active: sum((p) => p.totals.active), delayed: sum((p) => p.totals.delayed) };
+    const totals = {
+      connections: sum((p) => p.totals.connections),
+      active: sum((p) => p.totals.active),
+      delayed: sum((p) => p.totals.delayed),
+    };
     const head = `Binding ${shown(binding)}: ${queues} queues, ${totals.active} messages active, ${totals.delayed} delayed, ${totals.connections} connections`;
     const none = lines.length === 0 ? ['  There is no mail in it.'] : [];
     return answer([head, ...lines, ...none, ...silent].join('\n'), { binding, queues, totals, causes });

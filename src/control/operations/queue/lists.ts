@@ -56,7 +56,9 @@ function threshold(name: 'active' | 'delayed', ofBinding: boolean): Operation {
       const [binding, text] = ofBinding ? args : ['', args[0]];
       const limit = Number(text ?? '');
       if (args.length !== (ofBinding ? 2 : 1) || !/^\d{1,15}$/.test(text ?? ''))
-        return refusal(`Cannot list ${name} queues: "${args.join(' ')}" is not what was expected, ${ofBinding ? 'a binding and ' : ''}a whole number from 0`);
+        return refusal(
+          `Cannot list ${name} queues: "${args.join(' ')}" is not what was expected, ${ofBinding ? 'a binding and ' : ''}a whole number from 0`,
+        );
       const only = ofBinding && binding !== undefined ? { binding } : {};
       return table(server, { ...only, totalName: 'Total:', isShown: (sum) => sum[name] > limit });
     },
@@ -99,7 +101,9 @@ const mailq: Operation = {
     const row = (where: string, domain: string, aq: string, dq: string) =>
       `${where.padEnd(30)} ${domain.padStart(31)} ${aq.padStart(7)} ${dq.padStart(7)}`;
     const head = row('Group/Binding', 'Domain', 'AQ', 'DQ');
-    const rows = lines.map(({ group, binding, domain, active, delayed }) => row(`${group}/${binding}`, domain, String(active), String(delayed)));
+    const rows = lines.map(({ group, binding, domain, active, delayed }) =>
+      row(`${group}/${binding}`, domain, String(active), String(delayed)),
+    );
     const left = queues > lines.length ? [`${queues - lines.length} more queues: --limit shows them.`] : [];
     const silent = [...new Set(found.flatMap((one) => one.silent))];
     return answer([head, '-'.repeat(head.length), ...rows, ...left, ...silent].join('\n'), { queues: lines, total: queues });

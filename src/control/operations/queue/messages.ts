@@ -31,7 +31,8 @@ const showQueue: Operation = {
     const waiting = parts.reduce((sum, part) => sum + part.waiting, 0);
     const lines = messages.flatMap(linesOf).slice(0, 2 * limit);
     const left = waiting - offset - lines.length / 2;
-    const notes = left > 0 ? [`${left} more: showqueue${hasBinding ? ` binding ${binding}` : ''} ${domain} ${limit},${offset + limit}`] : [];
+    const notes =
+      left > 0 ? [`${left} more: showqueue${hasBinding ? ` binding ${binding}` : ''} ${domain} ${limit},${offset + limit}`] : [];
     return answer([...lines, ...notes, ...silent].join('\n'), { messages, waiting });
   },
 };
@@ -45,7 +46,10 @@ function linesOf(message: MessageLine): string[] {
   ]);
 }
 
-async function one<T>(server: ServerPort, question: string, args: { readonly id: string }): Promise<{ found: T | undefined; silent: readonly string[] }> {
+async function one<T>(
+  server: ServerPort,
+  question: string,
+  args: Readonly<Record<string, unknown>>): Promise<{ found: T | undefined; silent: readonly string[] }> {
   const { answers, silent } = await server.askLoops(question, args, BODY_DEADLINE_MS);
   return { found: [...answers.values()].find((value) => value !== undefined) as T | undefined, silent };
 }
@@ -64,7 +68,7 @@ const details: Operation = {
     const id = args.at(-1);
     if (id === undefined || args.length > 2 || !['', 'full', 'body'].includes(what ?? '?'))
       return refusal(`Cannot show "${args.join(' ')}": expected ${details.usage}`);
-    const { found, silent } = await one<Details>(server, 'message.details', { id, ...{ withText: what !== '' } });
+    const { found, silent } = await one<Details>(server, 'message.details', { id, withText: what !== '' });
     if (found === undefined) return gone(id, silent);
     const text = found.text === undefined ? undefined : textOf(found.text);
     const body = text === undefined ? (what === '' ? [] : ['(its text could not be read)']) : [visibleText(text)];
@@ -111,18 +115,27 @@ function visibleText(text: string): string {
 
 function act(verb: 'retry' | 'fail' | 'fail quiet'): Operation {
   const words = ['message', ...verb.split(' ')];
-  const about = { retry: 'try a message now', fail: 'fail a message and tell its sender', 'fail quiet': 'fail a message, telling nobody' }[verb];
+  const about = { retry: 'try a message now', fail: 'fail a message and tell its sender', 'fail quiet': 'fail a message, telling nobody' }[
+    verb
+  ];
   return {
     words,
     usage: `${words.join(' ')} <message id>`,
     about,
     async run(server, [id, ...more], { session }) {
       if (id === undefined || more.length > 0) return refusal(`Expected ${words.join(' ')} <message id>`);
-      const question = verb === 'retry' ? { action: 'retry' } : { action: 'fail', reply: '554 manually failed.', isQuiet: verb === 'fail quiet' };
+      const question =
+        verb === 'retry' ? { action: 'retry' } : { action: 'fail', reply: '554 manually failed.', isQuiet: verb === 'fail quiet' };
       const { found, silent } = await one<MessageDone>(server, 'message.steer', { id, ...question });
       if (found === undefined) return gone(id, silent);
-      if (!found.isDone) return refusal(`Message ${shown(id)} is being delivered now: nothing was done. Try again when the attempt is over.`);
-      return done(session, found.message, `${words.join(' ')} ${id}`, verb === 'retry' ? 'Message requeued for delivery' : 'Message failed');
+      if (!found.isDone)
+        return refusal(`Message ${shown(id)} is being delivered now: nothing was done. Try again when the attempt is over.`);
+      return done(
+        session,
+        found.message,
+        `${words.join(' ')} ${id}`,
+        verb === 'retry' ? 'Message requeued for delivery' : 'Message failed',
+      );
     },
   };
 }

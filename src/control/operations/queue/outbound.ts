@@ -63,7 +63,9 @@ async function hostsOf(server: ServerPort, domain: string): Promise<{ text: stri
   for (const host of hosts.slice(0, HOSTS_MAX)) {
     const name = String(host['exchange']);
     const found = await Promise.all(['A', 'AAAA'].map((type) => known(server, name, type)));
-    const ips = found.flatMap((one) => (one?.kind === 'records' ? one.records.flatMap((record) => record['address'] ?? []) : [])).map(String);
+    const ips = found
+      .flatMap((one) => (one?.kind === 'records' ? one.records.flatMap((record) => record['address'] ?? []) : []))
+      .map(String);
     text.push(`  [${String(host['preference'])} ${shown(name)}. TTL:${String(host['ttl'] ?? mx.ttl)}]`);
     text.push(...(ips.length === 0 ? ['\t(no address in the DNS cache)'] : ips.map((ip) => `\t[${ip}] ${familyOf(ip)}`)));
     data.push({ host: name, preference: host['preference'], addresses: ips });
@@ -96,7 +98,9 @@ const domain: Operation = {
       total((l) => l.active),
       total((l) => l.delayed),
     ];
-    const connections = open.map(({ binding, remoteIp, state }, i) => `  [${String(i).padStart(2)}] ${binding}  IP: ${remoteIp}  State: ${state}`);
+    const connections = open.map(
+      ({ binding, remoteIp, state }, i) => `  [${String(i).padStart(2)}] ${binding}  IP: ${remoteIp}  State: ${state}`,
+    );
     const text = [
       ...(stanza.ok ? [`Domain "${name}" {`, stanza.text.replace(/\n$/, ''), '}'] : []),
       ...hosts.text,

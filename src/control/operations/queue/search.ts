@@ -95,7 +95,9 @@ function cursorsOf(text: string): Record<number, SearchCursor> | undefined {
 }
 
 function cursorText(parts: ReadonlyMap<number, Found>): string | undefined {
-  const left = [...parts].flatMap(([loop, { cursor }]) => (cursor === undefined ? [] : [[loop, [cursor.binding, cursor.domain, cursor.at]]]));
+  const left = [...parts].flatMap(([loop, { cursor }]) =>
+    cursor === undefined ? [] : [[loop, [cursor.binding, cursor.domain, cursor.at]]],
+  );
   return left.length === 0 ? undefined : Buffer.from(JSON.stringify(Object.fromEntries(left as [number, unknown][]))).toString('base64url');
 }
 
@@ -111,7 +113,11 @@ const search: Operation = {
   usage:
     'search [sender|recipient|domain|binding|reply <pattern>] [header <name> <pattern>] [context <key> <pattern>] [older|younger <age>] [state ready|delayed] [limit <n>] [cursor <c>]',
   about: 'waiting messages; * in a pattern stands for anything; header and context read from the spool, of what matches in all else',
-  examples: ['search recipient *@example.com older 2h', 'search sender bounces@* reply *spam*', 'search domain example.com header X-Job "job 17*"'],
+  examples: [
+    'search recipient *@example.com older 2h',
+    'search sender bounces@* reply *spam*',
+    'search domain example.com header X-Job "job 17*"',
+  ],
   async run(server, _args, { rest }) {
     const question = questionOf(wordsOf(rest));
     if (typeof question === 'string') return refusal(`Cannot search: ${question}. ${search.usage}`);

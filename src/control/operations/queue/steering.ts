@@ -75,7 +75,8 @@ function fail({ ofBinding, isQuiet }: Form): Operation {
     run(server, args, { session }) {
       const { isDry, words: given } = dryRun(args);
       const [binding, domain, ...text] = ofBinding ? given : [undefined, ...given];
-      if (domain === undefined || (text.length > 0 && (!ofBinding || isQuiet))) return refusal(`Cannot fail "${given.join(' ')}": expected ${usage}`);
+      if (domain === undefined || (text.length > 0 && (!ofBinding || isQuiet)))
+        return refusal(`Cannot fail "${given.join(' ')}": expected ${usage}`);
       const reply = text.length === 0 ? PURGED : text.join(' ');
       if (!/^5\d\d .*\S/.test(reply)) return refusal(`Cannot fail with "${reply}": expected a code from 500 to 599 and a text`);
       const which = { ...ofDomain(domain), ...(binding === undefined ? {} : { binding }) };

@@ -32,7 +32,7 @@ export function duration(ms: number): string {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-export interface AllLines extends QueueLines {
+interface AllLines extends QueueLines {
   readonly silent: readonly string[];
 }
 
