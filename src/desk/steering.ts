@@ -126,7 +126,7 @@ async function askAnew(ports: DeskPorts, queue: DomainQueue, isDry: boolean): Pr
   const sum = { messages: 0, looked: 0 };
   // What is there now, and no more: mail that is moved into this queue meanwhile was asked about already.
   const most = queue.waiting;
-  for (let cursor: number | undefined = 0; cursor !== undefined; ) {
+  for (let cursor: number | undefined = 0; cursor !== undefined;) {
     const slice = queue.walk(cursor, SLICE);
     cursor = slice.next;
     for (let at = 0; at < slice.entries.length && sum.looked < most; at += READ_AT_ONCE)

@@ -110,8 +110,16 @@ const has = (text: string, ...parts: readonly string[]): void => {
 test('SHP-05 explain names the throttle that binds, where it is set, and when the next message may go', async () => {
   await many(4, 'throttled.test');
   const text = await explained('queue default throttled.test', /Outbound_Throttle_Messages = 1\/3600/);
-  has(text, 'Domain throttled.test', place('Outbound_Throttle_Messages'), 'Next wake-up:  in ', 'config set domain throttled.test Outbound_Throttle_Messages');
-  const answer = JSON.parse(await user.run('json explain queue default throttled.test')) as { data: { cause: { kind: string }; nextAt: number } };
+  has(
+    text,
+    'Domain throttled.test',
+    place('Outbound_Throttle_Messages'),
+    'Next wake-up:  in ',
+    'config set domain throttled.test Outbound_Throttle_Messages',
+  );
+  const answer = JSON.parse(await user.run('json explain queue default throttled.test')) as {
+    data: { cause: { kind: string }; nextAt: number };
+  };
   assert.equal(answer.data.cause.kind, 'throttle');
   assert.ok(answer.data.nextAt > Date.now());
 });
@@ -119,7 +127,13 @@ test('SHP-05 explain names the throttle that binds, where it is set, and when th
 test('SHP-01 explain names the limit of connections, and follows a change by config set', async () => {
   await many(4, 'limited.test');
   const text = await explained('queue default limited.test', /Max_Outbound_Connections = 1, 1 in use/);
-  has(text, 'State:         sending', place('Max_Outbound_Connections'), 'config set domain limited.test Max_Outbound_Connections <more than 1>', 'when a connection ends');
+  has(
+    text,
+    'State:         sending',
+    place('Max_Outbound_Connections'),
+    'config set domain limited.test Max_Outbound_Connections <more than 1>',
+    'when a connection ends',
+  );
   await user.run('config set domain limited.test Max_Outbound_Connections 2');
   await explained('queue default limited.test', /Max_Outbound_Connections = 2, 2 in use/);
 });
@@ -128,10 +142,26 @@ test('OUT-04 explain tells a suspended domain, a suspended binding and a suspend
   await many(2, 'suspended.test');
   await many(2, 'any.test', 'parked');
   await many(2, 'any.test', 'pool');
-  has(await explained('queue default suspended.test', /suspended/), 'Suspend_Delivery = true', 'Domain suspended.test', place('Suspend_Delivery', 'Domain "suspended.test"'), 'config set domain suspended.test Suspend_Delivery false');
+  has(
+    await explained('queue default suspended.test', /suspended/),
+    'Suspend_Delivery = true',
+    'Domain suspended.test',
+    place('Suspend_Delivery', 'Domain "suspended.test"'),
+    'config set domain suspended.test Suspend_Delivery false',
+  );
   has(await explained('queue parked any.test', /suspended/), 'Binding parked', place('Suspend_Delivery', 'Binding "parked"'));
-  has(await explained('queue asleep any.test', /suspended/), '(group pool)', 'Binding_Group pool > Binding asleep', place('Suspend_Delivery', 'Binding "asleep"'));
-  has(await user.run('explain binding parked'), 'Binding parked: 1 queues, 2 messages active', '2 messages in 1 queues, such as any.test: waiting; delivery is suspended', place('Suspend_Delivery'));
+  has(
+    await explained('queue asleep any.test', /suspended/),
+    '(group pool)',
+    'Binding_Group pool > Binding asleep',
+    place('Suspend_Delivery', 'Binding "asleep"'),
+  );
+  has(
+    await user.run('explain binding parked'),
+    'Binding parked: 1 queues, 2 messages active',
+    '2 messages in 1 queues, such as any.test: waiting; delivery is suspended',
+    place('Suspend_Delivery'),
+  );
   await user.run('config set domain suspended.test Suspend_Delivery false');
   assert.doesNotMatch(await user.run('explain queue default suspended.test'), /delivery is suspended/);
 });
@@ -146,7 +176,12 @@ test('SHP-03 FB-09 explain finds the regex domain whose limit several domains sh
 
 test('OUT-25 explain says that the DNS gives no way, and what it said', async () => {
   await many(1, 'broken.test');
-  has(await explained('queue default broken.test', /the DNS gives no way/), 'State:         waiting', 'dig broken.test', 'Next wake-up:  in ');
+  has(
+    await explained('queue default broken.test', /the DNS gives no way/),
+    'State:         waiting',
+    'dig broken.test',
+    'Next wake-up:  in ',
+  );
 });
 
 test('Q-07 Q-10 explain names the dead host, what it answered, and when it is tried again', async () => {
@@ -163,7 +198,15 @@ test('OUT-60 explain says that TLS is demanded and not offered, and where it is 
 test('Q-02 explain of a delayed message gives its next attempt, what the last one ended with, and the retry interval', async () => {
   const [id = ''] = [...(await user.run('showqueue tls.test')).matchAll(/^\[delayed\/default\] (\S+)/gm)].map((m) => m[1]!);
   const text = await user.run(`explain message ${id}`);
-  has(text, `Message ${id} in queue default tls.test`, 'From:          <a@sender.test>', 'To:            <u0@tls.test>', 'Attempts:      1; the last one ended with: 4', place('Retry_Interval'), `message retry ${id}`);
+  has(
+    text,
+    `Message ${id} in queue default tls.test`,
+    'From:          <a@sender.test>',
+    'To:            <u0@tls.test>',
+    'Attempts:      1; the last one ended with: 4',
+    place('Retry_Interval'),
+    `message retry ${id}`,
+  );
   assert.match(text, /Next wake-up: {2}in (59|60) min/);
   assert.match(await user.refused('explain message 00/00-1-1'), /There is no message "00\/00-1-1" in the queues/);
   assert.match(await user.refused('explain queue default nobody.test'), /No mail is or was queued/);

@@ -121,10 +121,7 @@ test('CON SMTP-03 message details, fail and retry act on one recipient of a mess
     from: 'b@notices.test',
     text: 'Subject: \u001b]0;x\u0007\r\n\r\nhi\u009b31m',
   });
-  await until(
-    async () => /D: {5}3/.test(await user.run('delayed 2')),
-    'three delayed messages',
-  );
+  await until(async () => /D: {5}3/.test(await user.run('delayed 2')), 'three delayed messages');
   const [one = '', two = ''] = await ids('showqueue grey.test');
   const facts = await user.run(`message details ${one}`);
   assert.match(

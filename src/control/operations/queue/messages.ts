@@ -49,7 +49,8 @@ function linesOf(message: MessageLine): string[] {
 async function one<T>(
   server: ServerPort,
   question: string,
-  args: Readonly<Record<string, unknown>>): Promise<{ found: T | undefined; silent: readonly string[] }> {
+  args: Readonly<Record<string, unknown>>,
+): Promise<{ found: T | undefined; silent: readonly string[] }> {
   const { answers, silent } = await server.askLoops(question, args, BODY_DEADLINE_MS);
   return { found: [...answers.values()].find((value) => value !== undefined) as T | undefined, silent };
 }
