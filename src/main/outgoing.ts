@@ -15,6 +15,7 @@ import { Deliverer, OutboundTls, tcpConnect, type ConnectionLine, type GlobalSen
 import type { DomainQueue, Queues } from '#queue';
 import type { SendingSettings } from './catalog.ts';
 import { shapingPort } from './options-port.ts';
+import { replyPatterns } from './reply-patterns.ts';
 
 interface OutgoingOptions {
   readonly queues: Queues;
@@ -65,6 +66,7 @@ export class Outgoing {
       hostName: hostname,
       limits,
       shaping: shapingPort(resolver),
+      match: replyPatterns(),
     });
   }
 

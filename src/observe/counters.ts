@@ -24,6 +24,7 @@ const growing = [
   'dnsAQueries',
   'dnsMxQueries',
   'dnsOtherQueries',
+  'stuckQueues',
   'spoolErrors',
   'spoolSyncs',
   'recordsDropped',

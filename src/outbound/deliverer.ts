@@ -22,6 +22,7 @@ import { Shaper } from './shaping/shaper.ts';
 import { Siblings } from './shaping/siblings.ts';
 import { standingOf, type Standing } from './standing.ts';
 import { stageName } from './stages.ts';
+import type { MatchPort } from './transcode.ts';
 
 export interface DelivererOptions {
   readonly queues: Queues;
@@ -40,6 +41,8 @@ export interface DelivererOptions {
   /** Counts shared with other loops. */
   readonly limits: LimitTable;
   readonly shaping: ShapingPort;
+  /** Patterns of Response_Transcode_Pattern. */
+  readonly match: MatchPort;
 }
 
 /** One connection, for the console. */
@@ -49,6 +52,9 @@ export interface ConnectionLine {
   readonly remoteIp: string;
   readonly state: string;
 }
+
+/** Milliseconds between two looks at whether every queue with mail has something that wakes it. */
+const CHECK_MS = 60_000;
 
 export class Deliverer {
   readonly #o: DelivererOptions;
@@ -76,6 +82,7 @@ export class Deliverer {
       connect,
       tls,
       hostName,
+      match: o.match,
       counters,
       hosts: new HostMemory(clock),
       planner: new Planner({ dns: o.dns, random, global, isOwnName }),
@@ -89,6 +96,7 @@ export class Deliverer {
       later: (pool) => this.#note(pool),
     };
     queues.onWork((queue) => this.#note(this.#poolOf(queue)));
+    wheel.schedule(CHECK_MS, this.#check);
     queues.onForget((queue) => {
       this.#pools.get(queue)?.forget();
       this.#pools.delete(queue);
@@ -173,6 +181,21 @@ export class Deliverer {
     this.#isScheduled = true;
     setImmediate(this.#run);
   }
+
+  /** The standing check (SD-1426): a queue that nothing would wake is a defect of ours; it is counted, said and woken. */
+  readonly #check = (): void => {
+    if (this.#isStopping) return;
+    const { counters, panic, wheel, queues } = this.#o;
+    for (const queue of queues.queues()) {
+      if (queue.ready === 0) continue;
+      const pool = this.#poolOf(queue);
+      if (!pool.isStuck || this.#noted.has(pool)) continue;
+      counters.add('stuckQueues');
+      panic?.log('CRITICAL', 'SMTP', `${queue.binding}::${queue.domain} had ${queue.ready} messages and nothing to wake it; it was woken`);
+      this.#note(pool);
+    }
+    wheel.schedule(CHECK_MS, this.#check);
+  };
 
   readonly #run = (): void => {
     this.#isScheduled = false;

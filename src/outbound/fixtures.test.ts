@@ -15,6 +15,7 @@ import { Deliverer } from './deliverer.ts';
 import type { ConnectPort, Dial, DnsPort, GlobalSendingOptions, MailPlan, ShapingPort } from './ports.ts';
 import type { TlsPort } from './session/tls.ts';
 import { tcpConnect } from './tcp-connect.ts';
+import type { MatchPort } from './transcode.ts';
 
 export interface Peer {
   readonly number: number;
@@ -252,6 +253,7 @@ export interface WorldOptions {
   readonly shaping?: Partial<ShapingPort>;
   readonly isManual?: boolean;
   readonly connect?: ConnectPort;
+  readonly match?: MatchPort;
   /** Where a dial really goes: by default where it says. */
   readonly redirect?: (to: Dial) => Dial;
 }
@@ -270,6 +272,8 @@ export class World {
   readonly dials: Dial[] = [];
   readonly lookups: string[] = [];
   readonly panics: string[] = [];
+  /** What outbound counted. */
+  readonly counts = new Map<string, number>();
   readonly bodies = new Map<string, Buffer>();
   options: Partial<SendingOptions>;
   global: GlobalSendingOptions;
@@ -326,9 +330,10 @@ export class World {
         return (o.connect ?? tcpConnect)(o.redirect?.(to) ?? to);
       },
       tls: o.tls ?? { begin: () => '451 4.7.5 [internal] TLS negotiation failed' },
-      counters: { add: () => undefined },
+      counters: { add: (name, n = 1) => void this.counts.set(name, (this.counts.get(name) ?? 0) + n) },
       panic: { log: (_level, _subsystem, text) => void this.panics.push(text) },
       hostName: 'mx.impetus.test',
+      match: o.match ?? (() => undefined),
       limits: o.limits ?? LimitTable.attach(LimitTable.create({ loops: 1 }), { loop: 0, clock: this.clock }),
       shaping: {
         definitions: (options, option) => (options[option] === undefined ? [] : [{ id: 'Binding:default:', value: options[option] }]),

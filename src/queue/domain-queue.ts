@@ -3,7 +3,7 @@
  *
  * The one rule: an entry is ready, delayed or under way, never two of them, and every move keeps the counts. Waiting is the
  * timer wheel's, entry by entry, so that no list is ever scanned (Q-01) and setting the clock moves nothing (A65). Options are one
- * resolved record, replaced when the configuration changes. A suspended queue hands nothing out and changes nothing (SD-1542).
+ * resolved record, replaced when the configuration changes. A suspended queue hands nothing out and changes nothing but what expires (SD-1542).
  * Not here: what follows from a result (verdicts.ts), connections (outbound). Bound: the spool is the bound of the mail.
  * Truth: rules Q-01, Q-09, Q-16, OUT-01, OUT-04, OUT-43, POL-06.
  */
@@ -15,6 +15,7 @@ import type { QueueContext } from './queue-context.ts';
 import type { SendingOptions } from './ports.ts';
 import { queueReplies } from './replies.ts';
 import { internalResult, type RecipientResult } from './results.ts';
+import { PATROL_MS } from './patrol.ts';
 import { Sweep } from './sweep.ts';
 
 /** Entries that one call of take() may end by itself (blackholed, expired) before others get their turn. */
@@ -58,6 +59,10 @@ export class DomainQueue {
   /** Where those who walk along the queue are. */
   readonly #cursors = new Map<number, Entry>();
   #sweep: Sweep | undefined;
+  /** No ready mail expires before this monotonic time. */
+  #expiresMono = Infinity;
+  /** When something was taken last. */
+  #takenMono = 0;
 
   constructor(
     context: QueueContext,
@@ -139,6 +144,7 @@ export class DomainQueue {
       if (this.#cursors.size > 0) this.#leaving(entry);
       entry.list?.remove(entry);
       this.#underWay += entry.recipients.length;
+      this.#takenMono = this.#context.clock.mono();
       const refusal = this.#refusal(entry);
       if (refusal === undefined) return this.#atMost(entry, Math.min(recipientsMax, this.options.maxRecipientsPerBatch || Infinity));
       this.#context.verdicts.failEntry(entry, internalResult('permanent', refusal));
@@ -159,12 +165,30 @@ export class DomainQueue {
     this.#context.announce(this);
   }
 
-  /** Everything ready is deferred with this result: the domain cannot be reached. */
+  /** Everything ready is deferred with this result, or fails with it: the domain cannot be reached. */
   deferAll(result: RecipientResult): void {
     const fuzz = this.options.delayedBindingDomainFuzz;
     this.#startSweep([this.#urgent, this.#normal], (entry) => {
+      if (result.kind === 'permanent') {
+        this.#context.verdicts.failEntry(entry, result);
+        return;
+      }
       const fuzzMs = fuzz > 0 ? this.#context.random.int(fuzz) * 1000 : 0;
       this.#context.verdicts.deferEntry(entry, result, fuzzMs);
+    });
+  }
+
+  /** Fails ready mail whose time is over, when none was taken for a while: suspended, parked, or without a way (patrol.ts). */
+  expire(): void {
+    const now = this.#context.clock.mono();
+    if (this.#sweep !== undefined || now < this.#expiresMono) return;
+    if (!this.options.suspendDelivery && now - this.#takenMono < PATROL_MS) return;
+    this.#expiresMono = Infinity;
+    const { verdicts } = this.#context;
+    const end = internalResult('permanent', queueReplies.maxTime);
+    this.#startSweep([this.#urgent, this.#normal], (entry) => {
+      if (verdicts.expiresInMs(entry) <= 0) verdicts.failEntry(entry, end);
+      else this.#back(entry);
     });
   }
 
@@ -256,6 +280,7 @@ export class DomainQueue {
 
   /** The configuration changed: a new record of options is in force. */
   reconfigured(options: SendingOptions): void {
+    if (options.messageExpiration !== this.options.messageExpiration) this.#expiresMono = 0;
     this.options = options;
     if (options.blackhole !== 'false' && !this.isEmpty) this.failAll(queueReplies.blackholed);
     else if (this.ready > 0) this.#context.announce(this);
@@ -282,6 +307,7 @@ export class DomainQueue {
 
   #ready(entry: Entry): void {
     (entry.priority === 1 ? this.#urgent : this.#normal).push(entry);
+    this.#expiresMono = Math.min(this.#expiresMono, this.#context.clock.mono() + this.#context.verdicts.expiresInMs(entry));
     this.#context.counters.add('activeQueue', entry.recipients.length);
     this.#context.announce(this);
   }

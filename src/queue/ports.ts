@@ -92,6 +92,8 @@ export interface SendingOptions {
   readonly outboundSmtpAuthUser?: string | undefined;
   readonly outboundSmtpAuthPass?: string | undefined;
   readonly outboundSmtpAuthKey?: string | undefined;
+  readonly responseTranscodePattern?: string | undefined;
+  readonly responseTranscodeReplace?: string | undefined;
   readonly tls: 'no' | 'ifavailable' | 'required';
   readonly tlsIfavailableFallback: boolean;
   readonly tlsVerify: 'no' | 'ca' | 'host';

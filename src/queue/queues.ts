@@ -17,6 +17,7 @@ import type { EntryView } from './entry-view.ts';
 import type { Entry } from './entry.ts';
 import { DomainQueue } from './domain-queue.ts';
 import { Notices } from './notices.ts';
+import { startPatrol } from './patrol.ts';
 import type { NoticePort, OptionsPort, QueueSpool, RecipientProgress, RecoveredMessage, SendingOptions } from './ports.ts';
 import type { QueueContext } from './queue-context.ts';
 import { Residency } from './residency.ts';
@@ -114,6 +115,7 @@ export class Queues implements AcceptedPort {
       },
       emptied: (queue) => this.#emptied(queue),
     };
+    startPatrol({ clock, wheel, queues: () => this.queues() });
   }
 
   /** `fn` is told of a queue that may have something to do: often, and in the middle of other work, so it should only take note. */

@@ -45,6 +45,11 @@ export class Verdicts {
     return isExpired(this.#sendingAge(entry), entry.queue.options);
   }
 
+  /** Milliseconds until its time is over; 0 or less when it is. */
+  expiresInMs(entry: Entry): number {
+    return entry.queue.options.messageExpiration * 1000 - this.#sendingAge(entry);
+  }
+
   /** DELIVERBY with return: the time that was asked for is over. */
   isTooLate(entry: Entry): boolean {
     const by = entry.batch.terms?.deliverBy;

@@ -296,6 +296,7 @@ export class Simulation {
       panic: { log: () => undefined },
     });
     const deliverer = new Deliverer({
+      match: () => undefined,
       queues,
       dns: {
         mailHosts: (domain, done) => done({ kind: 'hosts', hosts: [{ name: domain, preference: 0, addresses: ['192.0.2.1'] }], ttl: 60 }),

@@ -32,7 +32,10 @@ before(async () => {
     safe: new Sink({ tls, extensions, replies: auth }),
     bare: new Sink({ extensions, replies: auth }),
     xclient: new Sink({ extensions: ['PIPELINING', 'XCLIENT ADDR HELO'], replies: { XCLI: '220 again' } }),
-    seven: new Sink({ extensions: ['PIPELINING'] }),
+    seven: new Sink({
+      extensions: ['PIPELINING'],
+      replies: { RCPT: (line) => (line.includes('@words.test>') ? '550 5.7.1 192.0.2.1 is listed' : undefined) },
+    }),
   };
   await Promise.all(Object.values(hops).map((hop) => hop.listen()));
   server = await prepareServer({
@@ -61,6 +64,10 @@ Domain "bare.test" {
 Domain "xclient.test" { XClient = required Routes = ( "127.0.0.1:{port:xclient}" ) }
 Domain "noxclient.test" { XClient = required Routes = ( "127.0.0.1:{port:seven}" ) }
 Domain "seven.test" { Transform_8BITMIME_Content = ifneeded Routes = ( "127.0.0.1:{port:seven}" ) }
+Domain "words.test" {
+  Response_Transcode_Pattern = "^550 5\\.7\\.1 (\\S+) is listed" Response_Transcode_Replace = "451 4.7.1 $1 will be taken off the list"
+  Routes = ( "127.0.0.1:{port:seven}" )
+}
 Domain "strict.test" { Transform_8BITMIME_Content = strict Routes = ( "127.0.0.1:{port:seven}" ) }
 `,
     files: { 'resolv.conf': 'nameserver 127.0.0.1\n' },
@@ -123,6 +130,11 @@ test('OUT-46: for a hop without 8BITMIME the content is encoded, and strict fail
   assert.match(message?.data.toString('latin1') ?? '', /Content-Transfer-Encoding: quoted-printable\r\n\r\ncaf=E9 au lait\r\n$/);
   assert.match(await handIn(server, 'u@strict.test', { from: '', text: 'Subject: caf\xe9\r\n\r\nx' }), /^250 /);
   assert.match(await failure('P', 'strict.test'), /^554 5\.6\.3 \[internal\] 8-bit content/);
+});
+
+test('Q-15: a refusal that matches Response_Transcode_Pattern is read as Response_Transcode_Replace says', async () => {
+  assert.match(await handIn(server, 'u@words.test'), /^250 /);
+  assert.equal(await failure('T', 'words.test'), '451 4.7.1 192.0.2.1 will be taken off the list');
 });
 
 test('OUT-23, OUT-49: static_routes takes all mail, follows config set, and mail_loop keeps it from our own addresses', async (t) => {

@@ -147,8 +147,8 @@ function pathways(checked: CheckedTree): ConfigProblem[] {
 
 function patterns(uses: readonly Use[], compileRegex: CompileRegex): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  const check = (pattern: string, at: Place, whose: string): void => {
-    const compiled = compileRegex(pattern, { caseless: true });
+  const check = (pattern: string, at: Place, whose: string, caseless = true): void => {
+    const compiled = compileRegex(pattern, { caseless });
     if (compiled.ok) {
       compiled.regex.close?.();
       return;
@@ -161,6 +161,8 @@ function patterns(uses: readonly Use[], compileRegex: CompileRegex): ConfigProbl
     if (use.what === 'scope' && (last?.scope === 'Domain' || last?.scope === 'Host')) {
       const pattern = last.instance === undefined ? undefined : patternOf(last.instance);
       if (pattern !== undefined) check(pattern, use.at, `${last.scope} "${last.instance}"`);
+    } else if (use.what === 'option' && use.name === 'Response_Transcode_Pattern' && typeof use.value === 'string') {
+      check(use.value, use.at, use.name, false);
     } else if (use.declaration?.type.kind === 'array' && use.declaration.type.of === 'regex' && Array.isArray(use.value)) {
       for (const pattern of use.value as readonly string[]) check(pattern, use.at, use.name);
     }

@@ -1521,8 +1521,8 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
   {
     name: 'response_transcode',
     singleton: true,
-    status: 'inert',
-    implemented: false,
+    status: 'works',
+    implemented: true,
     since: '3.0',
     category: 'delivery',
     about: 'rewrite remote 4xx/5xx replies',

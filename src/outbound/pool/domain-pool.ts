@@ -23,6 +23,7 @@ import { TURN_MS } from '../shaping/place-gate.ts';
 import { Lease, type Shape, type Shaper } from '../shaping/shaper.ts';
 import { siblingName, siblingNames, type Siblings } from '../shaping/siblings.ts';
 import type { Cause, Standing } from '../standing.ts';
+import { transcoded, type MatchPort } from '../transcode.ts';
 import { Attempt, type Admission, type AttemptFailure, type AttemptOutcome, type AttemptPorts, type AttemptSuccess } from './attempt.ts';
 import { Connection, type ConnectionHolder } from './connection.ts';
 import { connectionLimit, wantedConnections } from './growth.ts';
@@ -40,6 +41,8 @@ export interface PoolPorts extends AttemptPorts {
   readonly bodies: BodiesPort;
   readonly clock: Clock;
   readonly panic: Pick<PanicLog, 'log'>;
+  /** Patterns of Response_Transcode_Pattern. */
+  readonly match: MatchPort;
   /** Our own name. */
   readonly hostName: string;
   readonly counters: { add(name: 'outboundConnections' | 'outboundConnectionsTotal' | 'outboundConnectionFailures', n?: number): void };
@@ -154,6 +157,14 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     return this.#shapedFor !== this.queue.options;
   }
 
+  /** It has mail, and nothing will ever come and take it: no connection, no timer, no line to stand in. Must never be true between turns. */
+  get isStuck(): boolean {
+    // A queue that may have no connection waits for the operator, and for its time to be over.
+    if (this.#isStopping || this.queue.ready === 0 || this.connections > 0 || connectionLimit(this.options) === 0) return false;
+    const isAwaited = this.#restTimer !== 0 || this.#growTimer !== 0 || this.#plans.isPlanning;
+    return !isAwaited && !this.#parking.isThrottled && !this.#parking.isParked;
+  }
+
   /** What the queue is doing and what holds it back: a look at fields, never at mail. */
   get standing(): Standing {
     const busy = this.#sessions.size - this.#idle.length;
@@ -206,7 +217,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
       this.#ports.metrics.delivered(this.queue.binding, connection.target.ip, now - connection.takenAt);
       connection.takenAt = now;
     }
-    this.queue.finish(delivery, results);
+    this.#finish(delivery, results);
   }
 
   released(_session: ClientSession, delivery: Delivery): void {
@@ -388,7 +399,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     if (plan.isPermanent) this.queue.failAll(plan.reply);
     else if (isLastStraw) this.queue.failAll(replies.lookupFailed);
     else {
-      this.queue.deferAll(internalResult('transient', plan.reply));
+      this.queue.deferAll(this.#transcoded(internalResult('transient', plan.reply)));
       const kind = plan.isLookup ? ('unresolvable' as const) : ('host-failed' as const);
       this.#rest(this.options.hostFailureRetry * 1000, { kind, detail: plan.reply });
     }
@@ -512,11 +523,20 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     const result: RecipientResult = { kind, reply, stage, remoteIp, bytes: 0 };
     const delivery = this.queue.take();
     if (delivery !== undefined)
-      this.queue.finish(
+      this.#finish(
         delivery,
         delivery.recipients.map(() => result),
       );
-    if (this.#isLongSilent()) this.queue.deferAll({ ...result, reply: replies.noValidHosts });
+    if (this.#isLongSilent()) this.queue.deferAll(this.#transcoded({ ...result, reply: replies.noValidHosts }));
+  }
+
+  #finish(delivery: Delivery, results: readonly RecipientResult[]): void {
+    const isPlain = this.options.responseTranscodePattern === undefined;
+    this.queue.finish(delivery, isPlain ? results : results.map((result) => this.#transcoded(result)));
+  }
+
+  #transcoded(result: RecipientResult): RecipientResult {
+    return transcoded(result, this.options, this.#ports.match);
   }
 
   /** */
