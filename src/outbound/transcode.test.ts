@@ -32,7 +32,14 @@ test('Q-14, Q-15: our own transient failures may be rewritten, our permanent one
 
 test('Q-15: a rewritten reply decides whether the mail is tried again, for each recipient by itself', async (t) => {
   const server = await startServer(t, {
-    answer: (verb, line) => (verb === 'RCPT' ? (line.includes('<soft') ? '550 5.7.1 try again' : line.includes('<hard') ? '450 mailbox gone' : undefined) : undefined),
+    answer: (verb, line) =>
+      verb === 'RCPT'
+        ? line.includes('<soft')
+          ? '550 5.7.1 try again'
+          : line.includes('<hard')
+            ? '450 mailbox gone'
+            : undefined
+        : undefined,
   });
   const world = new World(t, {
     options: { remoteSmtpPort: server.port },

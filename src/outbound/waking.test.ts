@@ -20,7 +20,11 @@ async function hours(world: World, count: number): Promise<void> {
 const states: readonly (readonly [string, WorldOptions, RegExp])[] = [
   ['suspended', { options: { suspendDelivery: true } }, /^P 0 554 5\.4\.7 \[internal\] exceeded max time/],
   ['parked at a limit of nothing', { options: { maxOutboundConnections: 0 } }, /^P 0 554 5\.4\.7 \[internal\] exceeded max time/],
-  ['unresolvable', { dns: () => ({ kind: 'temporary', reason: 'SERVFAIL', stage: 'mx' }), options: { dnsFailuresToPurge: 0 } }, /exceeded max time/],
+  [
+    'unresolvable',
+    { dns: () => ({ kind: 'temporary', reason: 'SERVFAIL', stage: 'mx' }), options: { dnsFailuresToPurge: 0 } },
+    /exceeded max time/,
+  ],
   ['without a method', { options: { deliveryMethod: 'GCM' } }, /exceeded max time/],
   ['unreachable', { redirect: (to) => ({ ...to, port: 1 }), options: { mxFailuresToDelay: 0 } }, /exceeded max time/],
 ];
@@ -99,13 +103,17 @@ test('SD-1426, SD-1453: whatever servers and limits do, at every moment each que
     maxOutboundConnections: 2,
     generateBounces: false,
     mxFailuresToDelay: 3,
-    ...{ connectTimeout: 30, ehloTimeout: 30, mailfromTimeout: 30, rcpttoTimeout: 30, bodyTimeout: 30, rsetTimeout: 30 },
+    connectTimeout: 30,
+    ehloTimeout: 30, mailfromTimeout: 30, rcpttoTimeout: 30, bodyTimeout: 30, rsetTimeout: 30,
   };
   const world = new World(t, {
     options,
     isManual: true,
     of: (domain) => ({ outboundThrottleMessages: domain === 'd0.test' ? { count: 1, periodSeconds: 30 } : undefined }),
-    dns: (name) => (random.int(6) === 0 ? { kind: 'temporary', reason: 'x', stage: 'mx' } : { kind: 'hosts', hosts: [{ name, preference: 1, addresses: ['127.0.0.1'] }], ttl: 30 }),
+    dns: (name) =>
+      random.int(6) === 0
+        ? { kind: 'temporary', reason: 'x', stage: 'mx' }
+        : { kind: 'hosts', hosts: [{ name, preference: 1, addresses: ['127.0.0.1'] }], ttl: 30 },
   });
   const count = 60;
   for (let i = 0; i < count; i += 1) {
