@@ -104,7 +104,11 @@ test('SD-1426, SD-1453: whatever servers and limits do, at every moment each que
     generateBounces: false,
     mxFailuresToDelay: 3,
     connectTimeout: 30,
-    ehloTimeout: 30, mailfromTimeout: 30, rcpttoTimeout: 30, bodyTimeout: 30, rsetTimeout: 30,
+    ehloTimeout: 30,
+    mailfromTimeout: 30,
+    rcpttoTimeout: 30,
+    bodyTimeout: 30,
+    rsetTimeout: 30,
   };
   const world = new World(t, {
     options,
