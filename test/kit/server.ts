@@ -117,6 +117,7 @@ export class Server {
     await until(
       () => isOver || /^impetus: ready/m.test(this.output),
       () => `the server to be ready; it printed:\n${this.output}`,
+      180,
     );
     if (isOver) throw new Error(`the server ended at start:\n${this.output}`);
     return this;
