@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { memoryFiles, readConfiguration } from '#config';
 import { makeAuthority, makeCertificate, makeSelfSigned } from '../kit/certificates.ts';
 import { maildir, mailOf } from '../kit/mailbox.ts';
 import { command, hasProgram, prepareServer, run, until } from '../kit/server.ts';
@@ -150,11 +151,20 @@ test('Bytes in clear after the 220 end the connection and nothing else (A34)', a
   after.socket.destroy();
 });
 
-test('Use_SSL speaks TLS from the first byte; a message of some size goes through whole (TLSI-04, Use_SSL)', async () => {
+test('LSN-11 Use_SSL is nothing for a console: a Control_Listener, and a Listen in it, may not have it', () => {
+  for (const text of ['Control_Listener { Use_SSL = true Listen "/c" { } }', 'Control_Listener { Listen "/c" { Use_SSL = true } }']) {
+    const { snapshot, problems } = readConfiguration({ main: '/e', files: memoryFiles({ '/e': text }), searchPath: [] });
+    assert.equal(snapshot, undefined, text);
+    assert.match(problems[0]?.message ?? '', /Use_SSL/);
+  }
+});
+
+test('Use_SSL speaks TLS from the first byte and has no STARTTLS; a message of some size goes through whole (LSN-11, TLSI-04, Use_SSL)', async () => {
   const socket = connectTls({ port: shared.port('smtps'), host: '127.0.0.1', rejectUnauthorized: false });
   const client = new SmtpClient(socket);
   assert.match(await client.reply(), /^220 /);
   assert.doesNotMatch(await client.say('EHLO client.test'), /STARTTLS/);
+  assert.match(await client.say('STARTTLS'), /^500 /);
   await client.say('MAIL FROM:<a@client.test>');
   await client.say('RCPT TO:<ssl@inbox.test>');
   await client.say('DATA');
