@@ -16,7 +16,10 @@ const ROUNDS = 5;
 
 function configuration(count: number): string {
   const peers = Array.from({ length: count }, (_, n) => {
-    const network = n % 4 === 0 ? `2001:db8:${(n >> 16).toString(16)}:${(n & 0xffff).toString(16)}::/64` : `${10 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}.0/24`;
+    const network =
+      n % 4 === 0
+        ? `2001:db8:${(n >> 16).toString(16)}:${(n & 0xffff).toString(16)}::/64`
+        : `${10 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}.0/24`;
     return `  Peer "${network}" { Idle_Time = ${(n % 250) + 1} }`;
   });
   return `ESMTP_Listener {\n${peers.join('\n')}\n  Listen ":25" { }\n}\n`;
@@ -62,6 +65,13 @@ for (const count of [1_000, 10_000, 100_000]) {
   const microsecondsKnown = best(count, () => ask(known));
   smallest ??= microsecondsNew;
   console.log(
-    JSON.stringify({ peers: count, readSeconds: Number(readSeconds.toFixed(2)), firstMs, microsecondsNew, microsecondsKnown, ratio: Number((microsecondsNew / smallest).toFixed(2)) }),
+    JSON.stringify({
+      peers: count,
+      readSeconds: Number(readSeconds.toFixed(2)),
+      firstMs,
+      microsecondsNew,
+      microsecondsKnown,
+      ratio: Number((microsecondsNew / smallest).toFixed(2)),
+    }),
   );
 }

@@ -94,7 +94,13 @@ const CHANGES: readonly ((text: string, other: string) => string)[] = [
   (text) => splice(text, random(text.length + 1), 0, String.fromCharCode(random(256))),
   (text) => splice(text, random(text.length + 1), 1, String.fromCharCode(random(256))),
   (text) => splice(text, random(text.length + 1), 1 + random(8), ''),
-  (text) => splice(text, random(text.length + 1), 0, pick(['\r', '\n', '\r\n', '.', '\0', ' ', '<', '>', '@', '=', '+', '\xff', '9999999999', 'x'.repeat(1000)])),
+  (text) =>
+    splice(
+      text,
+      random(text.length + 1),
+      0,
+      pick(['\r', '\n', '\r\n', '.', '\0', ' ', '<', '>', '@', '=', '+', '\xff', '9999999999', 'x'.repeat(1000)]),
+    ),
   (text) => onLines(text, (lines) => lines.toSpliced(random(lines.length), 1)),
   (text) => onLines(text, (lines) => lines.toSpliced(random(lines.length), 0, pick(lines))),
   (text) => onLines(text, (lines) => lines.toSpliced(random(lines.length), 0, pick(WORDS).trimEnd())),
@@ -120,7 +126,8 @@ async function check(body: string, cuts: readonly number[]): Promise<void> {
   const text = OPENING + body;
   const pieces = cut(text, cuts);
   const [whole, cutUp] = [await replay([text]), await replay(pieces)];
-  if (!dependsOnCut(text) && !isDeepStrictEqual(whole, cutUp)) throw new Error(`the cut changed the answers: ${JSON.stringify({ whole, cutUp })}`);
+  if (!dependsOnCut(text) && !isDeepStrictEqual(whole, cutUp))
+    throw new Error(`the cut changed the answers: ${JSON.stringify({ whole, cutUp })}`);
 }
 
 interface Failure {

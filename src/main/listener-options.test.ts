@@ -66,7 +66,11 @@ ESMTP_Listener {
   Listen ":26" { }
 }`.replaceAll('{dir}', dir);
   const { snapshot, problems } = readConfiguration({ main: '/e', files: memoryFiles({ '/e': text }), searchPath: [] });
-  assert.deepEqual(problems.map((problem) => problem.message), [], text);
+  assert.deepEqual(
+    problems.map((problem) => problem.message),
+    [],
+    text,
+  );
   return resolverOf(snapshot!);
 }
 
@@ -121,7 +125,10 @@ const ownRows: Readonly<Record<string, OwnRow>> = {
 const table: Readonly<Record<string, OwnRow>> = {
   ...ownRows,
   ...Object.fromEntries(
-    Object.entries({ ...rows, ...certificateRows(shown) }).map(([name, { probe, ...row }]) => [name, { ...row, own: probe } satisfies OwnRow]),
+    Object.entries({ ...rows, ...certificateRows(shown) }).map(([name, { probe, ...row }]) => [
+      name,
+      { ...row, own: probe } satisfies OwnRow,
+    ]),
   ),
 };
 
@@ -129,13 +136,13 @@ const isHere = (scope: string): boolean => ['Global', 'ESMTP_Listener', 'Listen'
 const ofListeners = (declaredOptions as readonly OptionDeclaration[]).filter((option) =>
   option.scopes.some((scope) => scope !== 'Global' && isHere(scope)),
 );
-const placesOf = (option: OptionDeclaration): Place[] =>
-  PLACES.filter((place) => option.scopes.includes(place.replace(/ in .*/, '')));
+const placesOf = (option: OptionDeclaration): Place[] => PLACES.filter((place) => option.scopes.includes(place.replace(/ in .*/, '')));
 
 /** The console's, and a listener for mail refuses them (AUTH-44). */
 const OF_THE_CONSOLE = new Set(['AuthorizationParameters', 'Enable_Authorization']);
 /** Options of protocols that are not SMTP, although their scopes are shared. */
-const OF_OTHER_PROTOCOLS = /^(ECStream_|Max_Request_Size|Disable_Chunked|Log_Requests_To_Paniclog|TLS_Verified_Peer_Is_Authorized|.*DuraVIP)/;
+const OF_OTHER_PROTOCOLS =
+  /^(ECStream_|Max_Request_Size|Disable_Chunked|Log_Requests_To_Paniclog|TLS_Verified_Peer_Is_Authorized|.*DuraVIP)/;
 
 const working = ofListeners.filter((option) => option.implemented && option.status !== 'inert' && !OF_THE_CONSOLE.has(option.name));
 
@@ -162,6 +169,12 @@ test('every option of a listener works, or is in the quirks, or is of another pr
     .filter((option) => !working.includes(option) && !OF_THE_CONSOLE.has(option.name) && !OF_OTHER_PROTOCOLS.test(option.name))
     .filter((option) => !(option.status === 'guards' && !option.implemented))
     .filter((option) => !quirks.includes(option.name));
-  assert.deepEqual(silent.map((option) => option.name), []);
-  assert.deepEqual(Object.keys(table).filter((name) => !working.some((option) => option.name === name)), []);
+  assert.deepEqual(
+    silent.map((option) => option.name),
+    [],
+  );
+  assert.deepEqual(
+    Object.keys(table).filter((name) => !working.some((option) => option.name === name)),
+    [],
+  );
 });

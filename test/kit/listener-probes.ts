@@ -45,7 +45,10 @@ const greeting: Row['probe'] = ({ options, ip }) => {
 function keyword(word: string): Row['probe'] {
   return async ({ options, ip }) => {
     const client = await new World({ options }).connect(ip);
-    return client.lines('EHLO c.test').split('\r\n').some((line) => line.slice(4) === word);
+    return client
+      .lines('EHLO c.test')
+      .split('\r\n')
+      .some((line) => line.slice(4) === word);
   };
 }
 
@@ -238,7 +241,13 @@ export const rows: Readonly<Record<string, Row>> = {
   },
   Proxy_Protocol: { set: 'Proxy_Protocol = true', seen: 'closed', unset: 'greeted', probe: isGreetedInClear },
   Proxy_Protocol_Hosts: { set: 'Proxy_Protocol_Hosts = ( 127.0.0.0/8 )', seen: 'closed', unset: 'greeted', probe: isGreetedInClear },
-  Proxy_Protocol_Timeout: { set: 'Proxy_Protocol_Timeout = 2', base: 'Proxy_Protocol = true', seen: 'closed', unset: 'waits', probe: headerPatience },
+  Proxy_Protocol_Timeout: {
+    set: 'Proxy_Protocol_Timeout = 2',
+    base: 'Proxy_Protocol = true',
+    seen: 'closed',
+    unset: 'waits',
+    probe: headerPatience,
+  },
   Allow_IP_Literal: {
     set: 'Allow_IP_Literal = false',
     seen: '250 501',
@@ -261,7 +270,12 @@ export const rows: Readonly<Record<string, Row>> = {
   Open_Relay: { set: 'Open_Relay = true', seen: '250 250 250', unset: '250 250 550', probe: dialogue(...RELAY) },
   Relay_Domains: { set: 'Relay_Domains = ( "far.test" )', seen: '250 250 250', unset: '250 250 550', probe: dialogue(...RELAY) },
   Bounce_Domains: { set: 'Bounce_Domains = ( "far.test" )', seen: '250 250 250', unset: '250 250 550', probe: dialogue(...RELAY) },
-  Relay_For_Sending_Domains: { set: 'Relay_For_Sending_Domains = ( "a.test" )', seen: '250 250 250', unset: '250 250 550', probe: dialogue(...RELAY) },
+  Relay_For_Sending_Domains: {
+    set: 'Relay_For_Sending_Domains = ( "a.test" )',
+    seen: '250 250 250',
+    unset: '250 250 550',
+    probe: dialogue(...RELAY),
+  },
   Relay_Hosts: { set: 'Relay_Hosts = ( 192.0.2.0/24 )', seen: '250 250 250', unset: '250 250 550', probe: dialogue(...RELAY) },
   Allow_Null_Envelope_Sender: {
     set: 'Allow_Null_Envelope_Sender = false',
@@ -290,7 +304,12 @@ export const rows: Readonly<Record<string, Row>> = {
   Require_EHLO: { set: 'Require_EHLO = true', seen: '550', unset: '250', probe: dialogue('MAIL FROM:<a@a.test>') },
   RFC2822_Date_Header: { set: 'RFC2822_Date_Header = pedantic', seen: '550', unset: '250', probe: bodyCode('Subject: x\r\n\r\nx') },
   RFC2822_Lone_LF_In_Body: { set: 'RFC2822_Lone_LF_In_Body = pedantic', seen: '550', unset: '250', probe: bodyCode(`${HEAD}\r\na\nb`) },
-  RFC2822_Lone_LF_In_Headers: { set: 'RFC2822_Lone_LF_In_Headers = fix', seen: '250', unset: '550', probe: bodyCode(`${HEAD}X: y\nZ: a\r\n\r\nx`) },
+  RFC2822_Lone_LF_In_Headers: {
+    set: 'RFC2822_Lone_LF_In_Headers = fix',
+    seen: '250',
+    unset: '550',
+    probe: bodyCode(`${HEAD}X: y\nZ: a\r\n\r\nx`),
+  },
   RFC2822_Max_Line_Length: {
     set: 'RFC2822_Max_Line_Length = pedantic',
     seen: '550',
@@ -311,7 +330,12 @@ export const rows: Readonly<Record<string, Row>> = {
     probe: storedHas(/^Message-ID:/im, 'Subject: x\r\n\r\nx'),
   },
   RFC2822_Missing_Headers: { set: 'RFC2822_Missing_Headers = allow', seen: '250', unset: '550', probe: bodyCode('no header here') },
-  RFC2822_Trace_Headers: { set: 'RFC2822_Trace_Headers = false', seen: false, unset: true, probe: storedHas(/^Received:/im, `${HEAD}\r\nx`) },
+  RFC2822_Trace_Headers: {
+    set: 'RFC2822_Trace_Headers = false',
+    seen: false,
+    unset: true,
+    probe: storedHas(/^Received:/im, `${HEAD}\r\nx`),
+  },
   Idle_Time: {
     set: 'Idle_Time = 5',
     seen: '421',
@@ -331,6 +355,7 @@ export const rows: Readonly<Record<string, Row>> = {
       const world = new World({ options });
       const client = await world.connect(ip);
       world.version++;
+      world.reloads++;
       return client.lines('MAIL FROM:<a@a.test>');
     },
   },
@@ -348,7 +373,13 @@ export const rows: Readonly<Record<string, Row>> = {
     unset: false,
     probe: keyword('STARTTLS'),
   },
-  Use_SSL: { set: 'Use_SSL = true', base: 'TLS_Certificate = "{dir}/server.both"', seen: 'TLS', unset: 'no TLS', probe: secured({}, () => 'TLS') },
+  Use_SSL: {
+    set: 'Use_SSL = true',
+    base: 'TLS_Certificate = "{dir}/server.both"',
+    seen: 'TLS',
+    unset: 'no TLS',
+    probe: secured({}, () => 'TLS'),
+  },
   TLS_Key: {
     set: 'TLS_Key = "{dir}/server.key"',
     base: 'Use_SSL = true TLS_Certificate = "{dir}/server.pem"',
@@ -361,9 +392,18 @@ export const rows: Readonly<Record<string, Row>> = {
     base: TLS_BASE,
     seen: 'ECDHE-ECDSA-AES256-GCM-SHA384',
     unset: 'ECDHE-ECDSA-AES128-GCM-SHA256',
-    probe: secured({ maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256' }, (socket) => socket.getCipher().name),
+    probe: secured(
+      { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256' },
+      (socket) => socket.getCipher().name,
+    ),
   },
-  TLS_Protocols: { set: 'TLS_Protocols = "+TLSv1.2"', base: TLS_BASE, seen: 'TLSv1.2', unset: 'TLSv1.3', probe: secured({}, (socket) => socket.getProtocol()) },
+  TLS_Protocols: {
+    set: 'TLS_Protocols = "+TLSv1.2"',
+    base: TLS_BASE,
+    seen: 'TLSv1.2',
+    unset: 'TLSv1.3',
+    probe: secured({}, (socket) => socket.getProtocol()),
+  },
   TLS_SNI_Certificates: {
     set: 'TLS_SNI_Certificates = ( "{dir}/second.both" )',
     base: TLS_BASE,
