@@ -30,7 +30,7 @@ export interface PoolOptions {
   /** Handed to each thread as `link.data`; a function is asked anew at each birth, so that a successor gets what is current. */
   data?: unknown;
   writer?: { entry: URL; data?: unknown };
-  /** How long a thread may take to say ready, in milliseconds; default 30,000. */
+  /** How long a thread may take to say ready, in milliseconds; default 120,000: a loaded machine at boot is slow, not broken. */
   readyMs?: number;
   bounds?: ChannelBounds;
   resourceLimits?: ResourceLimits;
@@ -268,7 +268,7 @@ export class LoopPool {
     worker.on('error', (error) => (member.error = error instanceof Error ? error : new Error(String(error))));
     worker.on('exit', (exitCode) => this.#gone(member, exitCode));
     channel.connect({ postMessage: (value, transfer) => worker.postMessage(value, transfer as readonly Transferable[]) });
-    member.readyTimer = this.#timers.schedule(options.readyMs ?? 30_000, () => {
+    member.readyTimer = this.#timers.schedule(options.readyMs ?? 120_000, () => {
       member.error = new Error(`${label(member.address)} did not say ready in time`);
       void worker.terminate();
     });

@@ -58,7 +58,7 @@ test('An include loop, a missing include and an include of itself are refused wi
     'b.conf': 'include "{dir}/a.conf"\n',
   });
   await refuse(`${good}\ninclude "{dir}/missing.conf"\n`, /missing\.conf/);
-  await refuse(`${good}\ninclude "{dir}/ecelerity.conf"\n`, /ecelerity\.conf/);
+  await refuse(`${good}\ninclude "{dir}/ecelerity.conf"\n`, /Cannot include ".*ecelerity\.conf": it would include itself/);
 });
 
 test('A listener on a port of somebody else refuses the reload, and the sockets stay as they were (A78, LSN-04)', async () => {
@@ -72,9 +72,9 @@ test('A file that vanished, became a link to a device or a folder between two re
   const { server } = shared;
   const path = server.path('ecelerity.conf');
   for (const [place, pattern] of [
-    [() => undefined, /ENOENT|no such file/i],
+    [() => undefined, /Cannot read ".*ecelerity\.conf": No such file/],
     [() => symlinkSync('/dev/zero', path), /dev\/zero|not a file|not a regular/i],
-    [() => mkdirSync(path), /EISDIR|directory/i],
+    [() => mkdirSync(path), /Is a directory/],
   ] as const) {
     rmSync(path, { recursive: true, force: true });
     place();
