@@ -81,10 +81,10 @@ async function stop(task: Task): Promise<number> {
   return complain(`process ${pid} did not stop within ${stopSeconds} s`);
 }
 
-function reload(task: Task): number {
+async function reload(task: Task): Promise<number> {
   const pid = runningPid(task.pidFile);
   if (pid === undefined) return complain('cannot reload: the server is not running');
-  if (!isGood(task.file)) return complain('not reloaded: what runs goes on as it is');
+  if (!(await isGood(task.file))) return complain('not reloaded: what runs goes on as it is');
   if (!signal(pid, 'SIGHUP')) return 1;
   say(`process ${pid} reads its configuration again; the paniclog says how it went`);
   return 0;
@@ -99,9 +99,9 @@ function signal(pid: number, name: 'SIGTERM' | 'SIGHUP'): boolean {
   }
 }
 
-function isGood(file: string): boolean {
+async function isGood(file: string): Promise<boolean> {
   const lines: string[] = [];
-  if (checkSite({ file, environment: process.env, isForeground: false }, (line) => lines.push(line))) return true;
+  if (await checkSite({ file, environment: process.env, isForeground: false }, (line) => lines.push(line))) return true;
   for (const line of lines) console.error(line);
   return false;
 }
@@ -127,7 +127,7 @@ async function act(): Promise<number> {
     return 64;
   }
   const file = values.c ?? (process.env['CONFFILE'] || 'ecelerity.conf');
-  if (verb === 'check') return isGood(file) ? 0 : 1;
+  if (verb === 'check') return (await isGood(file)) ? 0 : 1;
   const found = pidFileOf({ file, environment: process.env, isForeground: false });
   if (found.pidFile === undefined || (verb === 'start' && found.problems.length > 0)) {
     for (const line of found.problems) console.error(line);

@@ -73,7 +73,7 @@ async function main(): Promise<number> {
     // The child of a background start looks for files where its parent would have.
     isForeground: isForeground && values.detached !== true,
   };
-  if (values.check) return checkSite(site, (line) => console.log(line)) ? 0 : 1;
+  if (values.check) return (await checkSite(site, (line) => console.log(line))) ? 0 : 1;
   if (!isForeground) return startInBackground();
   return runServer({
     site,

@@ -27,6 +27,7 @@ import {
   type OptionValue,
   type ReadConfiguration,
 } from '#config';
+import { policyProblems } from '#main';
 import { formatProblem, parseConf } from '#syntax';
 import { compilePcre } from '#system';
 import { configReport } from './config-report.ts';
@@ -60,7 +61,7 @@ type Arguments = ReturnType<typeof readArguments>;
 const lines: string[] = [];
 const remarks: string[] = [];
 
-function main(): number {
+async function main(): Promise<number> {
   let given: Arguments;
   try {
     given = readArguments();
@@ -78,11 +79,11 @@ function main(): number {
   });
   const files = given.positionals.length > 0 ? given.positionals : [MAIN_FILE_NAME];
   let status = 0;
-  for (const file of files) status = Math.max(status, checkOne(file, given, directories, files.length > 1));
+  for (const file of files) status = Math.max(status, await checkOne(file, given, directories, files.length > 1));
   return status;
 }
 
-function checkOne(file: string, given: Arguments, directories: readonly string[], isOneOfMany: boolean): number {
+async function checkOne(file: string, given: Arguments, directories: readonly string[], isOneOfMany: boolean): Promise<number> {
   const path = locate(file, directories);
   const prefix = isOneOfMany ? `${file}: ` : '';
   if (path === undefined) {
@@ -97,7 +98,12 @@ function checkOne(file: string, given: Arguments, directories: readonly string[]
     return 0;
   }
   if (given.values.eval !== undefined) return evaluate(read, given.values.eval, given.values.why === true);
-  if (read.problems.length > 0) return tellProblems(read);
+  if (read.problems.length > 0 || read.snapshot === undefined) return tellProblems(read);
+  const refused = await policyProblems(read.snapshot);
+  if (refused.length > 0) {
+    lines.push(...refused, refused.length === 1 ? '1 problem' : `${refused.length} problems`);
+    return 1;
+  }
   for (const notice of read.notices) remarks.push(`${notice.at.file}:${notice.at.line}: ${notice.message}`);
   lines.push(`${prefix}Configuration valid`);
   return 0;
@@ -192,7 +198,7 @@ function reason(asked: Asked): string {
 }
 
 try {
-  process.exitCode = main();
+  process.exitCode = await main();
 } catch (error) {
   remarks.push(`validate_config: cannot go on: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 70;

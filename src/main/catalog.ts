@@ -15,6 +15,7 @@ import { manifest as bounceLogger } from '#manifest/bounce_logger';
 import { manifest as customLogger } from '#manifest/custom_logger';
 import { manifest as maildir } from '#manifest/maildir';
 import { manifest as mailLoop } from '#manifest/mail_loop';
+import { manifest as policy } from '#manifest/policy';
 import { manifest as staticRoutes } from '#manifest/static_routes';
 import { overrideSettings } from '#modules/bounce_classifier_override';
 import { openBounceLogger } from '#modules/bounce_logger';
@@ -22,6 +23,7 @@ import { customFacts, openCustomLogger } from '#modules/custom_logger';
 import { openEcLogger } from '#modules/ec_logger';
 import { mailLoopSettings, type MailLoopSettings } from '#modules/mail_loop';
 import { maildirSettings, MaildirStore } from '#modules/maildir';
+import { policySettings, type PolicySettings } from '#modules/policy';
 import { staticTarget } from '#modules/static_routes';
 import type { LoggerPorts, LogTaker } from '#observe';
 import type { BounceSetup } from './bounce-rules.ts';
@@ -125,6 +127,16 @@ export function makeStores(snapshot: Snapshot, o: { host: string; clock: Clock }
   return moduleInstances(snapshot, maildir.name)
     .filter((stanza) => stanza.isEnabled)
     .map((stanza) => new MaildirStore({ settings: maildirSettings(withAbsolutePaths(stanza)), host: o.host, now: () => o.clock.now() }));
+}
+
+/** The policies that are to run, in the order of the text (POL-04), each with its place. Throws an Error that names the option to correct. */
+export function policyStanzas(snapshot: Snapshot): { settings: PolicySettings; at: ModuleInstance['node']['at'] }[] {
+  return moduleInstances(snapshot, policy.name)
+    .filter((stanza) => stanza.isEnabled)
+    .map(({ instance, options, node: { at, options: own } }) => {
+      const { file } = own.get('file')?.at ?? at;
+      return { settings: policySettings({ instance, options, writtenIn: resolve(file) }), at };
+    });
 }
 
 /** What modules say about loops and routes; undefined where no stanza does. */

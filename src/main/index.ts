@@ -8,4 +8,5 @@ export { packageRoot } from './identity.ts';
 export { runningPid } from './pid-file.ts';
 export { runServer } from './run.ts';
 export type { RunOptions } from './server.ts';
+export { policyProblems } from './validation.ts';
 export { checkSite, pidFileOf, type SiteOptions } from './site.ts';

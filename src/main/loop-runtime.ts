@@ -36,6 +36,7 @@ import { Outgoing } from './outgoing.ts';
 import { Shard } from './shard.ts';
 import { debugFlagsOf, resolverOf } from './site.ts';
 import { esmtpStanzas } from './stanzas.ts';
+import { Validation } from './validation.ts';
 
 export class LoopRuntime {
   readonly #link: LoopLink;
@@ -47,6 +48,7 @@ export class LoopRuntime {
   readonly #resolver: Resolver;
   readonly #spool: Spool;
   readonly #lease: InstanceLease;
+  readonly #validation: Validation;
   readonly #queues: Queues;
   readonly #shard: Shard;
   readonly #service: EsmtpService;
@@ -101,7 +103,16 @@ export class LoopRuntime {
       fileMode: global.spoolMode,
       panic: tell,
     });
-    return new LoopRuntime({ link, birth, wheel, panic, outlet, resolver, spool, lease });
+    const validation = new Validation({
+      wheel,
+      panic,
+      limits: birth.policyLimits,
+      loop: link.self,
+      send: (room, message) => link.send('main', room, message),
+    });
+    await validation.prepare(resolver.snapshot);
+    validation.commit();
+    return new LoopRuntime({ link, birth, wheel, panic, outlet, resolver, spool, lease, validation });
   }
 
   private constructor(o: {
@@ -113,6 +124,7 @@ export class LoopRuntime {
     resolver: Resolver;
     spool: Spool;
     lease: InstanceLease;
+    validation: Validation;
   }) {
     const { link, birth, wheel, panic, outlet, resolver, spool, lease } = o;
     this.#link = link;
@@ -130,7 +142,9 @@ export class LoopRuntime {
     const stores = this.#stores;
     stores.push(...makeStores(resolver.snapshot, { host: birth.hostname, clock }));
     this.#sending = sendingSettings(resolver.snapshot);
-    const phases = new PhaseRunner({ modules: [], wheel, panic });
+    this.#validation = o.validation;
+    const phases = new PhaseRunner({ modules: o.validation.modules, wheel, panic });
+    o.validation.serve(phases);
     const intakeOf: { intake?: Intake } = {};
     const options = optionsPort(resolver);
     const facts = new LogFacts(resolver, wantedFacts);
@@ -278,6 +292,7 @@ export class LoopRuntime {
         return this.#commit(order.isReload);
       case 'abort':
         this.#prepared = undefined;
+        await this.#validation.abort();
         return { kind: 'done' };
       case 'ask':
         try {
@@ -296,6 +311,7 @@ export class LoopRuntime {
 
   /** Every loop has stopped: nothing more will be said about mail, the spool may be closed. */
   async close(): Promise<void> {
+    this.#validation.close();
     await this.#spool.close();
     await this.#lease.release();
     this.#records.close();
@@ -351,6 +367,7 @@ export class LoopRuntime {
         stores: makeStores(next, { host: this.#birth.hostname, clock: systemClock }),
         sending: sendingSettings(next),
       };
+      await this.#validation.prepare(next);
     } catch (error) {
       return { kind: 'refused', reason: (error as Error).message };
     }
@@ -360,6 +377,7 @@ export class LoopRuntime {
   async #commit(isReload: boolean): Promise<LoopAnswer> {
     if (isReload) this.#reloads += 1;
     if (this.#prepared) {
+      this.#validation.commit();
       this.#resolver.swap(this.#prepared.snapshot, this.#prepared.changes);
       this.#stores.splice(0, this.#stores.length, ...this.#prepared.stores);
       if (!isDeepStrictEqual(this.#sending, this.#prepared.sending)) this.#sending = this.#prepared.sending;

@@ -16,6 +16,11 @@ export const writerControlRoom = 'main.writer';
 /** Main to a loop: prepare, commit, abort a configuration; look; begin. */
 export const loopControlRoom = 'main.loop';
 
+/** A loop to main: what its modules added to named counters. */
+export const namedCountersRoom = 'main.named-counters';
+
+export type CounterAdditions = readonly (readonly [name: string, by: number])[];
+
 export interface WriterBirth {
   readonly stanzas: readonly LoggerStanza[];
   readonly bounces: BounceSetup;
@@ -43,6 +48,8 @@ export interface LoopBirth {
   readonly configuration: SnapshotChanges;
   readonly counters: SharedArrayBuffer;
   readonly limits: SharedLimits;
+  /** For the named throttles of policies. */
+  readonly policyLimits: SharedLimits;
   readonly hostname: string;
   readonly product: string;
   readonly spoolDirectory: string;

@@ -4,11 +4,12 @@
  * The one rule: figures come from shared memory, queues by asking every loop with a deadline; nothing here waits for mail.
  */
 import type { Clock } from '#base';
-import { NamedCounters, type ServerPort } from '#control';
+import type { NamedCounters, ServerPort } from '#control';
 import { formatPanic, type CounterName, type Counters, type PanicLine } from '#observe';
 
 interface ServerPortOptions {
   readonly counters: Counters;
+  readonly namedCounters: NamedCounters;
   readonly clock: Clock;
   /** Monotonic milliseconds. */
   readonly startedAt: number;
@@ -48,7 +49,7 @@ export function serverPort(o: ServerPortOptions): ServerPort {
     restartThread: o.restartThread,
     modules: o.modules,
     whereSet: o.whereSet,
-    namedCounters: new NamedCounters(() => o.clock.now()),
+    namedCounters: o.namedCounters,
     warnings: o.warnings,
   };
 }

@@ -16,7 +16,7 @@ import {
   type Resolver,
   type Snapshot,
 } from '#config';
-import type { AccountingEvent, LoopAnswers } from '#control';
+import { NamedCounters, type AccountingEvent, type LoopAnswers } from '#control';
 import type { ListenStanza } from '#inbound';
 import { LimitTable } from '#limits';
 import { entryBeside, LoopPool, LoopsError } from '#loops';
@@ -32,7 +32,9 @@ import { listenerNotices } from './listener-check.ts';
 import { nodeWarning, product, revision, version } from './identity.ts';
 import {
   loopControlRoom,
+  namedCountersRoom,
   writerControlRoom,
+  type CounterAdditions,
   type LoopAnswer,
   type LoopBirth,
   type LoopOrder,
@@ -48,6 +50,7 @@ import { debugFlagsOf, hostNameOf, noticesOf, problemsOf, resolverOf, type Site,
 import { SpoolOwner } from './spool-owner.ts';
 import { StartError } from './start-error.ts';
 import { controlStanzas, esmtpStanzas, recordOf } from './stanzas.ts';
+import { policyLimits, policyProblems } from './validation.ts';
 import { whereSet } from './where-set.ts';
 
 export interface RunOptions {
@@ -65,7 +68,8 @@ export interface RunOptions {
 }
 
 const rootWarning = 'runs as root: for real use say whom to become with Security { User = "..." Group = "..." }';
-const prepareMs = 10_000;
+// A policy may take 20 s to be read.
+const prepareMs = 30_000;
 const answerMs = 5_000;
 
 export class Server {
@@ -81,6 +85,8 @@ export class Server {
   #control: ControlListener | undefined;
   #counters: Counters;
   #limits: ReturnType<typeof LimitTable.create>;
+  readonly #policyLimits: ReturnType<typeof LimitTable.create>;
+  readonly #namedCounters = new NamedCounters(() => systemClock.now());
   readonly #loops: number;
   readonly #plan: LoopPlan;
   readonly #panic: PanicLog;
@@ -101,6 +107,7 @@ export class Server {
     // Row 0 is main's, row n+1 is loop n's.
     this.#counters = Counters.create(this.#loops + 1);
     this.#limits = LimitTable.create({ loops: this.#loops });
+    this.#policyLimits = policyLimits(this.#loops);
     const early = (line: { text: string }) => o.complain(`impetus: ${line.text}`);
     this.#panic = new PanicLog({
       clock: systemClock,
@@ -119,6 +126,8 @@ export class Server {
     this.#wheel.start();
     const raised = raiseFileLimit(global.serverMaxFileDescriptors);
     this.#becomeUser(spoolDirectory, resolve(global.pidFile));
+    const [refused] = await policyProblems(this.#snapshot);
+    if (refused !== undefined) throw new StartError(refused);
     this.#spool = await SpoolOwner.open(spoolDirectory, global.spoolMode);
     const [taken] = await this.#probe(this.#resolver, []);
     if (taken !== undefined) throw new StartError(taken);
@@ -215,6 +224,9 @@ export class Server {
     pool.onFault((fault) =>
       this.#panic.log('CRITICAL', 'ERROR', `${fault.what} (${fault.room} to ${String(fault.peer)}): ${fault.error?.message ?? ''}`),
     );
+    pool.onMessage(namedCountersRoom, (message) => {
+      for (const [name, by] of message as CounterAdditions) this.#namedCounters.add(name, by);
+    });
     pool.onDeath((death) => {
       if (typeof death.address === 'number') {
         this.#counters.clearGauges(death.address + 1);
@@ -234,6 +246,7 @@ export class Server {
       configuration: changesBetween(undefined, this.#snapshot),
       counters: this.#counters.memory,
       limits: this.#limits,
+      policyLimits: this.#policyLimits,
       hostname: this.#hostname,
       product: `${product} ${version}`,
       spoolDirectory,
@@ -283,6 +296,7 @@ export class Server {
     this.#control = new ControlListener({
       server: serverPort({
         counters: this.#counters,
+        namedCounters: this.#namedCounters,
         startedAt: this.#startedAt,
         resetAt: () => this.#resetAt,
         reset: () => {

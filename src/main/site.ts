@@ -26,6 +26,7 @@ import {
 } from '#config';
 import { parseDebugFlags, type DebugFlags } from '#observe';
 import { compilePcre } from '#system';
+import { policyProblems } from './validation.ts';
 
 export interface SiteOptions {
   /** As given with -c: a path, or a name for the search path. */
@@ -82,12 +83,14 @@ export function noticesOf(read: ReadConfiguration): string[] {
   return read.notices.map((notice) => `${formatPlace(notice.at)}: ${notice.message}`);
 }
 
-/** `--check`: every problem, or "Configuration valid" (ECC-09). */
-export function checkSite(o: SiteOptions, say: (line: string) => void): boolean {
+/** `--check`: every problem, those of policy files too, or "Configuration valid" (ECC-09). */
+export async function checkSite(o: SiteOptions, say: (line: string) => void): Promise<boolean> {
   const site = readSite(o);
-  for (const line of site.problems) say(line);
-  say(site.snapshot ? 'Configuration valid' : 'Global configuration error.');
-  return site.snapshot !== undefined;
+  const problems = site.snapshot ? await policyProblems(site.snapshot) : site.problems;
+  for (const line of problems) say(line);
+  const isGood = site.snapshot !== undefined && problems.length === 0;
+  say(isGood ? 'Configuration valid' : 'Global configuration error.');
+  return isGood;
 }
 
 export function resolverOf(snapshot: Snapshot): Resolver {

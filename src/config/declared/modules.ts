@@ -1485,6 +1485,46 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
     ],
   },
   {
+    name: 'policy',
+    singleton: false,
+    status: 'guards',
+    implemented: true,
+    since: '',
+    category: 'policy',
+    about: 'ours: a TypeScript file that decides in the phases of a reception (docs/policy.md)',
+    options: [
+      moduleOption('policy', 'File', {
+        type: { kind: 'string' },
+        status: 'works',
+        about: 'the TypeScript or JavaScript file, relative to the configuration file that names it',
+      }),
+      moduleOption('policy', 'Timeout', {
+        type: { kind: 'integer', min: 1, max: 25 },
+        default: 10,
+        status: 'works',
+        about: 'seconds in which a phase must be answered, else 451',
+      }),
+      moduleOption('policy', 'Budget', {
+        type: { kind: 'integer', min: 50, max: 20_000 },
+        default: 1000,
+        status: 'works',
+        about: 'milliseconds in which a function must come back; its thread is ended and started anew when it does not',
+      }),
+      moduleOption('policy', 'Body_Size', {
+        type: { kind: 'integer', min: 0, max: 1_048_576 },
+        default: 65_536,
+        status: 'works',
+        about: 'octets of the body that the file is shown',
+      }),
+      moduleOption('policy', 'Memory', {
+        type: { kind: 'integer', min: 32, max: 4096 },
+        default: 256,
+        status: 'works',
+        about: 'megabytes that the thread of the file may use on each event loop',
+      }),
+    ],
+  },
+  {
     name: 'postfix_logger',
     singleton: false,
     status: 'inert',
