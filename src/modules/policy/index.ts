@@ -40,8 +40,9 @@ export class PolicyModule implements ValidationModule {
   #hooks: Partial<Record<Phase, PhaseHook>>;
   #lastId = 0;
   #timer = 0;
-  /** The files as they were when they were read, and as they were at the last look. */
+  /** The files as they were when they were read, when they were refused, and at the last look. */
   #read = '';
+  #refused = '';
   #seen = '';
   #isClosed = false;
 
@@ -111,8 +112,7 @@ export class PolicyModule implements ValidationModule {
     const now = await stateOf(this.#sandbox.files);
     const isSettled = now === this.#seen;
     this.#seen = now;
-    if (now === this.#read || !isSettled || now === '') return;
-    this.#read = now;
+    if (now === this.#read || now === this.#refused || !isSettled || now === '') return;
     try {
       const next = await Sandbox.load(this.settings, this.#o);
       if (this.#isClosed) {
@@ -127,6 +127,7 @@ export class PolicyModule implements ValidationModule {
       old.close();
       this.#o.log.log('NOTICE', `${this.settings.name}: ${this.settings.file} was read again`);
     } catch (error) {
+      this.#refused = now;
       this.#o.log.log('ERROR', `${this.settings.name}: the file that changed is refused, the old one stays: ${(error as Error).message}`);
     }
   }
