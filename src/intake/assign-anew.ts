@@ -7,6 +7,7 @@
 import { ValidationContext } from '#hooks';
 import type { Envelope } from '#mail';
 import type { IntakePorts } from './intake.ts';
+import { topOf } from './kept-message.ts';
 import { IncomingRecipient } from './recipient.ts';
 
 export interface StoredRecipient {
@@ -46,8 +47,12 @@ export function assignAnew(
   const connection = { id: envelope.connectionId, remoteIp, remotePort, localIp: '', localPort: 0, protocol, helo };
   const senderDomain = sender.slice(sender.lastIndexOf('@') + 1).toLowerCase();
   const transaction = { sender, senderDomain, recipientCount: envelope.recipients.length };
-  const top = (): Buffer | undefined => body;
+  const top = (bodyBytes: number): Buffer | undefined => (body === undefined ? undefined : topOf(body, bodyBytes));
   // Only where it leaves is chosen again: what is stored stays as it is.
   const message = { batchId: envelope.batchId, size: envelope.size, body, top, edit: () => false };
-  o.phases.run({ phase: 'set_binding', context, connection, transaction, recipient, message }, end);
+  o.phases.run({ phase: 'set_binding', context, connection, transaction, recipient, message }, (verdict) => {
+    // A module that failed chose nothing: the message stays where it is.
+    if (verdict.kind === 'reject' || verdict.kind === 'disconnect') done({ group: stored.bindingGroup, binding: stored.binding });
+    else end();
+  });
 }

@@ -60,7 +60,7 @@ export class KeptMessage {
     if (changed !== undefined) return Buffer.concat([changed.block.toBuffer(), changed.blank, changed.rest.subarray(0, bodyBytes)]);
     if (this.#held === 0 && !this.#isWhole) return undefined;
     const held = Buffer.concat(this.#chunks, Math.min(this.#held, TOP_BYTES));
-    return held.subarray(0, endOfHeader(held) + bodyBytes);
+    return topOf(held, bodyBytes);
   }
 
   /** False, and nothing changed, when the message is too large. */
@@ -98,6 +98,11 @@ export class KeptMessage {
     // A copy: what was read from the socket behind the top is let go.
     this.#chunks = [Buffer.from(top.subarray(0, this.#held))];
   }
+}
+
+/** The header of a message and so many octets behind it. */
+export function topOf(message: Buffer, bodyBytes: number): Buffer {
+  return message.subarray(0, endOfHeader(message) + bodyBytes);
 }
 
 /** Where the body begins, blank line included in what stands before. */

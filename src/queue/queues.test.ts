@@ -172,7 +172,7 @@ test('Q-16: Blackhole fails mail instead of delivering it, and what is queued al
   assert.equal(s.notices.length, 1, 'the sender is told where Generate_Bounces says so');
 });
 
-test('POL-06: mail of priority 1 is taken first', () => {
+test('POL-06 POL-26: mail of priority 1 is taken first', () => {
   const s = new Surroundings();
   s.accept(['slow@a.test']);
   s.queues.accepted(s.envelope([recipient('fast@a.test', { priority: 1 })]), undefined);

@@ -22,7 +22,7 @@ policy "verdicts" { file = "policy.ts" budget = 20000 timeout = 25 }
 ${maildir}`,
   files: {
     'policy.ts': `
-import type { Answer, MailAnswer, Policy } from './policy.d.ts';
+import type { Answer, MailAnswer, Policy } from './policy-types.d.ts';
 
 const answers: Record<string, unknown> = {
   accept: 'accept',

@@ -1,6 +1,6 @@
 /*
  * What a policy file sees: the types of its functions and of what they are given. Types only, so that a file may import them from wherever
- * this text is kept (`import type { RcpttoEvent, Answer } from './policy.d.ts'`): nothing of it is looked for when the policy runs.
+ * this text is kept (`import type { RcpttoEvent, Answer } from './policy-types.d.ts'`): nothing of it is looked for when the policy runs.
  *
  * A policy file exports functions named as the phases below. A phase that it does not export costs nothing. What a function returns decides
  * (Answer); what it does to the event happens together when it has returned, and not at all when it throws. docs/policy.md tells more.

@@ -35,7 +35,7 @@ export interface SandboxPorts {
 
 type Answered = Extract<FromSandbox, { kind: 'answer' }>;
 /** `undefined`: the call failed, which was told. */
-export type SandboxAnswer = (answer: Answered | undefined) => void;
+type SandboxAnswer = (answer: Answered | undefined) => void;
 
 interface OpenCall {
   readonly call: Call;
