@@ -14,8 +14,22 @@ async function compile(text: string): Promise<{ code: number | null; out: string
   const dir = mkdtempSync(join(tmpdir(), 'policy-types-'));
   copyFileSync(join(root, 'docs/manual/policy-types.d.ts'), join(dir, 'policy-types.d.ts'));
   writeFileSync(join(dir, 'policy.ts'), text);
-  const flags = ['--noEmit', '--strict', '--erasableSyntaxOnly', '--target', 'es2024', '--module', 'esnext', '--moduleResolution', 'bundler', '--types', ''];
-  const { code, out, err } = await run(join(root, 'bin/node'), [join(root, 'node_modules/typescript/bin/tsc'), ...flags, 'policy.ts'], { cwd: dir });
+  const flags = [
+    '--noEmit',
+    '--strict',
+    '--erasableSyntaxOnly',
+    '--target',
+    'es2024',
+    '--module',
+    'esnext',
+    '--moduleResolution',
+    'bundler',
+    '--types',
+    '',
+  ];
+  const { code, out, err } = await run(join(root, 'bin/node'), [join(root, 'node_modules/typescript/bin/tsc'), ...flags, 'policy.ts'], {
+    cwd: dir,
+  });
   rmSync(dir, { recursive: true });
   return { code, out: out + err };
 }

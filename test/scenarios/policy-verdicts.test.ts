@@ -62,10 +62,25 @@ export const set_binding: Policy['set_binding'] = (e) => say<Answer>(e.recipient
 type Word = (typeof answers)[number];
 
 /** The code that a refusal has, undefined where the client hears what it would have heard without. */
-const refusals: Partial<Record<Word, number>> = { temp: 451, perm: 550, close: 421, bye: 554, slow: 450, throw: 451, nonsense: 451, later: 552 };
+const refusals: Partial<Record<Word, number>> = {
+  temp: 451,
+  perm: 550,
+  close: 421,
+  bye: 554,
+  slow: 450,
+  throw: 451,
+  nonsense: 451,
+  later: 552,
+};
 
 /** Says it all until the first refusal. */
-async function dialogue(o: { from?: string; helo?: string; sender?: string; recipient?: string; subject?: string }): Promise<{ codes: string; isClosed: boolean }> {
+async function dialogue(o: {
+  from?: string;
+  helo?: string;
+  sender?: string;
+  recipient?: string;
+  subject?: string;
+}): Promise<{ codes: string; isClosed: boolean }> {
   const client = await SmtpClient.open(shared.port(), o.from);
   const codes: string[] = [];
   const hear = (reply: string): boolean => {
@@ -90,7 +105,12 @@ async function dialogue(o: { from?: string; helo?: string; sender?: string; reci
 
 const whole = ['220', '250', '250', '250', '354', '250'];
 
-async function tryAll(phase: string, at: number, ask: (word: Word) => Parameters<typeof dialogue>[0], words: readonly Word[] = answers): Promise<void> {
+async function tryAll(
+  phase: string,
+  at: number,
+  ask: (word: Word) => Parameters<typeof dialogue>[0],
+  words: readonly Word[] = answers,
+): Promise<void> {
   for (const word of words) {
     const { codes, isClosed } = await dialogue(ask(word));
     const refusal = refusals[word];
@@ -103,7 +123,10 @@ async function tryAll(phase: string, at: number, ask: (word: Word) => Parameters
 const beforeMail = answers.filter((word) => word !== 'drop');
 
 test('In accept and connect a policy refuses the connection itself, before the greeting (POL-01, POL-07, LSN-19)', async () => {
-  for (const [phase, place] of [['accept', 1], ['connect', 2]] as const)
+  for (const [phase, place] of [
+    ['accept', 1],
+    ['connect', 2],
+  ] as const)
     await tryAll(phase, 0, (word) => ({ from: `127.0.${place}.${answers.indexOf(word) + 1}` }), beforeMail);
   // There is nothing to throw away before there is a sender: it is a mistake, and a mistake is no yes.
   assert.equal((await dialogue({ from: `127.0.2.${answers.indexOf('drop') + 1}` })).codes, '451');
@@ -139,7 +162,10 @@ test('In the phases of the message each verdict is the reply to its final dot (P
 
 test('A refusal stands in the reject log with the module, the code and the text of the policy (POL-23)', async () => {
   await dialogue({ recipient: 'perm@rcptto.test', helo: 'logged.test' });
-  await until(() => rejectRecords(shared.server).some(({ connection }) => connection.get('ehlo_domain') === 'logged.test'), 'the reject line');
+  await until(
+    () => rejectRecords(shared.server).some(({ connection }) => connection.get('ehlo_domain') === 'logged.test'),
+    'the reject line',
+  );
   const record = rejectRecords(shared.server).find(({ connection }) => connection.get('ehlo_domain') === 'logged.test');
   assert.deepEqual([record?.code, record?.module, record?.phase, record?.text], [550, 'policy', 'awaiting rcptto', '5.7.1 never']);
 });

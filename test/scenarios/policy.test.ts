@@ -44,7 +44,11 @@ test('An endless loop costs one session a 451; others flow, with the policy and 
       'policy.ts': `export function rcptto(event) { if (event.recipient.local === 'loop') for (;;) {} event.messageContext.set('by', 'policy'); }`,
     },
   });
-  const [stuck, waits, free] = [await SmtpClient.greet(server.ports['smtp']!), await SmtpClient.greet(server.ports['smtp']!), await SmtpClient.greet(server.ports['smtp']!)];
+  const [stuck, waits, free] = [
+    await SmtpClient.greet(server.ports['smtp']!),
+    await SmtpClient.greet(server.ports['smtp']!),
+    await SmtpClient.greet(server.ports['smtp']!),
+  ];
   await stuck.say('MAIL FROM:<a@client.test>');
   await waits.say('MAIL FROM:<a@client.test>');
   stuck.write('RCPT TO:<loop@inbox.test>\r\n');
@@ -93,7 +97,10 @@ test('A policy is read again when it changes on disk and on reload; a bad one le
   const conf = `${inbox}\npolicy "mine" { file = "policy.ts" }\n`;
   const server = await startServer(t, {
     conf,
-    files: { 'policy.ts': `import { word } from './words.ts';\nexport const connect = () => ({ reject: 550, text: word });`, 'words.ts': `export const word: string = 'first';` },
+    files: {
+      'policy.ts': `import { word } from './words.ts';\nexport const connect = () => ({ reject: 550, text: word });`,
+      'words.ts': `export const word: string = 'first';`,
+    },
   });
   const greeting = async (): Promise<string> => {
     const client = await SmtpClient.open(server.ports['smtp']!);
@@ -244,7 +251,9 @@ export function set_binding(event) {
 test('Large messages are changed and arrive whole; mail that no policy reads costs it nothing (POL-07)', async (t) => {
   const server = await startServer(t, {
     conf: `${inbox}\npolicy { file = "policy.ts" }\n`,
-    files: { 'policy.ts': `export const data_spool = (event) => event.headers.add('X-Whole', String(event.message.isBodyWhole) + ' ' + event.message.body.length, { last: true });` },
+    files: {
+      'policy.ts': `export const data_spool = (event) => event.headers.add('X-Whole', String(event.message.isBodyWhole) + ' ' + event.message.body.length, { last: true });`,
+    },
   });
   const body = `${'y'.repeat(70)}\r\n`.repeat(60_000);
   assert.match(await handIn(server, 'big@inbox.test', { text: `Subject: x\r\n\r\n${body.trimEnd()}` }), /^250/);
@@ -295,7 +304,9 @@ export const data_spool = (event) => (event.headers.get('Subject') === 'data_spo
 test('A tarpit keeps a client waiting and nobody else; unset Timeout does not end it (POL-07)', async (t) => {
   const server = await startServer(t, {
     conf: `${inbox}\npolicy { file = "policy.ts" timeout = 1 }\n`,
-    files: { 'policy.ts': `export const rcptto = (event) => (event.recipient.local === 'slow' ? { tarpit: 3, answer: { reject: 550, text: '5.1.1 no' } } : undefined);` },
+    files: {
+      'policy.ts': `export const rcptto = (event) => (event.recipient.local === 'slow' ? { tarpit: 3, answer: { reject: 550, text: '5.1.1 no' } } : undefined);`,
+    },
   });
   const [slow, quick] = [await SmtpClient.greet(server.ports['smtp']!), await SmtpClient.greet(server.ports['smtp']!)];
   await slow.say('MAIL FROM:<a@client.test>');
@@ -311,7 +322,10 @@ test('A tarpit keeps a client waiting and nobody else; unset Timeout does not en
 test('A policy that cannot be read stops the start, --check and validate_config, with the line of the stanza and of the file (POL-20, POL-21)', async (t) => {
   const server = await prepareServer({
     conf: `${inbox}\npolicy "mine" { file = "policy/bad.ts" }\n`,
-    files: { 'policy/bad.ts': 'export const a = 1;\nexport function rcptto(event) {\n  return event..x;\n}\n', 'policy/good.ts': 'export const init = () => false;\nexport const ehlo = () => {};\n' },
+    files: {
+      'policy/bad.ts': 'export const a = 1;\nexport function rcptto(event) {\n  return event..x;\n}\n',
+      'policy/good.ts': 'export const init = () => false;\nexport const ehlo = () => {};\n',
+    },
   });
   t.after(() => server.end());
   const where = /ecelerity\.conf:\d+: policy "mine" is refused: .*policy\/bad\.ts:3: SyntaxError/;

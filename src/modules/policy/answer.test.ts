@@ -12,7 +12,12 @@ test('Each answer becomes a verdict: go on, done, discard, refusal for now or fo
   assert.deepEqual(read(undefined).decision, { kind: 'continue' });
   assert.deepEqual(read('accept').decision, { kind: 'done' });
   assert.deepEqual(read('discard').decision, { kind: 'discard' });
-  assert.deepEqual(read({ reject: 550, text: '5.7.1 not you' }).decision, { kind: 'reject', code: 550, enhanced: '5.7.1', text: 'not you' });
+  assert.deepEqual(read({ reject: 550, text: '5.7.1 not you' }).decision, {
+    kind: 'reject',
+    code: 550,
+    enhanced: '5.7.1',
+    text: 'not you',
+  });
   assert.deepEqual(read({ reject: 451, text: 'later' }).decision, { kind: 'reject', code: 451, enhanced: undefined, text: 'later' });
   const { decision } = read({ reject: 554, text: 'go', disconnect: true });
   assert.equal(decision.kind, 'disconnect');

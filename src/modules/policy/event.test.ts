@@ -35,7 +35,10 @@ test('Contexts are read and set, and what was set is seen at once (CTX-08)', () 
   const { event, actions } = begin('connect');
   event.connectionContext.set('a', '1');
   event.messageContext.set('__proto__', '2');
-  assert.deepEqual([event.connectionContext.get('a'), event.connectionContext.get('pathway'), event.messageContext.get('__proto__')], ['1', 'default', '2']);
+  assert.deepEqual(
+    [event.connectionContext.get('a'), event.connectionContext.get('pathway'), event.messageContext.get('__proto__')],
+    ['1', 'default', '2'],
+  );
   assert.deepEqual(event.connectionContext.keys(), ['pathway', 'a']);
   assert.deepEqual([event.messageContext.has('__proto__'), event.messageContext.has('constructor')], [true, false]);
   assert.deepEqual(actions, [
@@ -58,7 +61,13 @@ test('Headers are read without regard to case, folds undone, and changes are see
     actions.map((action) => action.kind === 'header' && action.edit.kind),
     ['add', 'append', 'replace', 'remove'],
   );
-  for (const [name, value] of [['X', 'a\r\nY: b'], ['X', 'é'], ['X Y', 'a'], ['X:', 'a'], ['', 'a']] as const)
+  for (const [name, value] of [
+    ['X', 'a\r\nY: b'],
+    ['X', 'é'],
+    ['X Y', 'a'],
+    ['X:', 'a'],
+    ['', 'a'],
+  ] as const)
     assert.throws(() => event.headers.add(name, value), TypeError, `${name}: ${value}`);
   assert.throws(() => begin('rcptto', { message: undefined }).event.headers.add('X', '1'), /no message in this phase/);
   assert.equal(actions.length, 4);
@@ -71,7 +80,8 @@ test('Addresses are rewritten while they can be, and only into addresses (POL-07
   assert.deepEqual([event.sender.domain, event.recipient.local, event.recipient.domain], ['else.test', 'new', 'else.test']);
   event.sender.rewrite('');
   assert.deepEqual(actions.at(-1), { kind: 'sender', value: '' });
-  for (const wrong of ['', 'x', 'x@', '<x@y.test>', 'a@b.test\r\nDATA']) assert.throws(() => event.recipient.rewrite(wrong), /is no address/);
+  for (const wrong of ['', 'x', 'x@', '<x@y.test>', 'a@b.test\r\nDATA'])
+    assert.throws(() => event.recipient.rewrite(wrong), /is no address/);
   assert.throws(() => begin('data').event.sender.rewrite('x@y.test'), /the sender cannot be changed in data/);
   assert.throws(() => begin('data', { recipient: undefined }).event.recipient.rewrite('x@y.test'), /a recipient cannot be changed in data/);
 });

@@ -101,7 +101,11 @@ function recipientOf({ phase, recipient }: Call, does: (action: Action) => void)
     },
     setBinding: set('binding', (name) => name !== '', 'name of a binding'),
     setBindingGroup: set('group', (name) => name !== '', 'name of a binding group'),
-    setRoutingDomain: set('routingDomain', (name) => (domainLiteral(name) ?? toAsciiDomain(name, { allowUnderscore: true })) !== undefined, 'domain'),
+    setRoutingDomain: set(
+      'routingDomain',
+      (name) => (domainLiteral(name) ?? toAsciiDomain(name, { allowUnderscore: true })) !== undefined,
+      'domain',
+    ),
     setGateway: set('gateway', (host) => parseHostPort(host) !== undefined, 'host, with or without :port'),
     setPriority(value: 0 | 1) {
       if (!isRoutable) never('a priority', phase)();

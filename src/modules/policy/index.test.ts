@@ -62,8 +62,22 @@ async function begin(t: TestContext, text: string, options: Record<string, unkno
 }
 
 function view(phase: Phase, more: Partial<HookView> = {}): HookView {
-  const connection = { id: 'x', remoteIp: '192.0.2.1', remotePort: 1, localIp: '192.0.2.2', localPort: 25, protocol: 'esmtp', helo: 'c.test' };
-  return { phase, context: new ValidationContext(), connection, transaction: { sender: 'a@a.test', senderDomain: 'a.test', recipientCount: 0 }, ...more };
+  const connection = {
+    id: 'x',
+    remoteIp: '192.0.2.1',
+    remotePort: 1,
+    localIp: '192.0.2.2',
+    localPort: 25,
+    protocol: 'esmtp',
+    helo: 'c.test',
+  };
+  return {
+    phase,
+    context: new ValidationContext(),
+    connection,
+    transaction: { sender: 'a@a.test', senderDomain: 'a.test', recipientCount: 0 },
+    ...more,
+  };
 }
 
 function ask(module: PolicyModule, seen: HookView): Promise<Verdict> {
@@ -127,7 +141,12 @@ test('An endless loop costs its own session 451, also one behind an await; all o
     { budget: 400 },
   );
   const bad = (phase: Phase) => view(phase, { connection: { ...view(phase).connection, remoteIp: '192.0.2.66' } });
-  const verdicts = await Promise.all([ask(module, view('connect')), ask(module, bad('connect')), ask(module, view('connect')), ask(module, view('ehlo'))]);
+  const verdicts = await Promise.all([
+    ask(module, view('connect')),
+    ask(module, bad('connect')),
+    ask(module, view('connect')),
+    ask(module, view('ehlo')),
+  ]);
   assert.deepEqual([codeOf(verdicts[0]!), codeOf(verdicts[1]!), codeOf(verdicts[2]!), verdicts[3]!.kind], [550, 451, 550, 'continue']);
   assert.match(lines.join('\n'), /connect failed: ran longer than 400 ms \(\/policy\.ts\); its thread was ended/);
   assert.deepEqual([codeOf(await ask(module, bad('ehlo'))), (await ask(module, view('ehlo'))).kind], [451, 'continue']);
@@ -151,7 +170,9 @@ test('A thread that ends itself or eats its memory is succeeded, and only who di
 });
 
 test('A promise that is never kept is 451 after Timeout, while the thread goes on (POL-02)', async (t) => {
-  const { module, lines } = await begin(t, `export const connect = () => new Promise(() => {}); export const ehlo = () => 'accept';`, { timeout: 1 });
+  const { module, lines } = await begin(t, `export const connect = () => new Promise(() => {}); export const ehlo = () => 'accept';`, {
+    timeout: 1,
+  });
   const waiting = ask(module, view('connect'));
   assert.equal((await ask(module, view('ehlo'))).kind, 'done');
   assert.equal(codeOf(await waiting), 451);
@@ -178,9 +199,16 @@ test('What a policy prints or logs, and what it forgets to catch, is in the pani
 });
 
 test('A file is refused by line when it does not parse, throws, exports no phase, or its init() says false (POL-20, POL-21)', async (t) => {
-  const refused = (text: string): Promise<string> => begin(t, text).then(() => 'accepted', (error: Error) => error.message);
+  const refused = (text: string): Promise<string> =>
+    begin(t, text).then(
+      () => 'accepted',
+      (error: Error) => error.message,
+    );
   assert.match(await refused('export const a = 1;\nif (a === ) 1;\n'), /^\/policy\.ts:2: SyntaxError: /);
-  assert.match(await refused('export const connect = 1;'), /^\/policy\.ts: connect is no function|TypeError: \/policy\.ts: connect is no function/);
+  assert.match(
+    await refused('export const connect = 1;'),
+    /^\/policy\.ts: connect is no function|TypeError: \/policy\.ts: connect is no function/,
+  );
   assert.match(await refused('\nthrow new Error("at once");'), /^\/policy\.ts:2:7: Error: at once/);
   assert.match(await refused('export const helper = () => 1;'), /exports no function of a phase: expected one or more of accept, connect/);
   assert.match(await refused('export const init = () => false; export const connect = () => {};'), /init\(\) returned false/);
@@ -201,7 +229,9 @@ test('A file that changes on disk is read again, with what it imports; a bad one
   assert.equal(await begun.module.isCurrent({ ...begun.settings }), true);
   const words = join(dirname(begun.settings.file), 'words.ts');
   writeFileSync(words, `export const word: string = 'second';`);
-  begun.write(`import { word } from './words.ts'; export const connect = () => ({ reject: 550, text: word }); export const ehlo = () => 'accept';`);
+  begun.write(
+    `import { word } from './words.ts'; export const connect = () => ({ reject: 550, text: word }); export const ehlo = () => 'accept';`,
+  );
   assert.equal(await begun.module.isCurrent(begun.settings), false);
   await until(() => begun.changes === 1);
   assert.equal(await said(), 'second');

@@ -67,5 +67,11 @@ export type FromSandbox =
   | { readonly kind: 'ready'; readonly phases: readonly Phase[]; readonly sources: ReadonlyMap<string, string> }
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'log'; readonly text: string }
-  | { readonly kind: 'answer'; readonly id: number; readonly decision: Decision; readonly tarpitMs: number; readonly actions: readonly Action[] }
+  | {
+      readonly kind: 'answer';
+      readonly id: number;
+      readonly decision: Decision;
+      readonly tarpitMs: number;
+      readonly actions: readonly Action[];
+    }
   | { readonly kind: 'failed'; readonly id: number; readonly reason: string };

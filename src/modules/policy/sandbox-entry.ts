@@ -89,8 +89,7 @@ function run(call: Call): void {
   try {
     const returned = functions.get(call.phase)?.(eventOf(call, actions, ports));
     if (!isPromise(returned)) finish(returned);
-    else
-      returned.then(finish, fail).finally(flush);
+    else returned.then(finish, fail).finally(flush);
   } catch (error) {
     fail(error);
   }
@@ -135,7 +134,8 @@ async function load(): Promise<void> {
     if (typeof found === 'function') functions.set(phase, found as PhaseFunction);
     else if (found !== undefined) throw new TypeError(`${birth.file}: ${phase} is no function`);
   }
-  if (functions.size === 0) throw new TypeError(`${birth.file} exports no function of a phase: expected one or more of ${PHASES.join(', ')}`);
+  if (functions.size === 0)
+    throw new TypeError(`${birth.file} exports no function of a phase: expected one or more of ${PHASES.join(', ')}`);
   const { init } = exported;
   if (typeof init === 'function' && (await (init as () => unknown)()) === false) throw new Error(`${birth.file}: init() returned false`);
 }

@@ -250,12 +250,14 @@ export class Sandbox {
     this.#o.wheel.cancel(this.#watch);
     this.#watch = 0;
     const culprit = Atomics.load(this.#gate, gateWords.call);
+    // What failed may be followed by a new call in the same turn: that one was not lost.
+    const lost = [...this.#open.values()].filter((open) => open.call.id !== culprit);
     this.#outbox = [];
     if (this.#open.has(culprit)) this.#fail(culprit, why);
     else this.#o.log.log('ERROR', `${this.#settings.name}: ${why}`);
-    for (const [id, open] of [...this.#open]) {
-      if (culprit === 0 && open.wasLost) this.#fail(id, 'its thread ended twice while it was open');
-      else {
+    for (const open of lost) {
+      if (culprit === 0 && open.wasLost) this.#fail(open.call.id, 'its thread ended twice while it was open');
+      else if (this.#open.has(open.call.id)) {
         open.wasLost = true;
         this.#outbox.push(open.call);
       }

@@ -23,7 +23,14 @@ test('Timeout, Budget, Body_Size and Memory have the declared defaults', () => {
     [timeoutMs / 1000, budgetMs, bodyBytes, memoryMb],
     ['Timeout', 'Budget', 'Body_Size', 'Memory'].map((name) => byName.get(name)),
   );
-  const set = policySettings({ instance: '', options: { file: 'x', timeout: 2, budget: 100, bodySize: 7, memory: 64, debugLevel: 'INFO' }, writtenIn });
-  assert.deepEqual({ ...set, file: '' }, { name: 'policy', file: '', timeoutMs: 2000, budgetMs: 100, bodyBytes: 7, memoryMb: 64, debugLevel: 'INFO' });
+  const set = policySettings({
+    instance: '',
+    options: { file: 'x', timeout: 2, budget: 100, bodySize: 7, memory: 64, debugLevel: 'INFO' },
+    writtenIn,
+  });
+  assert.deepEqual(
+    { ...set, file: '' },
+    { name: 'policy', file: '', timeoutMs: 2000, budgetMs: 100, bodyBytes: 7, memoryMb: 64, debugLevel: 'INFO' },
+  );
   assert.deepEqual([manifest.provides, manifest.runs, manifest.singleton], ['validation', 'loop', false]);
 });
