@@ -142,3 +142,10 @@ function message(index: number, binding: string, domain: string): Envelope {
     contextMessage: {},
   };
 }
+
+test('OUT-06 a group may have more members than the 32 that are recommended: each has its turn', () => {
+  const members = Array.from({ length: 40 }, (_, i) => `Binding b${i} { }`).join(' ');
+  const port = bindingPort(of(`Binding_Group g { ${members} }`));
+  const chosen = new Set(Array.from({ length: 40 }, () => port.chooseFromGroup('g', 'd.test')));
+  assert.equal(chosen.size, 40);
+});

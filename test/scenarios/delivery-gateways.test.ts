@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { DnsServer } from '../kit/dns-server.ts';
-import { mainMatching } from '../kit/log-lines.ts';
+import { mainMatching, mainRecords } from '../kit/log-lines.ts';
 import { arrivals, handIn, mailFor } from '../kit/outgoing.ts';
 import { prepareServer, until, type Server } from '../kit/server.ts';
 import { Sink } from '../kit/sink.ts';
@@ -42,6 +42,7 @@ Domain "moved.test" { Gateway = "two.hosts.test" EHLO_Hostname = "not.this.test"
 Domain "two.hosts.test" { EHLO_Hostname = "under.gateway.test" }
 Domain "routed.test" { Gateway = "" Routes = ( "127.0.0.9" "127.0.0.2" ) }
 Domain "ordered.test" { Gateway = "" Routes = ( "smtp://127.0.0.1?pref=20" "smtp://127.0.0.2?pref=10" ) }
+Domain "deadfirst.test" { Gateway = "" Routes = ( "smtp://127.0.0.2?pref=20" "smtp://127.0.0.9?pref=10" "smtp://127.0.0.1?pref=30" ) }
 Domain "listed.test" { Gateway = "" Routes = ( "__mx__" ) }
 Domain "even.test" { Gateway = "" Routes = ( "smtp://127.0.0.1?pref=10" "smtp://127.0.0.2?pref=10" ) }
 `;
@@ -103,4 +104,13 @@ test('OUT-22 Routes are tried in their order, or by pref; __mx__ is what DNS say
   await until(() => mailFor(one, 'even.test').length + mailFor(two, 'even.test').length === 40, 'all mail for even.test');
   assert.ok(mailFor(one, 'even.test').length > 0 && mailFor(two, 'even.test').length > 0);
   assert.equal(mailFor(one, 'ordered.test').length, 0);
+});
+
+test('OUT-22, Q-07 routes with preferences and a dead first host: all mail is at the second, none at the third, and none had to wait', async () => {
+  for (let i = 0; i < 10; i += 1) assert.match(await handIn(server, `u${i}@deadfirst.test`), /^250 /);
+  await arrivals(two, 'deadfirst.test', 10);
+  assert.equal(mailFor(one, 'deadfirst.test').length, 0);
+  const records = await mainMatching(server, 'D', 10, ({ fields }) => fields[0] === 'deadfirst.test');
+  assert.equal(records.length, 10);
+  assert.equal(mainRecords(server, 'T').filter(({ fields }) => fields[0] === 'deadfirst.test').length, 0);
 });

@@ -59,3 +59,39 @@ test('V6-01 a Peer, and the networks of Relay_Hosts and Prohibited_Hosts, are wr
   assert.match(problems('ESMTP_Listener { Peer "[2001:db8::1]" { } }')[0] ?? '', /neither an address nor a network/);
   assert.deepEqual(problems('ESMTP_Listener { Peer "2001:db8::/32" { } }'), []);
 });
+
+test('SHP-11 fewer than four file descriptors for each outbound connection are told of', () => {
+  assert.match(notices('Server_Max_File_Descriptors = 5000').join(), /expected at least 80000/);
+  assert.match(notices('Server_Max_File_Descriptors = 399 Server_Max_Outbound_Connections = 100').join(), /is 399: expected at least 400/);
+  assert.deepEqual(notices('Server_Max_File_Descriptors = 400 Server_Max_Outbound_Connections = 100'), []);
+});
+
+test('OUT-07 a group is made of bindings that stand in it: Binding_Group as an option of a Binding is 2.2 and refused', () => {
+  assert.match(problems('Binding b { Binding_Group = g }').join(), /Binding_Group/);
+  assert.deepEqual(problems('Binding_Group g { Binding b { } }'), []);
+});
+
+test('OUT-21 a Unix socket is a Gateway', () => {
+  assert.deepEqual(problems('Gateway = "unix:/run/dovecot/lmtp"'), []);
+});
+
+test('SHP-F3 what the shipped ecelerity.conf says beside the defaults is understood', () => {
+  const text = `
+Message_Expiration = 604800
+Max_Resident_Messages = 65536
+Server_Max_Outbound_Connections = 20000
+Server_Max_File_Descriptors = 80000
+Only_Use_Best_MX_For_Relay_Domains = false
+ESMTP_Listener { Idle_Time = 300 Listen ":25" { } }
+ec_logger { mainlog = "/var/log/ecelerity/mainlog.ec" }
+statp { }
+`;
+  assert.deepEqual(problems(text), []);
+});
+
+test('Q-15 a Response_Transcode_Pattern that does not compile is refused with its place', () => {
+  const compileRegex = () => ({ ok: false as const, message: 'missing )', offset: 4 });
+  const options = { main: '/etc/e.conf', files: memoryFiles({ '/etc/e.conf': 'Response_Transcode_Pattern = "550 ("' }), searchPath: [], compileRegex };
+  const [problem] = readConfiguration(options).problems;
+  assert.match(problem?.message ?? '', /^Cannot compile the pattern "550 \(" of Response_Transcode_Pattern: missing \) \(at character 5\)$/);
+});

@@ -2,7 +2,8 @@
  * What concerns several statements at once: order, references, patterns.
  *
  * The one rule: only what would silently do something else than was meant is a problem; what is merely without effect is a notice.
- * Truth: CFG-15 (order of the ecstream module), FB-09 (patterns), FB-13 (match cache), FB-21 (pathways), OUT-02, OUT-21, EXT-01.
+ * Truth: CFG-15 (order of the ecstream module), FB-09 (patterns), FB-13 (match cache), FB-21 (pathways), OUT-02, OUT-21, EXT-01,
+ * SHP-11 (file descriptors), Q-15 (patterns of replies).
  */
 import { parseHostPort, parseIp } from '#base';
 import { parseDebugFlags, subsystems } from '#observe';
@@ -21,7 +22,7 @@ export function crossCheck(
   compileRegex: CompileRegex | undefined,
 ): { problems: ConfigProblem[]; notices: ConfigNotice[] } {
   const problems = [...orderOfEcstream(state), ...matchCache(checked.uses), ...pathways(checked), ...addresses(checked.uses)];
-  const notices = [...extensions(checked.uses), ...eventLoops(checked.uses), ...subsystemNames(checked.uses)];
+  const notices = [...extensions(checked.uses), ...eventLoops(checked.uses), ...subsystemNames(checked.uses), ...descriptors(checked.uses)];
   return { problems: compileRegex === undefined ? problems : [...problems, ...patterns(checked.uses, compileRegex)], notices };
 }
 
@@ -94,6 +95,16 @@ function subsystemNames(uses: readonly Use[]): ConfigNotice[] {
       at: use.at,
     }));
   });
+}
+
+/** SHP-11: a connection may need a file of its message beside its socket, and there are listeners, logs and segments. */
+function descriptors(uses: readonly Use[]): ConfigNotice[] {
+  const find = (name: string) => uses.find((use) => use.what === 'option' && use.name === name && use.path.length === 0);
+  const [files, connections] = [find('Server_Max_File_Descriptors'), find('Server_Max_Outbound_Connections')];
+  const least = 4 * (typeof connections?.value === 'number' ? connections.value : 20_000);
+  if (files === undefined || typeof files.value !== 'number' || files.value >= least) return [];
+  const message = `Server_Max_File_Descriptors is ${files.value}: expected at least ${least}, four for each of Server_Max_Outbound_Connections`;
+  return [{ message, at: files.at }];
 }
 
 /** One pool serves all: the first. */

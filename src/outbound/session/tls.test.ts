@@ -211,3 +211,27 @@ test('TLS_Enable_DHE_Ciphers false leaves no DHE cipher for the next hop, whatev
     await w.until(() => w.kinds === expected);
   }
 });
+
+test('OUT-63: contexts are made once for the same options, anew for others, after a flush, and when they grow old', async (t) => {
+  const read: string[] = [];
+  let now = 0;
+  const tls = new OutboundTls({
+    readFile: (path) => (read.push(path), Buffer.from(files[path] ?? '')),
+    clock: { ...systemClock, mono: () => now },
+    panic: { log: () => undefined },
+  });
+  const server = await startServer(t, { extensions: offered, upgrade });
+  const w = new World(t, { tls, options: { remoteSmtpPort: server.port, tls: 'required', maxDeliveriesPerConnection: 1, tlsCa: '/ca' } });
+  let sent = 0;
+  const next = async (): Promise<string[]> => {
+    w.send('1@mx.a.test');
+    sent += 1;
+    await w.until(() => w.kinds.length === sent);
+    return read.splice(0);
+  };
+  assert.deepEqual([await next(), await next()], [['/ca'], []]);
+  tls.flush();
+  assert.deepEqual(await next(), ['/ca']);
+  now = 301_000;
+  assert.deepEqual(await next(), ['/ca']);
+});
