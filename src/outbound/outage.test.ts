@@ -40,7 +40,10 @@ test('Q-01, Q-02, Q-07: through an hour without the next hop a message is tried 
   await world.until(() => world.kinds === 'TTD');
   assert.deepEqual(dials, [0, 1200, 3600]);
   assert.equal(server.messages.length, 1);
-  assert.deepEqual(world.failures, Array.from({ length: 2 }, () => 'T 0 451 4.4.1 [internal] No valid hosts (unable to make any connections)'));
+  assert.deepEqual(
+    world.failures,
+    Array.from({ length: 2 }, () => 'T 0 451 4.4.1 [internal] No valid hosts (unable to make any connections)'),
+  );
 });
 
 test('Q-02, Q-07, Q-08: mail that comes during the outage waits, the host is tried once in Host_Failure_Retry, and all arrives once', async (t) => {

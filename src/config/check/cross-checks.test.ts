@@ -91,7 +91,15 @@ statp { }
 
 test('Q-15 a Response_Transcode_Pattern that does not compile is refused with its place', () => {
   const compileRegex = () => ({ ok: false as const, message: 'missing )', offset: 4 });
-  const options = { main: '/etc/e.conf', files: memoryFiles({ '/etc/e.conf': 'Response_Transcode_Pattern = "550 ("' }), searchPath: [], compileRegex };
+  const options = {
+    main: '/etc/e.conf',
+    files: memoryFiles({ '/etc/e.conf': 'Response_Transcode_Pattern = "550 ("' }),
+    searchPath: [],
+    compileRegex,
+  };
   const [problem] = readConfiguration(options).problems;
-  assert.match(problem?.message ?? '', /^Cannot compile the pattern "550 \(" of Response_Transcode_Pattern: missing \) \(at character 5\)$/);
+  assert.match(
+    problem?.message ?? '',
+    /^Cannot compile the pattern "550 \(" of Response_Transcode_Pattern: missing \) \(at character 5\)$/,
+  );
 });
