@@ -4,9 +4,12 @@
  * The one rule: values come from the resolver, so that Listen, listener and pathway fall back as documented (FB-07).
  * Not here: opening sockets (inbound, control-listener.ts).
  */
+import { parseIp } from '#base';
 import { childrenNamed, type ListeningRecord, type Resolver } from '#config';
 import type { ListenStanza } from '#inbound';
 import { serves, type LoopPlan } from './event-loops.ts';
+
+const UNSPECIFIED = parseIp('0.0.0.0');
 
 function listensOf(resolver: Resolver, listener: string): string[] {
   return childrenNamed(resolver.snapshot.root, listener).flatMap((node) =>
@@ -41,6 +44,8 @@ export function esmtpStanzas(resolver: Resolver, at?: { readonly plan: LoopPlan;
   if (at === undefined) return stanzas;
   return stanzas.map((stanza) => {
     const { eventLoop } = recordOf(resolver, 'esmtp_listener', stanza.address);
+    // Any address will do: the search tree of the Peer blocks is made now, and not while the first client waits.
+    resolver.listening({ listener: 'esmtp_listener', listen: stanza.address, ip: UNSPECIFIED });
     return { ...stanza, enable: stanza.enable && serves(at.plan, at.loop, { address: stanza.address, eventLoop }) };
   });
 }

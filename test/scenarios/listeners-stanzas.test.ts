@@ -7,7 +7,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { makeAuthority, makeCertificate } from '../kit/certificates.ts';
@@ -302,4 +302,42 @@ ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" { } Listen "127.0.0.1:{port:slow
   const free = await SmtpClient.greet(server.ports['smtp']!);
   assert.match(await free.send('a@b.test', 'x@inbox.test', 'Subject: x\r\n\r\nx'), /^250 /);
   free.socket.destroy();
+});
+
+test('LSN-08 A61 Service_Sessions and Listener_Sessions are exact over two event loops, also when all come at once, and places come back', async (t) => {
+  const server = await startServer(t, {
+    conf: `EventLoop "pool" { Concurrency = 2 }
+ESMTP_Listener {
+  Service_Sessions = 9
+  Listen "127.0.0.1:{port:a}" { }
+  Listen "127.0.0.1:{port:b}" { Listener_Sessions = 4 }
+}
+`,
+  });
+  const descriptors = (): number => readdirSync(`/proc/${server.pid}/fd`).length;
+  const atFirst = descriptors();
+  /** Opens many at once on both; how many were greeted on each. */
+  const storm = async (): Promise<{ a: number; b: number; open: SmtpClient[] }> => {
+    const all = await Promise.all(
+      Array.from({ length: 60 }, async (_, i) => {
+        const name = i % 2 === 0 ? 'a' : 'b';
+        const client = await SmtpClient.open(server.ports[name]!);
+        return { name, client, code: (await client.reply()).slice(0, 3) };
+      }),
+    );
+    assert.ok(all.every(({ code }) => code === '220' || code === '421'));
+    const greeted = all.filter(({ code }) => code === '220');
+    const count = (name: string): number => greeted.filter((one) => one.name === name).length;
+    return { a: count('a'), b: count('b'), open: greeted.map(({ client }) => client) };
+  };
+  for (let round = 0; round < 3; round++) {
+    const { a, b, open } = await storm();
+    assert.equal(a + b, 9, `round ${round}: ${a} and ${b}`);
+    assert.ok(b <= 4, `round ${round}: ${b} on b`);
+    await Promise.all(open.map((client) => client.quit()));
+    await until(
+      () => descriptors() <= atFirst,
+      () => `the connections to be gone; ${descriptors()} descriptors are open, ${atFirst} were`,
+    );
+  }
 });
