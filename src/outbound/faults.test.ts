@@ -85,12 +85,19 @@ test('Q-12, Q-13: a permanent refusal is the verdict where it is about the mail,
     world.send(['one@a.test', 'two@a.test']);
     if (place.verb === 'EHLO') {
       await world.until(() => world.kinds === 'DD');
-      assert.ok(server.lines.some((line) => line.startsWith('HELO')), 'a server of old');
+      assert.ok(
+        server.lines.some((line) => line.startsWith('HELO')),
+        'a server of old',
+      );
       continue;
     }
     await world.until(() => world.records.length === 2);
     const kind = place.isVerdict ? 'P' : 'T';
-    assert.deepEqual(world.failures, Array.from({ length: 2 }, () => `${kind} ${place.stage} 550 5.7.1 not you`), place.verb);
+    assert.deepEqual(
+      world.failures,
+      Array.from({ length: 2 }, () => `${kind} ${place.stage} 550 5.7.1 not you`),
+      place.verb,
+    );
     assert.equal(world.notices.length, place.isVerdict ? 1 : 0);
   }
 });
