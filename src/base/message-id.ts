@@ -103,6 +103,52 @@ export function parseMessageId(text: string): MessageIdParts | undefined {
   return { counter: parseInt(reverse(high) + reverse(low), 16), instance: Number(instance), slot: parseInt(reverse(slot), 16) };
 }
 
+/** Reads ids into two numbers without making anything: for stores that keep many. */
+export class MessageIdReader {
+  /** `slot * 65536 + counter`: neighbours of one source differ by one. */
+  ordinal = 0;
+  instance = 0;
+
+  /** False when the text is no id exactly as it is written. */
+  read(text: string): boolean {
+    if (text.length !== 20 || text.charCodeAt(2) !== slash || text.charCodeAt(5) !== dash || text.charCodeAt(11) !== dash) return false;
+    const counter = hexAt(text, 0) | (hexAt(text, 1) << 4) | (hexAt(text, 3) << 8) | (hexAt(text, 4) << 12);
+    let instance = 0;
+    for (let i = 6; i < 11; i += 1) {
+      const digit = text.charCodeAt(i) - 48;
+      if (digit < 0 || digit > 9) return false;
+      instance = instance * 10 + digit;
+    }
+    let slot = 0;
+    // A digit that is none has all bits set, whatever its place.
+    let all = counter;
+    for (let i = 19; i >= 12; i -= 1) {
+      const digit = hexAt(text, i);
+      all |= digit;
+      slot = slot * 16 + digit;
+    }
+    if (all < 0) return false;
+    this.ordinal = slot * idsPerSlot + counter;
+    this.instance = instance;
+    return true;
+  }
+}
+
+const slash = 47;
+const dash = 45;
+
+/** The digit, or -1. */
+function hexAt(text: string, at: number): number {
+  const c = text.charCodeAt(at);
+  return c >= 48 && c <= 57 ? c - 48 : c >= 65 && c <= 70 ? c - 55 : -1;
+}
+
+/** The id that was read as these two numbers. */
+export function messageIdOf(ordinal: number, instance: number): string {
+  const slot = Math.floor(ordinal / idsPerSlot);
+  return formatMessageId({ counter: ordinal - slot * idsPerSlot, instance, slot });
+}
+
 /** The Message-ID header's value of an id (SMTP-17): separators become dots, the host follows. */
 export function messageIdHeader(id: string, host: string): string {
   return `<${id.replace(/[/-]/g, '.')}@${host}>`;

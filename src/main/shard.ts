@@ -43,6 +43,7 @@ export class Shard implements AcceptedPort {
   /** Batches of other homes that we hold, by batch id. */
   readonly #foreign = new Map<string, number>();
   readonly #home: QueueSpool;
+  readonly #remoteHomes = new Map<number, QueueSpool>();
 
   constructor(o: ShardOptions) {
     this.#o = o;
@@ -211,7 +212,14 @@ export class Shard implements AcceptedPort {
     else this.#o.queues.recovered({ envelope, states }, home);
   }
 
+  /** One for each loop: a queue knows spools by identity. */
   #remoteHome(loop: number): QueueSpool {
+    let home = this.#remoteHomes.get(loop);
+    if (home === undefined) this.#remoteHomes.set(loop, (home = this.#makeRemoteHome(loop)));
+    return home;
+  }
+
+  #makeRemoteHome(loop: number): QueueSpool {
     return {
       note: (batchId, note) => {
         if (!this.#send(loop, { kind: 'note', batchId, note })) this.#complain(loop, batchId);

@@ -53,7 +53,7 @@ export function originOf({ remoteIp, remotePort, helo }: Envelope): Origin {
   return { ip: remoteIp, port: remotePort, helo };
 }
 
-const NO_FACTS: readonly string[] = Object.freeze([]);
+export const NO_FACTS: readonly string[] = Object.freeze([]);
 
 /** One recipient is one message to the outside, with an id of its own. */
 export interface Recipient {

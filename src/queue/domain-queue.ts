@@ -1,15 +1,15 @@
 /**
  * The mail of one binding for one domain: what is ready (two priorities), what waits for its next attempt, what is under way.
  *
- * The one rule: an entry is ready, delayed or under way, never two of them, and every move keeps the counts. Waiting is the
- * timer wheel's, entry by entry, so that no list is ever scanned (Q-01) and setting the clock moves nothing (A65). Options are one
+ * The one rule: an entry is ready, delayed or under way, never two of them, and every move keeps the counts. Where entries wait is one store
+ * for all queues (waiting.ts): no list is ever scanned (Q-01) and setting the clock moves nothing (A65). Options are one
  * resolved record, replaced when the configuration changes. A suspended queue hands nothing out and changes nothing but what expires (SD-1542).
  * Not here: what follows from a result (verdicts.ts), connections (outbound). Bound: the spool is the bound of the mail.
  * Truth: rules Q-01, Q-09, Q-16, OUT-01, OUT-04, OUT-43, POL-06.
  */
 import { parseHostPort, toAsciiDomain } from '#base';
 import type { Batch, Recipient } from './batch.ts';
-import { Entry, EntryList, type Delivery } from './entry.ts';
+import { Entry, type Delivery } from './entry.ts';
 import type { EntrySlice, EntryView } from './entry-view.ts';
 import type { QueueContext } from './queue-context.ts';
 import type { SendingOptions } from './ports.ts';
@@ -17,6 +17,7 @@ import { queueReplies } from './replies.ts';
 import { internalResult, type RecipientResult } from './results.ts';
 import { PATROL_MS } from './patrol.ts';
 import { Sweep } from './sweep.ts';
+import { EntryList, listNumbers, type Waiting } from './waiting.ts';
 
 /** Entries that one call of take() may end by itself (blackholed, expired) before others get their turn. */
 const ENDED_PER_TAKE = 200;
@@ -50,14 +51,18 @@ export class DomainQueue {
   connections = 0;
   /** Bodies in memory on this queue's account: residency's to set. */
   resident = 0;
+  /** The name of this queue among those of the loop, for its rows. */
+  readonly number: number;
+  /** By their numbers: what is ready, urgent mail first, then what waits for its next attempt. */
+  readonly lists: readonly EntryList[];
   readonly #context: QueueContext;
-  readonly #urgent = new EntryList();
-  readonly #normal = new EntryList();
-  readonly #delayed = new EntryList();
-  readonly #wake = (entry: Entry): void => this.#woken(entry);
+  readonly #store: Waiting;
+  readonly #urgent = new EntryList(listNumbers.urgent);
+  readonly #normal = new EntryList(listNumbers.normal);
+  readonly #delayed = new EntryList(listNumbers.delayed);
   #underWay = 0;
-  /** Where those who walk along the queue are. */
-  readonly #cursors = new Map<number, Entry>();
+  /** Rows at which those who walk along the queue are. */
+  readonly #cursors = new Map<number, number>();
   #sweep: Sweep | undefined;
   /** No ready mail expires before this monotonic time. */
   #expiresMono = Infinity;
@@ -70,6 +75,9 @@ export class DomainQueue {
     optionsOf: (name: string) => SendingOptions,
   ) {
     this.#context = context;
+    this.#store = context.waiting;
+    this.lists = [this.#urgent, this.#normal, this.#delayed];
+    this.number = context.waiting.register(this);
     this.group = o.group;
     this.binding = o.binding;
     this.domain = o.domain;
@@ -100,32 +108,32 @@ export class DomainQueue {
 
   /** The sender of what would be taken next. */
   get nextSender(): string | undefined {
-    return (this.#urgent.oldest ?? this.#normal.oldest)?.batch.sender;
+    const row = this.#next;
+    return row < 0 ? undefined : this.#store.look(row).batch.sender;
   }
 
   /** Recipients of what would be taken next; 0 when nothing may be taken now. Outbound asks a throttle for as many. */
   get nextRecipients(): number {
     if (this.ready === 0) return 0;
-    return (this.#urgent.oldest ?? this.#normal.oldest)?.recipients.length ?? 0;
+    return this.#store.messagesOf(this.#next);
   }
 
   /** Adds mail that is to be tried now. */
   add(batch: Batch, recipients: Recipient[], priority: 0 | 1): void {
     this.statistics.receptions += recipients.length;
-    this.#enter(new Entry(this, batch, recipients, priority));
+    this.#context.counters.add('totalQueue', recipients.length);
+    this.#ready(new Entry(this, batch, recipients, priority));
   }
 
   /** Adds mail that was already tried, to be tried again in `delayMs`. */
   addDelayed(
     batch: Batch,
     recipients: Recipient[],
-    o: { priority: 0 | 1; attempts: number; nextAt: number; delayMs: number; lastReply?: string | undefined },
+    o: { priority: 0 | 1; attempts: number; delayMs: number; lastReply?: string | undefined },
   ): void {
     const entry = new Entry(this, batch, recipients, o.priority);
     entry.attempts = o.attempts;
-    entry.nextAt = o.nextAt;
     entry.lastReply = o.lastReply;
-    this.#context.indexed(entry);
     this.#context.counters.add('totalQueue', recipients.length);
     if (o.delayMs <= 0) this.#ready(entry);
     else this.delay(entry, o.delayMs);
@@ -139,10 +147,10 @@ export class DomainQueue {
         this.#context.wheel.schedule(0, this.#context.announce, this);
         return undefined;
       }
-      const entry = this.#urgent.oldest ?? this.#normal.oldest;
-      if (entry === undefined) return undefined;
-      if (this.#cursors.size > 0) this.#leaving(entry);
-      entry.list?.remove(entry);
+      const row = this.#next;
+      if (row < 0) return undefined;
+      if (this.#cursors.size > 0) this.#leaving(row);
+      const entry = this.#store.leave(row);
       this.#underWay += entry.recipients.length;
       this.#takenMono = this.#context.clock.mono();
       const refusal = this.#refusal(entry);
@@ -161,7 +169,7 @@ export class DomainQueue {
   release(delivery: Delivery): void {
     const entry = delivery as Entry;
     this.#underWay -= entry.recipients.length;
-    (entry.priority === 1 ? this.#urgent : this.#normal).unshift(entry);
+    this.#store.enter(entry, this.#readyList(entry.priority), true);
     this.#context.announce(this);
   }
 
@@ -196,7 +204,7 @@ export class DomainQueue {
   failAll(reply: string, o: { isQuiet?: boolean; done?: SweepDone } = {}): number {
     const messages = this.waiting;
     const result = internalResult('permanent', reply);
-    this.#startSweep(this.#lists, (entry) => this.#context.verdicts.failEntry(entry, result, o.isQuiet), o.done);
+    this.#startSweep(this.lists, (entry) => this.#context.verdicts.failEntry(entry, result, o.isQuiet), o.done);
     return messages;
   }
 
@@ -210,14 +218,14 @@ export class DomainQueue {
   /** Everything that waits here goes to another binding, and waits there as it did here. Answers how many messages that are. */
   rebindAll(group: string, binding: string, done?: SweepDone): number {
     const messages = this.waiting;
-    this.#startSweep(this.#lists, (entry, wasReady) => this.#rebind(entry, group, binding, wasReady), done);
+    this.#startSweep(this.lists, (entry, wasReady) => this.#rebind(entry, group, binding, wasReady), done);
     return messages;
   }
 
   /** Everything that waits here goes to where mail for `domain` goes. Answers how many messages that are. */
   rerouteAll(domain: string, done?: SweepDone): number {
     const messages = this.waiting;
-    this.#startSweep(this.#lists, (entry, wasReady) => this.#reroute(entry, domain, wasReady), done);
+    this.#startSweep(this.lists, (entry, wasReady) => this.#reroute(entry, domain, wasReady), done);
     return messages;
   }
 
@@ -247,14 +255,10 @@ export class DomainQueue {
    */
   walk(cursor: number, max: number): EntrySlice {
     const entries: EntryView[] = [];
-    let at: Entry | undefined;
-    if (cursor === 0) at = this.#urgent.oldest ?? this.#normal.oldest ?? this.#delayed.oldest;
-    else {
-      at = this.#cursors.get(cursor);
-      this.#cursors.delete(cursor);
-    }
-    for (; at !== undefined && entries.length < max; at = this.#after(at)) entries.push(this.viewOf(at));
-    if (at === undefined) return { entries, next: undefined };
+    let at = cursor === 0 ? this.#firstFrom(0) : (this.#cursors.get(cursor) ?? -1);
+    if (cursor !== 0) this.#cursors.delete(cursor);
+    for (; at >= 0 && entries.length < max; at = this.#after(at)) entries.push(this.viewOf(this.#store.look(at)));
+    if (at < 0) return { entries, next: undefined };
     lastCursor += 1;
     this.#cursors.set(lastCursor, at);
     if (this.#cursors.size > CURSORS_MAX) this.#cursors.delete(this.#cursors.keys().next().value as number);
@@ -262,8 +266,9 @@ export class DomainQueue {
   }
 
   viewOf(entry: Entry): EntryView {
-    const { batch, recipients, attempts, nextAt, lastReply } = entry;
-    const state = this.#delayed.has(entry) ? 'delayed' : entry.list === undefined ? 'underway' : 'ready';
+    const { batch, recipients, attempts, lastReply } = entry;
+    const { clock, waiting } = this.#context;
+    const state = waiting.stateOf(entry.row);
     return {
       batchId: batch.id,
       queue: this,
@@ -271,7 +276,7 @@ export class DomainQueue {
       sender: batch.sender,
       recipients: recipients.map(({ id, address, index }) => ({ id, address, index })),
       attempts,
-      nextAt: state === 'delayed' ? nextAt : 0,
+      nextAt: state === 'delayed' ? Math.round(clock.now() + entry.due - clock.mono()) : 0,
       receivedAt: batch.receivedAt,
       size: batch.size,
       lastReply,
@@ -294,30 +299,40 @@ export class DomainQueue {
 
   /** For verdicts: an entry that is not in a list waits for `delayMs`. */
   delay(entry: Entry, delayMs: number): void {
-    this.#delayed.push(entry);
     this.#context.counters.add('delayedQueue', entry.recipients.length);
-    entry.timer = this.#context.wheel.schedule(delayMs, this.#wake, entry);
+    entry.due = this.#context.clock.mono() + Math.max(0, delayMs);
+    this.#store.enter(entry, this.#delayed);
   }
 
-  #enter(entry: Entry): void {
-    this.#context.indexed(entry);
-    this.#context.counters.add('totalQueue', entry.recipients.length);
-    this.#ready(entry);
-  }
-
-  #ready(entry: Entry): void {
-    (entry.priority === 1 ? this.#urgent : this.#normal).push(entry);
-    this.#expiresMono = Math.min(this.#expiresMono, this.#context.clock.mono() + this.#context.verdicts.expiresInMs(entry));
-    this.#context.counters.add('activeQueue', entry.recipients.length);
+  /** For the store: the time of a delayed row has come. */
+  due(row: number): void {
+    if (this.#cursors.size > 0) this.#leaving(row);
+    const messages = this.#store.messagesOf(row);
+    this.#store.move(row, this.#readyList(this.#store.priorityOf(row)));
+    this.#watchExpiry(this.#store.look(row));
+    this.#context.counters.add('delayedQueue', -messages);
+    this.#context.counters.add('activeQueue', messages);
     this.#context.announce(this);
   }
 
-  #woken(entry: Entry): void {
-    entry.timer = 0;
-    if (this.#cursors.size > 0) this.#leaving(entry);
-    this.#delayed.remove(entry);
-    this.#context.counters.add('delayedQueue', -entry.recipients.length);
-    this.#ready(entry);
+  #ready(entry: Entry): void {
+    this.#watchExpiry(entry);
+    this.#context.counters.add('activeQueue', entry.recipients.length);
+    this.#store.enter(entry, this.#readyList(entry.priority));
+    this.#context.announce(this);
+  }
+
+  #watchExpiry(entry: Entry): void {
+    this.#expiresMono = Math.min(this.#expiresMono, this.#context.clock.mono() + this.#context.verdicts.expiresInMs(entry));
+  }
+
+  #readyList(priority: 0 | 1): EntryList {
+    return priority === 1 ? this.#urgent : this.#normal;
+  }
+
+  /** The row that is taken next, -1 when nothing is ready. */
+  get #next(): number {
+    return this.#urgent.length > 0 ? this.#urgent.oldest : this.#normal.oldest;
   }
 
   /** Why a ready entry ends without an attempt. */
@@ -335,15 +350,11 @@ export class DomainQueue {
     const part = new Entry(this, entry.batch, entry.recipients.slice(0, most), entry.priority);
     part.attempts = entry.attempts;
     part.lastReply = entry.lastReply;
-    this.#context.indexed(part);
     entry.recipients = entry.recipients.slice(most);
     this.#underWay -= entry.recipients.length;
-    (entry.priority === 1 ? this.#urgent : this.#normal).unshift(entry);
+    this.#store.enter(entry, this.#readyList(entry.priority), true);
+    this.#store.know(part);
     return part;
-  }
-
-  get #lists(): readonly EntryList[] {
-    return [this.#urgent, this.#normal, this.#delayed];
   }
 
   /** Messages ready or delayed: all but those under way. */
@@ -351,50 +362,54 @@ export class DomainQueue {
     return this.#urgent.messages + this.#normal.messages + this.#delayed.messages;
   }
 
-  #after(entry: Entry): Entry | undefined {
-    if (entry.newer !== undefined) return entry.newer;
-    if (this.#urgent.has(entry)) return this.#normal.oldest ?? this.#delayed.oldest;
-    return this.#normal.has(entry) ? this.#delayed.oldest : undefined;
+  /** The row behind this one, over the end of its list; -1 behind the last. */
+  #after(row: number): number {
+    const newer = this.#store.newerOf(row);
+    return newer >= 0 ? newer : this.#firstFrom(this.#store.listOf(row) + 1);
   }
 
-  /** An entry that leaves its place while somebody walks along: he goes on behind it. */
-  #leaving(entry: Entry): void {
+  /** The first row of the lists from this one on. */
+  #firstFrom(list: number): number {
+    for (let i = list; i < this.lists.length; i += 1) {
+      const { oldest } = this.lists[i] as EntryList;
+      if (oldest >= 0) return oldest;
+    }
+    return -1;
+  }
+
+  /** A row that leaves its place while somebody walks along: he goes on behind it. */
+  #leaving(row: number): void {
     for (const [cursor, at] of this.#cursors) {
-      if (at !== entry) continue;
-      const after = this.#after(entry);
-      if (after === undefined) this.#cursors.delete(cursor);
+      if (at !== row) continue;
+      const after = this.#after(row);
+      if (after < 0) this.#cursors.delete(cursor);
       else this.#cursors.set(cursor, after);
     }
   }
 
-  /** Takes a waiting entry out of its list, as if it were under way; answers whether it was ready. */
-  #takeOut(entry: Entry): boolean {
-    if (this.#cursors.size > 0) this.#leaving(entry);
-    entry.list?.remove(entry);
-    return this.#outOfList(entry);
-  }
-
-  #outOfList(entry: Entry): boolean {
+  /** Takes a waiting entry out of its list, as if it were under way, and tells whether it was ready. */
+  #takeOut(row: number, each: (entry: Entry, wasReady: boolean) => void): void {
+    if (this.#cursors.size > 0) this.#leaving(row);
+    const wasReady = this.#store.stateOf(row) === 'ready';
+    const entry = this.#store.leave(row);
     const messages = entry.recipients.length;
-    const wasReady = entry.timer === 0;
     if (!wasReady) {
-      this.#context.wheel.cancel(entry.timer);
-      entry.timer = 0;
       this.#context.counters.add('delayedQueue', -messages);
       this.#context.counters.add('activeQueue', messages);
     }
     this.#underWay += messages;
-    return wasReady;
+    each(entry, wasReady);
   }
 
   #one(view: EntryView, each: (entry: Entry, wasReady: boolean) => void): boolean {
     const [first] = view.recipients;
-    const entry = first === undefined ? undefined : this.#context.find(first.id);
-    if (entry === undefined || entry.queue !== this || entry.list === undefined) return false;
-    const wasReady = this.#takeOut(entry);
+    const entry = first === undefined ? undefined : this.#store.find(first.id);
+    if (entry === undefined || entry.queue !== this || entry.row < 0) return false;
     const wanted = new Set(view.recipients.map(({ id }) => id));
-    if (entry.recipients.length > wanted.size) this.#split(entry, wanted, wasReady);
-    each(entry, wasReady);
+    this.#takeOut(entry.row, (taken, wasReady) => {
+      if (taken.recipients.length > wanted.size) this.#split(taken, wanted, wasReady);
+      each(taken, wasReady);
+    });
     if (this.isEmpty) this.#context.emptied(this);
     return true;
   }
@@ -405,10 +420,9 @@ export class DomainQueue {
     entry.recipients = entry.recipients.filter(({ id }) => wanted.has(id));
     const other = new Entry(this, entry.batch, rest, entry.priority);
     other.attempts = entry.attempts;
-    other.nextAt = entry.nextAt;
     other.lastReply = entry.lastReply;
     this.left(rest.length);
-    this.arrive(other, wasReady ? 0 : Math.max(0, entry.nextAt - this.#context.clock.now()));
+    this.arrive(other, wasReady ? 0 : Math.max(0, entry.due - this.#context.clock.mono()));
   }
 
   /** An entry that was taken out is ready. */
@@ -441,11 +455,10 @@ export class DomainQueue {
   /** An entry that was taken out waits elsewhere as it did here: ready, or for the rest of its delay. */
   #move(entry: Entry, byQueue: ReadonlyMap<DomainQueue, Recipient[]>, wasReady: boolean): void {
     this.left(entry.recipients.length);
-    const delayMs = wasReady ? 0 : Math.max(0, entry.nextAt - this.#context.clock.now());
+    const delayMs = wasReady ? 0 : Math.max(0, entry.due - this.#context.clock.mono());
     for (const [queue, recipients] of byQueue) {
       const moved = new Entry(queue, entry.batch, recipients, entry.priority);
       moved.attempts = entry.attempts;
-      moved.nextAt = entry.nextAt;
       moved.lastReply = entry.lastReply;
       queue.arrive(moved, delayMs);
     }
@@ -453,7 +466,6 @@ export class DomainQueue {
 
   /** An entry comes from another queue. */
   arrive(entry: Entry, delayMs: number): void {
-    this.#context.indexed(entry);
     if (delayMs <= 0) this.#ready(entry);
     else this.delay(entry, delayMs);
   }
@@ -461,11 +473,15 @@ export class DomainQueue {
   #startSweep(lists: readonly EntryList[], each: (entry: Entry, wasReady: boolean) => void, done?: SweepDone): void {
     this.#cursors.clear();
     let messages = 0;
-    const one = (entry: Entry): void => {
+    const one = (entry: Entry, wasReady: boolean): void => {
       messages += entry.recipients.length;
-      each(entry, this.#outOfList(entry));
+      each(entry, wasReady);
     };
-    const sweep = new Sweep(lists, one, () => done?.(messages));
+    const sweep = new Sweep(
+      lists,
+      (row) => this.#takeOut(row, one),
+      () => done?.(messages),
+    );
     const after = this.#sweep;
     if (after !== undefined) {
       after.followWith(sweep);

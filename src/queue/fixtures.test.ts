@@ -3,7 +3,7 @@
  *
  * The one rule: no disk, no network, and time moves when the test says so. It holds no test itself.
  */
-import { ManualClock, seededRandom, TimerWheel } from '#base';
+import { ManualClock, MessageIdSource, seededRandom, TimerWheel } from '#base';
 import type { Envelope, EnvelopeRecipient } from '#mail';
 import type { MailRecord } from '#observe';
 import type { NoticeFacts, QueueNote, SendingOptions } from './ports.ts';
@@ -86,7 +86,13 @@ export class Surroundings {
   noticeError: Error | undefined;
   readonly queues: Queues;
 
-  constructor(o: { residentBytesMax?: number } = {}) {
+  /** Bodies that the door hands over: of every message, or of every other one, so that objects and packed entries wait side by side. */
+  readonly #bodies: 'all' | 'some';
+  readonly #ids = new MessageIdSource({ instance: 70_001, clock: this.clock, lastSlot: 0, persistSlot: () => undefined });
+  #accepted = 0;
+
+  constructor(o: { residentBytesMax?: number; bodies?: 'all' | 'some' } = {}) {
+    this.#bodies = o.bodies ?? 'all';
     this.queues = new Queues({
       resolver: {
         sending: () => {
@@ -115,18 +121,17 @@ export class Surroundings {
       records: { record: (r) => void this.records.push(r) },
       counters: { add: (name, n = 1) => void this.counts.set(name, (this.counts.get(name) ?? 0) + n) },
       panic: { log: (_level, _subsystem, text) => void this.panics.push(text) },
-      ...o,
+      ...(o.residentBytesMax === undefined ? {} : { residentBytesMax: o.residentBytesMax }),
     });
     this.queues.onWork((queue) => this.announced.push(queue));
   }
 
   envelope(recipients: EnvelopeRecipient[], more: Partial<Envelope> = {}): Envelope {
-    made += 1;
     return {
-      batchId: `batch-${made}`,
+      batchId: this.#ids.next(),
       connectionId: 'connection',
       sender: 'sender@origin.test',
-      recipients,
+      recipients: recipients.map((one) => ({ ...one, id: this.#ids.next() })),
       receivedAt: this.clock.now(),
       size: 100,
       remoteIp: '192.0.2.9',
@@ -144,7 +149,9 @@ export class Surroundings {
       addresses.map((address) => recipient(address)),
       more,
     );
-    this.queues.accepted(envelope, Buffer.from('Subject: hello\r\n\r\n'));
+    this.#accepted += 1;
+    const hasBody = this.#bodies === 'all' || this.#accepted % 2 === 0;
+    this.queues.accepted(envelope, hasBody ? Buffer.from('Subject: hello\r\n\r\n') : undefined);
     return envelope;
   }
 

@@ -7,8 +7,8 @@
 import type { Clock, Random, TimerWheel } from '#base';
 import type { Counters } from '#observe';
 import type { DomainQueue } from './domain-queue.ts';
-import type { Entry } from './entry.ts';
 import type { Verdicts } from './verdicts.ts';
+import type { Waiting } from './waiting.ts';
 
 export interface QueueContext {
   readonly clock: Clock;
@@ -18,10 +18,8 @@ export interface QueueContext {
   readonly verdicts: Verdicts;
   /** The queue in which mail for a domain waits. */
   readonly queueFor: (group: string, binding: string, domain: string) => DomainQueue;
-  /** The entry of a message or batch. */
-  readonly find: (id: string) => Entry | undefined;
-  /** An entry is there, or has more or fewer recipients: it can be found by their ids. */
-  readonly indexed: (entry: Entry) => void;
+  /** Where entries wait, and are found by the ids of messages. */
+  readonly waiting: Waiting;
   /** There may be something to do for outbound. */
   readonly announce: (queue: DomainQueue) => void;
   /** The queue has nothing any more. */

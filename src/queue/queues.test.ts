@@ -4,7 +4,7 @@ import { EMPTY_QUEUES_MAX } from './queues.ts';
 import { delivered, permanent, recipient, Surroundings, transient } from './fixtures.test.ts';
 
 test('FB: 10,000 messages on one queue cause one call of the resolver', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   for (let i = 0; i < 10_000; i += 1) s.accept([`u${i}@a.test`]);
   assert.equal(s.resolverCalls, 1);
   assert.equal(s.queue('a.test').active, 10_000);
@@ -14,7 +14,7 @@ test('FB: 10,000 messages on one queue cause one call of the resolver', () => {
 });
 
 test('OUT-43: recipients of one message for one domain leave together, at most Max_Recipients_Per_Batch of them', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   s.options = { maxRecipientsPerBatch: 2 };
   s.accept(['1@a.test', '2@a.test', 'x@b.test', '3@a.test']);
   const queue = s.queue('a.test');
@@ -35,7 +35,7 @@ test('OUT-43: recipients of one message for one domain leave together, at most M
 });
 
 test('a batch is settled when its last recipient, on whichever queue, has an outcome', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   const { batchId } = s.accept(['1@a.test', 'x@b.test'], { sender: '' });
   s.attempt('a.test', delivered);
   assert.deepEqual(s.settled, []);
@@ -53,7 +53,7 @@ test('a batch is settled when its last recipient, on whichever queue, has an out
 });
 
 test('Q-02, SD-1087: a transient failure delays by the curve, is noted in the spool and never becomes a permanent one by itself', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   const start = s.clock.now();
   s.accept(['1@a.test']);
   s.attempt('a.test', transient);
@@ -73,7 +73,7 @@ test('Q-02, SD-1087: a transient failure delays by the curve, is noted in the sp
 });
 
 test('Q-05: the end of the schedule is a T record with the reply of the peer and a P record with ours, and a notice', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   s.options = { maxRetries: 1 };
   s.accept(['1@a.test']);
   s.attempt('a.test', transient);
@@ -87,7 +87,7 @@ test('Q-05: the end of the schedule is a T record with the reply of the peer and
 });
 
 test('Q-05: Never_Attempt_Expired_Messages ends expired mail without an attempt', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   s.options = { neverAttemptExpiredMessages: true, messageExpiration: 1000 };
   s.accept(['1@a.test']);
   s.attempt('a.test', transient);
@@ -99,7 +99,7 @@ test('Q-05: Never_Attempt_Expired_Messages ends expired mail without an attempt'
 
 test('A65: a clock set a day forth or back neither fires the delayed mail nor freezes it, nor lets mail expire', () => {
   for (const day of [86_400_000, -86_400_000]) {
-    const s = new Surroundings();
+    const s = new Surroundings({ bodies: 'some' });
     s.options = { messageExpiration: 7200 };
     s.accept(['1@a.test']);
     s.attempt('a.test', transient);
@@ -113,7 +113,7 @@ test('A65: a clock set a day forth or back neither fires the delayed mail nor fr
 });
 
 test('SD-1199: attempts and next attempt survive a restart; A65: never later than the schedule allows', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   const now = s.clock.now();
   const envelope = s.envelope([recipient('1@a.test'), recipient('2@a.test'), recipient('3@b.test'), recipient('4@c.test')]);
   s.queues.recovered({
@@ -135,14 +135,14 @@ test('SD-1199: attempts and next attempt survive a restart; A65: never later tha
 });
 
 test('a recovered message without an open recipient is settled', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   const envelope = s.envelope([recipient('1@a.test')]);
   s.queues.recovered({ envelope, states: [{ outcome: 'dropped', attempts: 0, nextAt: 0 }] });
   assert.deepEqual(s.settled, [envelope.batchId]);
 });
 
 test('OUT-04, SD-1542: a suspended queue fills, hands nothing out and rewrites no next attempt', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   s.options = { suspendDelivery: true };
   s.accept(['1@a.test']);
   assert.equal(s.queue('a.test').take(), undefined);
@@ -157,7 +157,7 @@ test('OUT-04, SD-1542: a suspended queue fills, hands nothing out and rewrites n
 });
 
 test('Q-16: Blackhole fails mail instead of delivering it, and what is queued already when it is set', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   for (let i = 0; i < 1200; i += 1) s.accept([`${i}@a.test`], { sender: '' });
   s.attempt('a.test', transient);
   s.options = { blackhole: 'internal' };
@@ -173,14 +173,14 @@ test('Q-16: Blackhole fails mail instead of delivering it, and what is queued al
 });
 
 test('POL-06 POL-26: mail of priority 1 is taken first', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   s.accept(['slow@a.test']);
   s.queues.accepted(s.envelope([recipient('fast@a.test', { priority: 1 })]), undefined);
   assert.equal(s.queue('a.test').take()?.recipients[0]?.address, 'fast@a.test');
 });
 
 test('OUT-21: mail of a domain whose Domain scope has a Gateway is queued under the gateway name; #3855: to itself does not spin', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   s.gateways = new Map([
     ['a.test', 'hub.test'],
     ['b.test', 'hub.test'],
@@ -198,7 +198,7 @@ test('OUT-21: mail of a domain whose Domain scope has a Gateway is queued under 
 });
 
 test('POL-06: a message with a gateway of its own waits under that name, alone and among others, and after a restart', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   const own = recipient('1@a.test', { gateway: 'Hub.test:2525' });
   s.queues.accepted(s.envelope([own]), undefined);
   s.queues.accepted(s.envelope([recipient('2@a.test', { gateway: 'hub.test:2525' }), recipient('3@a.test')]), undefined);
@@ -214,20 +214,20 @@ test('POL-06: a message with a gateway of its own waits under that name, alone a
 });
 
 test('MO-465: a released delivery is next again and has not spent an attempt', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   s.accept(['1@a.test']);
   s.accept(['2@a.test']);
   const queue = s.queue('a.test');
   const delivery = queue.take();
   assert.ok(delivery);
   queue.release(delivery);
-  assert.equal(queue.take(), delivery);
-  assert.equal(delivery.attempts, 0);
+  const again = queue.take();
+  assert.deepEqual([again?.batch, again?.recipients, again?.attempts], [delivery.batch, delivery.recipients, 0]);
   assert.equal(queue.active, 2);
 });
 
 test('Q-08: the whole active queue is deferred in slices, with one more attempt for each message', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   for (let i = 0; i < 1300; i += 1) s.accept([`${i}@a.test`]);
   const queue = s.queue('a.test');
   queue.deferAll({ ...transient, reply: '451 4.4.1 [internal] No valid hosts (unable to make any connections)', stage: 0 });
@@ -259,7 +259,7 @@ test('SPL-09: bodies are kept within the budget and read from the spool beyond i
 });
 
 test('#3820: a flood of domains leaves a bounded number of queues behind', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   for (let i = 0; i < EMPTY_QUEUES_MAX * 2; i += 1) {
     s.accept([`u@d${i}.test`], { sender: '' });
     s.attempt(`d${i}.test`, permanent);

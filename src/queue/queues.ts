@@ -14,7 +14,6 @@ import type { Envelope, EnvelopeRecipient } from '#mail';
 import type { Counters, PanicLog, RecordSink } from '#observe';
 import { batchOf, holdOf, originOf, recipientOf, type Batch, type Recipient } from './batch.ts';
 import type { EntryView } from './entry-view.ts';
-import type { Entry } from './entry.ts';
 import { DomainQueue } from './domain-queue.ts';
 import { Notices } from './notices.ts';
 import { startPatrol } from './patrol.ts';
@@ -23,6 +22,7 @@ import type { QueueContext } from './queue-context.ts';
 import { Residency } from './residency.ts';
 import { retryDelay } from './retry-schedule.ts';
 import { Verdicts } from './verdicts.ts';
+import { Waiting } from './waiting.ts';
 
 export const EMPTY_QUEUES_MAX = 4096;
 export const ROUTES_MAX = 65_536;
@@ -71,7 +71,7 @@ export class Queues implements AcceptedPort {
   readonly #context: QueueContext;
   readonly #notices: Notices;
   readonly #bindings = new Map<string, BindingQueues>();
-  readonly #byId = new Map<string, Entry>();
+  readonly #waiting: Waiting;
   readonly #empty = new Set<DomainQueue>();
   #routeCount = 0;
   /** Queues that do not know the configuration in force yet. */
@@ -82,6 +82,7 @@ export class Queues implements AcceptedPort {
   constructor(o: QueuesOptions) {
     this.#o = o;
     const { clock, wheel, random, records, counters, panic } = o;
+    this.#waiting = new Waiting({ clock, wheel });
     this.residency = new Residency({
       counters,
       ...(o.residentBytesMax === undefined ? {} : { bytesMax: o.residentBytesMax }),
@@ -95,7 +96,7 @@ export class Queues implements AcceptedPort {
       residency: this.residency,
       notices: this.#notices,
       isBounceAddress: o.isBounceAddress ?? (() => true),
-      forget: (id) => void this.#byId.delete(id),
+      forget: (id) => this.#waiting.forget(id),
     });
     this.#context = {
       clock,
@@ -104,11 +105,7 @@ export class Queues implements AcceptedPort {
       counters,
       verdicts,
       queueFor: (group, binding, domain) => this.queueFor(group, binding, domain),
-      find: (id) => this.#byId.get(id),
-      indexed: (entry) => {
-        for (const { id } of entry.recipients) this.#byId.set(id, entry);
-        this.#byId.set(entry.batch.id, entry);
-      },
+      waiting: this.#waiting,
       announce: (queue) => {
         this.#empty.delete(queue);
         this.#work(queue);
@@ -163,12 +160,11 @@ export class Queues implements AcceptedPort {
   #held(envelope: Envelope, batch: Batch): void {
     const groups = this.#groups(envelope);
     const delayMs = holdOf(batch, this.#o.clock.now()).left;
-    const nextAt = this.#o.clock.now() + delayMs;
     batch.open = envelope.recipients.length;
     for (const { queue, priority, recipients } of groups) {
       noteOrigin(batch, envelope, queue);
       queue.statistics.receptions += recipients.length;
-      queue.addDelayed(batch, recipients, { priority, attempts: 0, nextAt, delayMs });
+      queue.addDelayed(batch, recipients, { priority, attempts: 0, delayMs });
     }
   }
 
@@ -192,7 +188,7 @@ export class Queues implements AcceptedPort {
       const longest = attempts === 0 ? 0 : retryDelay(attempts, queue.options) * 1000;
       const held = attempts === 0 ? holdOf(batch, now).left : 0;
       const delayMs = Math.max(held, Math.min(Math.max(0, nextAt - now), longest));
-      queue.addDelayed(batch, recipients, { priority, attempts, nextAt: now + delayMs, delayMs, lastReply });
+      queue.addDelayed(batch, recipients, { priority, attempts, delayMs, lastReply });
     }
   }
 
@@ -267,8 +263,13 @@ export class Queues implements AcceptedPort {
 
   /** The message with this id, or one entry of the batch with this id; undefined when it does not wait here. */
   findMessage(id: string): EntryView | undefined {
-    const entry = this.#byId.get(id);
+    const entry = this.#waiting.find(id);
     return entry?.queue.viewOf(entry);
+  }
+
+  /** Entries that wait, ready or delayed. */
+  get waiting(): number {
+    return this.#waiting.size;
   }
 
   /** Notices that are not durable yet. */
@@ -331,6 +332,7 @@ export class Queues implements AcceptedPort {
       this.#bindings.get(oldest.binding)?.byDomain.delete(oldest.domain);
       this.#o.counters.add('activeDomains', -1);
       this.#forget(oldest);
+      this.#waiting.unregister(oldest.number);
     }
     this.#clearRoutes();
   }

@@ -11,7 +11,7 @@ import type { Batch } from './batch.ts';
 import type { DomainQueue } from './domain-queue.ts';
 
 /** Bytes of waiting bodies that one loop keeps in memory. */
-export const RESIDENT_BYTES_MAX = 64 * 1024 * 1024;
+export const RESIDENT_BYTES_MAX = 24 * 1024 * 1024;
 /** Max_Resident_Messages where nobody says otherwise. */
 const RESIDENT_MESSAGES_DEFAULT = 32_768;
 
@@ -29,13 +29,14 @@ export class Residency {
     this.messagesMax = o.messagesMax ?? RESIDENT_MESSAGES_DEFAULT;
   }
 
-  /** More than half of the room is used: what is not due soon should make place. */
+  /** A quarter of the room is used: what is not due soon should make place. */
   get isTight(): boolean {
-    return this.bytes * 2 > this.#bytesMax || this.messages * 2 > this.messagesMax;
+    return this.bytes * 4 > this.#bytesMax || this.messages * 4 > this.messagesMax;
   }
 
-  /** Keeps a body on the account of a queue, if there is room. */
+  /** Keeps a body on the account of a queue, if there is room and it may be sent soon. */
   keep(batch: Batch, body: Buffer, queue: DomainQueue): void {
+    if (queue.options.suspendDelivery) return;
     const { maxResidentActiveQueue, maxResidentActiveQueueSize: most = maxResidentActiveQueue } = queue.options;
     if (batch.body !== undefined || (most >= 0 && queue.resident >= most)) return;
     if (this.messages >= this.messagesMax || this.bytes + body.length > this.#bytesMax) return;

@@ -8,7 +8,7 @@ function passes(s: Surroundings, count = 6): void {
 }
 
 test('a message is found by its id and by that of its batch, in every state, and not when it is over', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   const envelope = s.accept(['1@a.test', '2@b.test']);
   const [one, two] = envelope.recipients;
   assert.ok(one && two);
@@ -34,7 +34,7 @@ test('a message is found by its id and by that of its batch, in every state, and
 });
 
 test('a waiting message is failed, tried now, bound anew or sent elsewhere by its view; one under way is left alone', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   for (let i = 0; i < 5; i += 1) s.accept([`${i}@a.test`], { sender: '' });
   const queue = s.queue('a.test');
   const delivery = queue.take();
@@ -67,7 +67,7 @@ test('a waiting message is failed, tried now, bound anew or sent elsewhere by it
 });
 
 test('Q-01: a queue is walked in slices, ready mail before delayed mail, and a walk goes on behind what left its place meanwhile', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   const queue = s.queue('a.test');
   for (let i = 0; i < 3; i += 1) s.accept([`late${i}@a.test`]);
   for (let i = 0; i < 3; i += 1) s.attempt('a.test', transient);
@@ -87,7 +87,7 @@ test('Q-01: a queue is walked in slices, ready mail before delayed mail, and a w
 });
 
 test('A64: failing, flushing, binding anew and rerouting a whole queue go in slices and say how many messages they found', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   for (let i = 0; i < 1200; i += 1) s.accept([`${i}@a.test`], { sender: '' });
   const queue = s.queue('a.test');
   for (let i = 0; i < 10; i += 1) s.attempt('a.test', transient);
@@ -128,7 +128,7 @@ test('SMTP-03 a view of one of several recipients fails or retries that one alon
 });
 
 test('sweeps that follow one another are all done, and say at their end for how many messages that was', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   for (let i = 0; i < 1200; i += 1) s.accept([`${i}@a.test`], { sender: 's@sender.test' });
   for (let i = 0; i < 10; i += 1) s.attempt('a.test', transient);
   const told: [string, number][] = [];
@@ -151,7 +151,7 @@ test('sweeps that follow one another are all done, and say at their end for how 
 });
 
 test('rerouteAll, flush and failAll leave the counts right', () => {
-  const s = new Surroundings();
+  const s = new Surroundings({ bodies: 'some' });
   for (let i = 0; i < 1200; i += 1) s.accept([`${i}@a.test`], { sender: '' });
   for (let i = 0; i < 700; i += 1) s.attempt('a.test', transient);
   assert.equal(s.queue('a.test').rerouteAll('b.test'), 1200);

@@ -5,7 +5,7 @@
  * after the start of the sweep is not touched. Sweeps follow one another in the order in which they were asked for.
  * Not here: what is done, and who calls pass() (domain-queue.ts). Truth: rules Q-08, Q-16.
  */
-import type { Entry, EntryList } from './entry.ts';
+import type { EntryList } from './waiting.ts';
 
 /** Entries in one pass. */
 const SWEEP_SLICE = 500;
@@ -17,11 +17,12 @@ interface Part {
 
 export class Sweep {
   readonly #parts: Part[];
-  readonly #each: (entry: Entry) => void;
+  readonly #each: (row: number) => void;
   readonly #done: () => void;
   #next: Sweep | undefined;
 
-  constructor(lists: readonly EntryList[], each: (entry: Entry) => void, done: () => void) {
+  /** @param each takes the entry of the row out of its list */
+  constructor(lists: readonly EntryList[], each: (row: number) => void, done: () => void) {
     this.#parts = lists.map((list) => ({ list, left: list.length }));
     this.#each = each;
     this.#done = done;
@@ -39,14 +40,14 @@ export class Sweep {
     for (const part of this.#parts) {
       while (part.left > 0) {
         if (budget === 0) return this;
-        const entry = part.list.shift();
-        if (entry === undefined) {
+        const row = part.list.oldest;
+        if (row < 0) {
           part.left = 0;
           break;
         }
         part.left -= 1;
         budget -= 1;
-        this.#each(entry);
+        this.#each(row);
       }
     }
     this.#done();

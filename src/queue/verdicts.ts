@@ -150,14 +150,14 @@ export class Verdicts {
     const delayMs = this.#untilDeadline(batch, next * 1000 + fuzzMs);
     entry.recipients = recipients;
     entry.lastReply = result.reply;
-    entry.nextAt = clock.now() + delayMs;
+    const nextAt = clock.now() + delayMs;
     const drop = queue.options.dropBodyAfterTransFail;
     if ((drop >= 0 && entry.attempts > drop) || residency.isTight) residency.drop(batch);
     const indexes = recipients.map((recipient) => recipient.index);
-    const note = { kind: 'deferred', recipients: indexes, attempts: entry.attempts, nextAt: entry.nextAt, reply: result.reply } as const;
+    const note = { kind: 'deferred', recipients: indexes, attempts: entry.attempts, nextAt, reply: result.reply } as const;
     batch.home.note(batch.id, note);
     queue.delay(entry, delayMs);
-    this.#tellLate(entry, result);
+    this.#tellLate(entry, nextAt, result);
     return undefined;
   }
 
@@ -169,10 +169,10 @@ export class Verdicts {
   }
 
   /** DELIVERBY with notice: the next attempt comes too late, so the sender hears now that the message is delayed (RFC 2852), once. */
-  #tellLate(entry: Entry, result: RecipientResult): void {
+  #tellLate(entry: Entry, nextAt: number, result: RecipientResult): void {
     const { batch, queue } = entry;
     const by = batch.terms?.deliverBy;
-    if (by === undefined || by.mode !== 'notify' || batch.isToldLate || by.at > entry.nextAt) return;
+    if (by === undefined || by.mode !== 'notify' || batch.isToldLate || by.at > nextAt) return;
     batch.isToldLate = true;
     const late = entry.recipients.map((recipient) => ({ recipient, result }));
     this.#o.notices.report(batch, queue.options, late, () => undefined, 'delayed');

@@ -52,5 +52,5 @@ test('200,000 batches grow the index, keep their places, and leave it empty', ()
   assert.equal(index.size, 0);
   assert.deepEqual(index.rowsIn(3), []);
   index.add(idOf(5), 1, 2, 3, 4);
-  assert.equal(index.rowsEnd, 200_000, 'rows are used again');
+  assert.ok(index.rowsEnd < 20_000, 'pages go when they are empty, and rows are used again');
 });
