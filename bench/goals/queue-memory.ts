@@ -100,7 +100,8 @@ async function fill(from: number, to: number): Promise<number> {
     const envelope = envelopeOf(n);
     index.add(envelope.batchId, n >> 13, (n & 0x1fff) * 5760 + 64, 5760, 1);
     queues.accepted(envelope, Buffer.from(body));
-    if (state === 'delayed' || (state === 'mixed' && n % 2 === 0)) fail(queues.queueFor('default', 'default', `domain${n % domains}.example`));
+    if (state === 'delayed' || (state === 'mixed' && n % 2 === 0))
+      fail(queues.queueFor('default', 'default', `domain${n % domains}.example`));
     const taken = clock.mono() - begun;
     if (taken > longest) longest = taken;
     if (n % 1000 === 0) await turn();

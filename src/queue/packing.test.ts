@@ -15,7 +15,9 @@ const home = {} as QueueSpool;
 const queue = { domain: 'queue.test' } as DomainQueue;
 const clock = new ManualClock();
 
-function entryOf(o: { batch?: Partial<Batch>; recipient?: Partial<Recipient>; attempts?: number; lastReply?: string; priority?: 0 | 1 } = {}): Entry {
+function entryOf(
+  o: { batch?: Partial<Batch>; recipient?: Partial<Recipient>; attempts?: number; lastReply?: string; priority?: 0 | 1 } = {},
+): Entry {
   const ordinal = 1_700_000_000 * 65_536 + 17;
   const batch: Batch = {
     id: messageIdOf(ordinal, 3),
@@ -38,7 +40,14 @@ function entryOf(o: { batch?: Partial<Batch>; recipient?: Partial<Recipient>; at
     residentIn: undefined,
     ...o.batch,
   };
-  const recipient = { index: 0, id: messageIdOf(ordinal + 1, 3), address: 'to@queue.test', notify: undefined, orcpt: undefined, ...o.recipient };
+  const recipient = {
+    index: 0,
+    id: messageIdOf(ordinal + 1, 3),
+    address: 'to@queue.test',
+    notify: undefined,
+    orcpt: undefined,
+    ...o.recipient,
+  };
   const entry = new Entry(queue, batch, [recipient], o.priority ?? 0);
   entry.attempts = o.attempts ?? 0;
   entry.lastReply = o.lastReply;
@@ -47,7 +56,9 @@ function entryOf(o: { batch?: Partial<Batch>; recipient?: Partial<Recipient>; at
 
 const text = fc.oneof(fc.string({ maxLength: 60 }), fc.string({ unit: 'grapheme', maxLength: 30 }));
 const address = fc.oneof(
-  fc.tuple(text, fc.constantFrom('queue.test', 'Queue.TEST', 'other.test', 'xqueue.test', '[192.0.2.1]', 'bücher.test', '')).map(([l, d]) => `${l}@${d}`),
+  fc
+    .tuple(text, fc.constantFrom('queue.test', 'Queue.TEST', 'other.test', 'xqueue.test', '[192.0.2.1]', 'bücher.test', ''))
+    .map(([l, d]) => `${l}@${d}`),
   text,
 );
 
@@ -74,7 +85,13 @@ test('an entry comes back from its bytes as it was, whatever addresses, texts, t
         priority: fc.constantFrom(0 as const, 1 as const),
       }),
       ({ to, notify, orcpt, attempts, lastReply, priority, ...batch }) => {
-        const entry = entryOf({ batch, recipient: { address: to, notify, orcpt }, attempts, priority, ...(lastReply === undefined ? {} : { lastReply }) });
+        const entry = entryOf({
+          batch,
+          recipient: { address: to, notify, orcpt },
+          attempts,
+          priority,
+          ...(lastReply === undefined ? {} : { lastReply }),
+        });
         const place = packing.pack(entry);
         if (place < 0) return;
         assert.deepEqual(packing.unpack(place, queue), entry);
@@ -123,7 +140,12 @@ test('pieces of an arena never overlap, and chunks go when their pieces have com
       const held: { place: number; length: number; mark: number }[] = [];
       const check = ({ place, length, mark }: (typeof held)[number]): void => {
         const from = arena.offsetOf(place);
-        assert.ok(arena.bufferOf(place).subarray(from, from + length).every((octet) => octet === mark));
+        assert.ok(
+          arena
+            .bufferOf(place)
+            .subarray(from, from + length)
+            .every((octet) => octet === mark),
+        );
       };
       for (const [n, [length, what]] of steps.entries()) {
         if (what > 0 || held.length === 0) {

@@ -10,7 +10,11 @@ import { RetryHeap } from './retry-heap.ts';
 test('the heap hands out rows in the order of their times, whatever is added and removed meanwhile', () => {
   const due = new Float64Array(60_000);
   const place = new Int32Array(60_000).fill(-1);
-  const heap = new RetryHeap({ dueOf: (row) => due[row] ?? 0, heapPlaceOf: (row) => place[row] ?? -1, setHeapPlace: (row, at) => void (place[row] = at) });
+  const heap = new RetryHeap({
+    dueOf: (row) => due[row] ?? 0,
+    heapPlaceOf: (row) => place[row] ?? -1,
+    setHeapPlace: (row, at) => void (place[row] = at),
+  });
   const random = seededRandom(4);
   for (let row = 0; row < due.length; row += 1) {
     due[row] = random.int(10_000);
@@ -85,6 +89,10 @@ test('Q-02: ten thousand messages that fall due together become ready in the ord
   assert.equal(queue.ready, 10_000);
   for (let n = 0; n < 10_000; n += 1) {
     const [first] = queue.take()?.recipients ?? [];
-    assert.equal(Math.floor(Number.parseInt(first?.address ?? '', 10) / 1000), Math.floor(n / 1000), 'a thousand of them failed at each moment');
+    assert.equal(
+      Math.floor(Number.parseInt(first?.address ?? '', 10) / 1000),
+      Math.floor(n / 1000),
+      'a thousand of them failed at each moment',
+    );
   }
 });
