@@ -24,7 +24,7 @@ const law: Record<string, string[]> = {
   dns: ['base', 'observe', 'net', 'config'],
   loops: ['base', 'observe', 'config'],
   limits: ['base', 'observe', 'config'],
-  dkim: ['base', 'mail'],
+  dkim: ['base', 'smtp', 'mail'],
   spool: ['base', 'system', 'observe', 'mail', 'config'],
   hooks: ['base', 'observe', 'smtp', 'mail', 'config', 'limits'],
   auth: ['base', 'system', 'observe', 'config', 'hooks'],

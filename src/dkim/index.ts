@@ -1,14 +1,20 @@
 /**
- * The room dkim: the arithmetic of DKIM signatures over the bytes of a message, for the modules that sign.
+ * The room dkim: signatures of mail that leaves, from the arithmetic over its bytes to the thread in which private keys work.
  *
- * The one rule: pure functions; keys, time and bytes are handed in, and the slow steps (a long body, the private key) are cut so that
- * whoever calls can spread them over turns or threads.
- * Not here: whose mail is signed and with which key (modules opendkim, dkim_sign), when (outbound). Truth: RFC 6376, 8301, 8463.
+ * The one rule: keys, time, files and bytes are handed in. The slow steps are never an event loop's: a body is hashed as it is received,
+ * and a signature is computed in a thread of its own.
+ * Not here: options (modules opendkim, dkim_sign), when a message is signed (intake). Truth: RFC 6376, 8301, 8463; MOD-03.
  */
-export { BodyDigest } from './body-digest.ts';
-export type { BodyHash } from './body-digest.ts';
+export { KeyCache } from './key-cache.ts';
+export { MessageDigest } from './message-digest.ts';
 export { digestOf, namedRules, suffixedRules } from './plan.ts';
-export type { Algorithm, Canonicalization, HeaderRule, SigningPlan } from './plan.ts';
-export { readPrivateKey, signature } from './signature.ts';
-export type { KeyKind } from './signature.ts';
+export type { Algorithm, HeaderRule, SigningPlan } from './plan.ts';
+export { signerSettings } from './settings.ts';
+export type { OptionValues, SigningStanza } from './settings.ts';
+export { signature } from './signature.ts';
 export { SignatureDraft } from './signature-draft.ts';
+export { DkimSigner } from './signer.ts';
+export type { DkimRun, SignerPorts } from './signer.ts';
+export { SigningThread } from './signing-thread.ts';
+export { Tally } from './tally.ts';
+export type { SigningFigures } from './tally.ts';

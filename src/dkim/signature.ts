@@ -9,10 +9,13 @@ import { digestOf, type Algorithm } from './plan.ts';
 
 const RSA_BITS_MIN = 1024;
 
-export type KeyKind = 'rsa' | 'ed25519';
+export interface PrivateKey {
+  readonly key: KeyObject;
+  readonly kind: 'rsa' | 'ed25519';
+}
 
 /** The key of a PEM text, or why it cannot be used. */
-export function readPrivateKey(pem: string): { readonly key: KeyObject; readonly kind: KeyKind } | { readonly problem: string } {
+export function readPrivateKey(pem: string): PrivateKey | { readonly problem: string } {
   let key: KeyObject;
   try {
     key = createPrivateKey(pem);

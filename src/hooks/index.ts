@@ -37,4 +37,5 @@ export type {
   TokenQuestion,
   VerifyToken,
 } from './authentication.ts';
+export type { MessageSigner, SigningRecipient, SigningRun, SigningView } from './message-signer.ts';
 export type { LoggerModule, LoggerScope, OpenLogger } from './logger.ts';

@@ -5,7 +5,7 @@
  * Not here: SMTP. Truth: ARCHITECTURE.md, one message, step 6; rules SMTP-03, SMTP-17.
  */
 import type { Clock } from '#base';
-import { ValidationContext, type MailboxStore, type PhaseRunner } from '#hooks';
+import { ValidationContext, type MailboxStore, type MessageSigner, type PhaseRunner } from '#hooks';
 import type { Envelope } from '#mail';
 import type { PanicLog } from '#observe';
 import { assignAnew, type StoredRecipient } from './assign-anew.ts';
@@ -22,6 +22,8 @@ export interface IntakePorts {
   readonly accepted: AcceptedPort;
   readonly phases: PhaseRunner;
   readonly bindings: BindingPort;
+  /** Undefined while nothing signs. */
+  readonly signer?: () => MessageSigner | undefined;
   readonly resident: ResidentBudget;
   /** Room for what modules read and change. */
   readonly editable: ResidentBudget;

@@ -7,7 +7,7 @@
  * Stores are committed before the spool: a repeated copy in a mailbox does less harm than one sent out twice.
  * Not here: trace headers and body policy (inbound). Truth: rules SMTP-03, SPL-04, OUT-03, OUT-48, POL-01, POL-27.
  */
-import { storedContext, type HookView, type MessageView, type Verdict } from '#hooks';
+import { storedContext, type HookView, type MessageView, type SigningRun, type Verdict } from '#hooks';
 import type { Envelope } from '#mail';
 import { IntakeError } from './errors.ts';
 import type { IntakePorts } from './intake.ts';
@@ -36,6 +36,10 @@ export class MessageDraft {
   readonly #kept: KeptMessage | undefined;
   #body: Buffer | undefined;
   #size = 0;
+  /** Undefined while nothing signs. */
+  #signing: SigningRun | undefined;
+  /** Octets that signatures put on top of what is spooled. */
+  #topBytes = 0;
   #state: 'receiving' | 'deciding' | 'committing' | 'over' = 'receiving';
   #done: FinishAnswer | undefined;
 
@@ -49,6 +53,7 @@ export class MessageDraft {
     if ((head.terms?.mtPriority ?? 0) > 0) for (const recipient of this.recipients) recipient.setPriority(1);
     this.#resident = new ResidentBody(o.resident);
     this.#kept = o.phases.readsMessages ? new KeptMessage(o.editable) : undefined;
+    this.#signing = o.signer?.()?.begin();
     this.#parts = splitByStore(o, this.recipients);
     for (const part of this.#parts) part.sink.onDrain = () => this.#drained(part);
   }
@@ -82,6 +87,7 @@ export class MessageDraft {
     this.#size += chunk.length;
     this.#resident.append(chunk);
     this.#kept?.append(chunk);
+    this.#signing?.append(chunk);
     let hasRoom = true;
     for (const part of this.#parts) {
       if (!part.sink.append(chunk)) part.isFull = true;
@@ -195,7 +201,7 @@ export class MessageDraft {
       return;
     }
     if (this.#kept?.isChanged === true || (this.#o.stores.length > 0 && this.recipients.some(isRewritten))) this.#writeAnew();
-    else this.#commit();
+    else this.#sign();
   }
 
   /** Modules changed the message, or who receives it: it is written again, and what was written while it came is given up. */
@@ -209,12 +215,38 @@ export class MessageDraft {
     this.#body = this.#o.resident.perMessage >= whole.length ? whole : undefined;
     this.#size = whole.length;
     this.#parts = splitByStore(this.#o, this.recipients);
+    if (this.#signing !== undefined) {
+      this.#signing = this.#o.signer?.()?.begin();
+      this.#signing?.append(whole);
+    }
     refill(
       this.#parts,
       whole,
       () => this.#state === 'deciding',
-      () => this.#commit(),
+      () => this.#sign(),
     );
+  }
+
+  /** Signatures go on top of what leaves this host; whoever vanishes meanwhile leaves no message. */
+  #sign(): void {
+    const signing = this.#signing;
+    this.#signing = undefined;
+    const part = this.#parts.find(({ isSpool }) => isSpool);
+    const recipients = part?.recipients.filter((recipient) => !recipient.isDiscarded) ?? [];
+    if (signing === undefined || part === undefined || recipients.length === 0) {
+      this.#commit();
+      return;
+    }
+    const { context, sender } = this.#head;
+    signing.finish({ batchId: this.batchId, sender, context, recipients }, (fields) => {
+      if (this.#state !== 'deciding') return;
+      if (fields.length > 0) {
+        part.prepend?.(fields);
+        this.#topBytes = fields.length;
+        if (this.#body !== undefined) this.#body = Buffer.concat([fields, this.#body]);
+      }
+      this.#commit();
+    });
   }
 
   #commit(): void {
@@ -235,7 +267,7 @@ export class MessageDraft {
       this.#commitPart(index + 1);
       return;
     }
-    const envelope = this.#envelope(kept);
+    const envelope = this.#envelope(kept, part.isSpool ? this.#size + this.#topBytes : this.#size);
     part.sink.commit(envelope, (error) => {
       if (error !== undefined) {
         // Without the message's id, which the reject record has: a full disk says the same for thousands, and is written once.
@@ -275,6 +307,7 @@ export class MessageDraft {
     this.#kept?.release();
     // Whoever still holds this object holds no more than it: parts, sinks and closures would otherwise grow old with it.
     this.#body = undefined;
+    this.#signing = undefined;
     this.onDrain = undefined;
     this.#parts = NO_PARTS;
     const done = this.#done;
@@ -289,7 +322,7 @@ export class MessageDraft {
     return { phase, context: head.context, connection: head.connection, transaction, recipient, message: this.view() };
   }
 
-  #envelope(recipients: readonly IncomingRecipient[]): Envelope {
+  #envelope(recipients: readonly IncomingRecipient[], size: number): Envelope {
     const { connection, context, ret, envid, body, smtpUtf8, pathway, terms } = this.#head;
     const { excludedConnection, excludedMessage } = this.#o;
     const envelope: Envelope = {
@@ -298,7 +331,7 @@ export class MessageDraft {
       sender: this.#head.sender,
       recipients: recipients.map((recipient) => recipient.stored()),
       receivedAt: this.receivedAt,
-      size: this.#size,
+      size,
       remoteIp: connection.remoteIp,
       remotePort: connection.remotePort,
       protocol: this.#head.protocol,

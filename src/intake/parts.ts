@@ -13,6 +13,8 @@ export interface Part {
   readonly sink: BodySink;
   readonly recipients: readonly IncomingRecipient[];
   readonly isSpool: boolean;
+  /** Puts bytes on top of the message in the spool; undefined for a store. */
+  readonly prepend: ((bytes: Buffer) => void) | undefined;
   isFull: boolean;
 }
 
@@ -45,7 +47,7 @@ export function refill(parts: readonly Part[], message: Buffer, goes: () => bool
 
 /** A part for each store that claims some of the recipients, and, last, one for the spool when any are left. */
 export function splitByStore(o: IntakePorts, recipients: readonly IncomingRecipient[]): readonly Part[] {
-  if (o.stores.length === 0) return [{ sink: o.spool.openDraft(), recipients, isSpool: true, isFull: false }];
+  if (o.stores.length === 0) return [spoolPart(o, recipients)];
   const claimed = new Map<MailboxStore, IncomingRecipient[]>();
   const spooled: IncomingRecipient[] = [];
   for (const recipient of recipients) {
@@ -59,7 +61,13 @@ export function splitByStore(o: IntakePorts, recipients: readonly IncomingRecipi
     else of.push(recipient);
   }
   const parts: Part[] = [];
-  for (const [store, of] of claimed) parts.push({ sink: store.open(of), recipients: of, isSpool: false, isFull: false });
-  if (spooled.length > 0) parts.push({ sink: o.spool.openDraft(), recipients: spooled, isSpool: true, isFull: false });
+  for (const [store, of] of claimed)
+    parts.push({ sink: store.open(of), recipients: of, isSpool: false, prepend: undefined, isFull: false });
+  if (spooled.length > 0) parts.push(spoolPart(o, spooled));
   return parts;
+}
+
+function spoolPart(o: IntakePorts, recipients: readonly IncomingRecipient[]): Part {
+  const sink = o.spool.openDraft();
+  return { sink, recipients, isSpool: true, prepend: (bytes) => sink.prepend(bytes), isFull: false };
 }

@@ -15,8 +15,13 @@ export interface AcceptedPort {
   accepted(envelope: Envelope, body: Buffer | undefined): void;
 }
 
+/** A message on its way into the spool; what signs it puts its fields on top when everything else is there. */
+export interface SpoolSink extends BodySink {
+  prepend(bytes: Buffer): void;
+}
+
 export interface SpoolPort {
-  openDraft(): BodySink;
+  openDraft(): SpoolSink;
 }
 
 export interface IdPort {

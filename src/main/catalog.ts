@@ -6,23 +6,27 @@
  */
 import { dirname, resolve } from 'node:path';
 import type { Clock } from '#base';
-import { moduleDeclarations, moduleInstances, type ModuleInstance, type OptionValue, type Resolver, type Snapshot } from '#config';
+import { childrenNamed, moduleDeclarations, moduleInstances, type ModuleInstance, type OptionValue, type Resolver, type Snapshot } from '#config';
 import type { ModuleLine } from '#control';
 import type { LoggerModule, LoggerScope, MailboxStore } from '#hooks';
+import { manifest as dkimSign } from '#manifest/dkim_sign';
 import { manifest as ecLogger } from '#manifest/ec_logger';
 import { manifest as bounceOverrides } from '#manifest/bounce_classifier_override';
 import { manifest as bounceLogger } from '#manifest/bounce_logger';
 import { manifest as customLogger } from '#manifest/custom_logger';
 import { manifest as maildir } from '#manifest/maildir';
+import { manifest as opendkim } from '#manifest/opendkim';
 import { manifest as mailLoop } from '#manifest/mail_loop';
 import { manifest as policy } from '#manifest/policy';
 import { manifest as staticRoutes } from '#manifest/static_routes';
 import { overrideSettings } from '#modules/bounce_classifier_override';
 import { openBounceLogger } from '#modules/bounce_logger';
 import { customFacts, openCustomLogger } from '#modules/custom_logger';
+import { dkimSignSettings } from '#modules/dkim_sign';
 import { openEcLogger } from '#modules/ec_logger';
 import { mailLoopSettings, type MailLoopSettings } from '#modules/mail_loop';
 import { maildirSettings, MaildirStore } from '#modules/maildir';
+import { opendkimSettings } from '#modules/opendkim';
 import { policySettings, type PolicySettings } from '#modules/policy';
 import { staticTarget } from '#modules/static_routes';
 import type { LoggerPorts, LogTaker } from '#observe';
@@ -154,4 +158,50 @@ export function sendingSettings(snapshot: Snapshot): SendingSettings {
     staticRoute: targets.find((target) => target !== undefined),
     mailLoop: guard === undefined ? undefined : mailLoopSettings(guard.options),
   };
+}
+
+/** One signature on what leaves: by whom, and the option of a recipient's scope that allows it. */
+export interface SignerStanza {
+  readonly settings: ReturnType<typeof opendkimSettings>;
+  readonly cache: { readonly size: number; readonly foundSeconds: number; readonly missingSeconds: number };
+  readonly isOnBy: 'opendkimSign' | 'dkim';
+}
+
+const signerKinds = [
+  { name: opendkim.name, scope: 'dkim_domain', read: opendkimSettings, isOnBy: 'opendkimSign' },
+  { name: dkimSign.name, scope: 'dk_domain', read: dkimSignSettings, isOnBy: 'dkim' },
+] as const;
+
+/** In a loop: who signs, in the order of the text. Throws an Error that names the option to correct. */
+export function signerStanzas(snapshot: Snapshot): SignerStanza[] {
+  const kinds = signerKinds.map((kind) => ({ kind, stanzas: moduleInstances(snapshot, kind.name).filter(({ isEnabled }) => isEnabled) }));
+  if (kinds.every(({ stanzas }) => stanzas.length > 0)) throw new Error('opendkim and dkim_sign cannot both sign: take one of them out');
+  return kinds.flatMap(({ kind, stanzas }) =>
+    stanzas.map(({ instance, options, node }) => {
+      const name = instance === undefined ? kind.name : `${kind.name}:${instance}`;
+      const number = (key: string, otherwise: number) => (typeof options[key] === 'number' ? options[key] : otherwise);
+      const domains = childrenNamed(node, kind.scope).map((scope) => ({
+        domain: scope.instance ?? '',
+        options: Object.fromEntries([...scope.options.values()].map(({ key, value }) => [key, value])),
+      }));
+      return {
+        settings: kind.read({
+          name,
+          options: withAbsoluteKey(options),
+          domains: domains.map((d) => ({ ...d, options: withAbsoluteKey(d.options) })),
+        }),
+        cache: {
+          size: number('keycacheSize', 2048),
+          foundSeconds: number('posKeycacheTtl', 300),
+          missingSeconds: number('negKeycacheTtl', 3600),
+        },
+        isOnBy: kind.isOnBy,
+      };
+    }),
+  );
+}
+
+function withAbsoluteKey<T extends Readonly<Record<string, unknown>>>(options: T): T {
+  const { key } = options;
+  return typeof key === 'string' && key !== '' ? { ...options, key: resolve(key) } : options;
 }

@@ -20,7 +20,7 @@ import { Counters, PanicLog, RecordBatcher, WriterOutlet } from '#observe';
 import { Queues } from '#queue';
 import { InstanceLease, Spool } from '#spool';
 import { availableMemory } from './available-memory.ts';
-import { makeStores, type SendingSettings, sendingSettings, wantedFacts } from './catalog.ts';
+import { makeStores, type SendingSettings, sendingSettings, type SignerStanza, signerStanzas, wantedFacts } from './catalog.ts';
 import { excludedKeys } from './excluded-keys.ts';
 import { inboundThrottles } from './inbound-throttles.ts';
 import { dhParamsOf, listenerProblem, offeredElsewhere } from './listener-check.ts';
@@ -34,6 +34,7 @@ import { noticePort } from './notices.ts';
 import { bindingNamed, bindingPort, optionsPort } from './options-port.ts';
 import { Outgoing } from './outgoing.ts';
 import { Shard } from './shard.ts';
+import { Signing } from './signing.ts';
 import { debugFlagsOf, resolverOf } from './site.ts';
 import { esmtpStanzas } from './stanzas.ts';
 import { Validation } from './validation.ts';
@@ -60,7 +61,9 @@ export class LoopRuntime {
   readonly #stores: MailboxStore[] = [];
   #sending: SendingSettings;
   #reloads = 0;
-  #prepared: { snapshot: Snapshot; changes: SnapshotChanges; stores: MailboxStore[]; sending: SendingSettings } | undefined;
+  readonly #signing: Signing;
+  #prepared:
+    { snapshot: Snapshot; changes: SnapshotChanges; stores: MailboxStore[]; sending: SendingSettings; signers: SignerStanza[] } | undefined;
   #isRecovering = false;
 
   static async open(link: LoopLink, birth: LoopBirth): Promise<LoopRuntime> {
@@ -142,6 +145,8 @@ export class LoopRuntime {
     const stores = this.#stores;
     stores.push(...makeStores(resolver.snapshot, { host: birth.hostname, clock }));
     this.#sending = sendingSettings(resolver.snapshot);
+    this.#signing = new Signing({ resolver, clock, panic });
+    this.#signing.configure(signerStanzas(resolver.snapshot));
     this.#validation = o.validation;
     const phases = new PhaseRunner({ modules: o.validation.modules, wheel, panic });
     o.validation.serve(phases);
@@ -181,6 +186,7 @@ export class LoopRuntime {
       accepted: this.#shard,
       phases,
       bindings: bindingPort(resolver),
+      signer: () => (this.#signing.isActive ? this.#signing : undefined),
       resident: new ResidentBudget({ perMessage: resolver.global().largeMessageThreshold }),
       editable: new ResidentBudget({ perMessage: EDITABLE_BYTES, total: EDITABLE_TOTAL_BYTES }),
       panic,
@@ -259,6 +265,7 @@ export class LoopRuntime {
       delay: new LoopDelay(),
       timers: () => wheel.size,
     });
+    this.#signing.answerOn(this.#questions);
     this.#desk(intake, bindingPort(resolver));
   }
 
@@ -314,6 +321,7 @@ export class LoopRuntime {
     this.#validation.close();
     await this.#spool.close();
     await this.#lease.release();
+    this.#signing.close();
     this.#records.close();
     this.#panic.close();
     this.#wheel.stop();
@@ -366,6 +374,7 @@ export class LoopRuntime {
         changes: configuration,
         stores: makeStores(next, { host: this.#birth.hostname, clock: systemClock }),
         sending: sendingSettings(next),
+        signers: signerStanzas(next),
       };
       await this.#validation.prepare(next);
     } catch (error) {
@@ -380,6 +389,7 @@ export class LoopRuntime {
       this.#validation.commit();
       this.#resolver.swap(this.#prepared.snapshot, this.#prepared.changes);
       this.#stores.splice(0, this.#stores.length, ...this.#prepared.stores);
+      this.#signing.configure(this.#prepared.signers);
       if (!isDeepStrictEqual(this.#sending, this.#prepared.sending)) this.#sending = this.#prepared.sending;
     }
     this.#prepared = undefined;

@@ -48,5 +48,6 @@ export {
   serverReplyText,
 } from './reply-reader.ts';
 export type { ReplyClass, ReplyFault, ServerReply } from './reply-reader.ts';
+export { NewlineFixer } from './newline-fixer.ts';
 export { formatBdat, plainBody, stuffBody, WireBody } from './wire-body.ts';
 export { decodeXtext, encodeXtext } from './xtext.ts';

@@ -64,6 +64,19 @@ export class SpoolDraft implements PendingRecord {
     return this.#becomeLarge();
   }
 
+  /** Puts bytes in front of all that was appended: once, when everything was. Small ones: a large message has them in its commit record. */
+  prepend(bytes: Buffer): void {
+    if (this.#isOver || this.#done !== undefined) return;
+    this.#size += bytes.length;
+    if (this.#large !== undefined) {
+      this.#large.top = bytes;
+      return;
+    }
+    this.#chunks.unshift(bytes);
+    this.#held += bytes.length;
+    this.#host.draftBytes += bytes.length;
+  }
+
   #becomeLarge(): boolean {
     this.#large = this.#host.openLarge(this);
     const chunks = this.#chunks;
@@ -96,7 +109,7 @@ export class SpoolDraft implements PendingRecord {
       this.#refuseSoon(new SpoolError('closed', 'the spool is closed'));
       return;
     }
-    if (headBytes(this.#head) > recordPayloadMax) {
+    if (headBytes(this.#head) + (this.#large?.top.length ?? 0) > recordPayloadMax) {
       this.#refuseSoon(new SpoolError('too-large', `an envelope of ${this.#head.jsonBytes} bytes`));
       return;
     }

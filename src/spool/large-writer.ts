@@ -32,6 +32,8 @@ interface LargeOptions {
 }
 
 export class LargeWriter {
+  /** Bytes of the message that stand before all parts; they are written with the commit record. */
+  top: Buffer = Buffer.alloc(0);
   readonly #o: LargeOptions;
   #segment: Segment | undefined;
   #chunks: Buffer[] = [];
@@ -140,9 +142,9 @@ export class LargeWriter {
   }
 
   #writeCommit(segment: Segment, head: EncodedHead): void {
-    const payload = headBytes(head);
+    const payload = headBytes(head) + this.top.length;
     if (this.#buffer.length < recordBytes(payload)) this.#buffer = Buffer.allocUnsafeSlow(recordBytes(payload));
-    writeHead(this.#buffer, recordHeaderBytes, head, this.#size, this.#parts);
+    this.top.copy(this.#buffer, writeHead(this.#buffer, recordHeaderBytes, head, this.#size, this.#parts));
     const commitAt = segment.offset;
     this.#write(segment, recordType.commit, payload, this.#parts, () => this.#sync(segment, commitAt));
   }

@@ -143,7 +143,8 @@ export class LogScan {
     } else if (view.type === recordType.message || view.type === recordType.commit) {
       const head = readHead(buffer, at, view.payload);
       const isWhole =
-        head !== undefined && (view.type === recordType.message || (head.parts === parts.count && head.bodyBytes === parts.bytes));
+        head !== undefined &&
+        (view.type === recordType.message || (head.parts === parts.count && head.bodyBytes === parts.bytes + head.inlineBytes));
       if (isWhole) this.#message(segment, head, offset, view.type === recordType.commit ? offset + bytes - segmentHeaderBytes : bytes);
       else this.damages.push({ kind: 'garbled', generation: segment.generation, path: segment.path, place: { offset, bytes } });
     }

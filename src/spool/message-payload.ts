@@ -1,7 +1,8 @@
 // What a message record holds: a prefix of 24 bytes, the batch id, the envelope as JSON, and (in a small message) the body.
 //
 // The rule to know: prefix and id can be read without parsing the envelope, so that a start over 100,000 messages parses each
-// envelope once, when it is handed out. A commit record is the same without the body, which lies in part records before it.
+// envelope once, when it is handed out. A commit record is the same without the body, which lies in part records before it; what was put
+// on top of that body at the last moment (a signature) stands in the commit record.
 // Prefix, little-endian: 0 envelope bytes, 4 recipients, 6 id bytes, 8 body bytes (double), 16 parts, 20 zero.
 
 import type { Envelope } from '#mail';
@@ -49,6 +50,8 @@ export interface MessageHead {
   envelopeBytes: number;
   bodyStart: number;
   bodyBytes: number;
+  /** Bytes of the body in this record: all of a small message, the top of a large one. */
+  inlineBytes: number;
   recipients: number;
   parts: number;
   id: string;
@@ -66,7 +69,7 @@ export function readHead(buffer: Buffer, at: number, payload: number): MessageHe
   if (idBytes === 0 || idBytes > 255 || inline < 0 || !(bodyBytes >= 0) || (parts === 0 && inline !== bodyBytes)) return undefined;
   const id = buffer.toString('utf8', at + messagePrefixBytes, envelopeStart);
   const bodyStart = envelopeStart + envelopeBytes;
-  return { envelopeStart, envelopeBytes, bodyStart, bodyBytes, recipients: buffer.readUInt16LE(at + 4), parts, id };
+  return { envelopeStart, envelopeBytes, bodyStart, bodyBytes, inlineBytes: inline, recipients: buffer.readUInt16LE(at + 4), parts, id };
 }
 
 /** The envelope; undefined when it is not one (a valid checksum over foreign text). */

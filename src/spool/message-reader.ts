@@ -77,6 +77,17 @@ export class MessageReader {
     });
   }
 
+  /** What a commit record holds of the message itself. */
+  #top(place: Place): Promise<Buffer> {
+    return new Promise((done, fail) => {
+      this.#record(place, (error, record) => {
+        const head = record === undefined ? undefined : readHead(record, recordHeaderBytes, record.readUInt32LE(12));
+        if (record === undefined || head === undefined) fail(error ?? damaged(place));
+        else done(record.subarray(head.bodyStart, head.bodyStart + head.inlineBytes));
+      });
+    });
+  }
+
   /** The message or commit record of a batch. */
   #record(place: Place, done: RecordDone): void {
     const { segment } = place;
@@ -120,6 +131,8 @@ export class MessageReader {
     const { segment, store } = place;
     segment.acquire();
     try {
+      const top = await this.#top(place);
+      if (top.length > 0) await part(top);
       const fd = await store.openForRead(segment);
       const view = { type: 0, payload: 0, generation: 0, step: 0 };
       const header = Buffer.allocUnsafe(recordHeaderBytes);

@@ -31,7 +31,7 @@ export class FakeSpool implements SpoolPort {
   highBytes = Number.POSITIVE_INFINITY;
   readonly #waiting: (() => void)[] = [];
 
-  openDraft(): BodySink {
+  openDraft(): FakeDraft {
     const draft = new FakeDraft(this);
     this.drafts.push(draft);
     return draft;
@@ -66,6 +66,10 @@ export class FakeDraft implements BodySink {
     this.#chunks.push(Buffer.from(chunk));
     this.#waitingBytes += chunk.length;
     return this.#waitingBytes <= this.#spool.highBytes;
+  }
+
+  prepend(bytes: Buffer): void {
+    this.#chunks.unshift(bytes);
   }
 
   get waitingBytes(): number {

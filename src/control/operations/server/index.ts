@@ -11,6 +11,7 @@ import { loggerOperations } from './logger.ts';
 import { moduleHooks, moduleList } from './modules.ts';
 import { paniclog, pid, reopenLogs, shutdown } from './process.ts';
 import { count, showInbound } from './sessions.ts';
+import { keyCacheOperations, signingStats, signingStatsReset } from './signing-stats.ts';
 import { summary, summaryReset } from './summary.ts';
 import { memory, sysinfo } from './system.ts';
 import { threadsRestart } from './threads-restart.ts';
@@ -39,6 +40,9 @@ export const serverOperations: readonly Operation[] = [
   reopenLogs,
   showInbound,
   shutdown,
+  ...keyCacheOperations,
+  signingStats,
+  signingStatsReset,
   summary,
   summaryReset,
   sysinfo,

@@ -1,0 +1,115 @@
+/*
+ * The signing half of a loop: the modules that sign, as one signer for the door, with one thread for their private keys.
+ *
+ * The one rule: signers are made anew with each configuration that changes them, so keys are read again then; what was begun ends with the
+ * signer it began with. Whether a recipient's scope signs (opendkim_sign, dkim) is asked of the resolver for each message.
+ * Not here: who exists (catalog.ts), signatures (dkim). Truth: MOD-03.
+ */
+import { readFile } from 'node:fs';
+import type { Clock } from '#base';
+import type { Resolver } from '#config';
+import { DkimSigner, KeyCache, SigningThread, Tally, type DkimRun } from '#dkim';
+import type { MessageSigner, SigningRun, SigningView } from '#hooks';
+import { entryBeside, workerFlags } from '#loops';
+import type { PanicLog } from '#observe';
+import type { SignerStanza } from './catalog.ts';
+import type { LoopQuestions } from './loop-questions.ts';
+
+const KEY_BYTES_MAX = 65_536;
+
+interface SigningOptions {
+  readonly resolver: Resolver;
+  readonly clock: Clock;
+  readonly panic: PanicLog;
+}
+
+interface Member {
+  readonly signer: DkimSigner;
+  readonly keys: KeyCache;
+  readonly switch: 'opendkimSign' | 'dkim';
+}
+
+export class Signing implements MessageSigner {
+  readonly #o: SigningOptions;
+  readonly #thread: SigningThread;
+  readonly #tally = new Tally();
+  #members: readonly Member[] = [];
+
+  constructor(o: SigningOptions) {
+    this.#o = o;
+    this.#thread = new SigningThread({
+      entryBeside,
+      workerFlags,
+      died: (why) => o.panic.announce('CRITICAL', 'ERROR', `the signing thread died: ${why}; its work goes to a successor`),
+    });
+  }
+
+  /** True while something signs: otherwise messages pass without a look. */
+  get isActive(): boolean {
+    return this.#members.length > 0;
+  }
+
+  configure(stanzas: readonly SignerStanza[]): void {
+    const { clock, panic } = this.#o;
+    this.#members = stanzas.map(({ settings, cache, isOnBy }) => {
+      const keys = new KeyCache({ ...cache, clock, readFile: readKey });
+      const log = (text: string): void => panic.log('ERROR', 'MOD', text);
+      const signer = new DkimSigner(settings, { keys, thread: this.#thread, clock, log, tally: this.#tally });
+      return { signer, keys, switch: isOnBy };
+    });
+  }
+
+  begin(): SigningRun {
+    const runs = this.#members.map((member) => ({ member, run: member.signer.begin() }));
+    return {
+      append: (chunk) => {
+        for (const { run } of runs) run.append(chunk);
+      },
+      finish: (view, done) => this.#finish(runs, view, done),
+    };
+  }
+
+  /** What the console may ask. */
+  answerOn(questions: LoopQuestions): void {
+    questions.on('signing.figures', () => this.#tally.rows);
+    questions.on('signing.reset', () => this.#tally.reset());
+    questions.on('signing.flush', (module) => this.#flushKeys(String(module)));
+  }
+
+  close(): void {
+    this.#thread.close();
+  }
+
+  /** Answers how many keys of a module's instances were forgotten. */
+  #flushKeys(module: string): number {
+    const meant = this.#members.filter(({ signer }) => signer.settings.name.replace(/:.*/, '') === module);
+    return meant.reduce((sum, { keys }) => sum + keys.flush(), 0);
+  }
+
+  #finish(runs: readonly { member: Member; run: DkimRun }[], view: SigningView, done: (fields: Buffer) => void): void {
+    const fields: string[] = [];
+    let open = runs.length;
+    const context = { get: (key: string) => view.context.message.get(key) ?? view.context.connection.get(key) };
+    for (const [i, { member, run }] of runs.entries()) {
+      const isBypassed = view.context.isBypassed(member.signer.settings.name.replace(/:.*/, ''));
+      run.finish({ context, isOn: !isBypassed && this.#isOn(member, view), binding: view.recipients[0]?.binding ?? '' }, (field) => {
+        fields[i] = field;
+        open -= 1;
+        if (open === 0) done(Buffer.from(fields.join(''), 'latin1'));
+      });
+    }
+  }
+
+  #isOn(member: Member, { recipients }: SigningView): boolean {
+    const { resolver } = this.#o;
+    return recipients.some(({ bindingGroup, binding, domain }) => resolver.sending(bindingGroup, binding, domain)[member.switch] !== false);
+  }
+}
+
+function readKey(path: string, done: (error: Error | undefined, text?: string) => void): void {
+  readFile(path, { encoding: 'utf8' }, (error, text) => {
+    if (error !== null) done(new Error(error.code === 'ENOENT' ? 'there is no such file' : error.message));
+    else if (text.length > KEY_BYTES_MAX) done(new Error('it is too large for a key'));
+    else done(undefined, text);
+  });
+}
