@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { ManualClock } from '#base';
 import { KeyCache, type KeyAnswer } from './key-cache.ts';
 
-const pem = (bits: number) => generateKeyPairSync('rsa', { modulusLength: bits }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+const pem = (bits: number) =>
+  generateKeyPairSync('rsa', { modulusLength: bits }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 const good = pem(1024);
 
 function cacheOn(files: Record<string, string>) {

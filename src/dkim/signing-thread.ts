@@ -125,7 +125,7 @@ export class SigningThread {
     this.#keys = new Map();
     this.#outbox = [];
     this.#o.died(why);
-    for (const [id, job] of [...this.#jobs]) {
+    for (const [id, job] of Array.from(this.#jobs)) {
       if (job.tries === 1) {
         this.#send(id, job);
         continue;

@@ -6,7 +6,15 @@
  */
 import { dirname, resolve } from 'node:path';
 import type { Clock } from '#base';
-import { childrenNamed, moduleDeclarations, moduleInstances, type ModuleInstance, type OptionValue, type Resolver, type Snapshot } from '#config';
+import {
+  childrenNamed,
+  moduleDeclarations,
+  moduleInstances,
+  type ModuleInstance,
+  type OptionValue,
+  type Resolver,
+  type Snapshot,
+} from '#config';
 import type { ModuleLine } from '#control';
 import type { LoggerModule, LoggerScope, MailboxStore } from '#hooks';
 import { manifest as dkimSign } from '#manifest/dkim_sign';

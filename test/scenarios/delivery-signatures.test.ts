@@ -37,6 +37,7 @@ opendkim "one" {
   body_canon = "relaxed"
   headerlist = ( "From", "Subject", "To" )
   oversign_headerlist = ( "From" )
+  skip_headerlist = ( "To" )
   key = "{dir}/keys/%{d}/%{s}.key"
   lifetime = 24
   dkim_domain "a.test" { selector = "r" }
@@ -86,7 +87,9 @@ async function verdicts(message: Taken): Promise<string[]> {
 }
 
 test('MOD-03 each instance of opendkim signs for the domain of From, RSA and Ed25519, and both verify at the next hop', async () => {
-  assert.deepEqual((await verdicts(await relayed({ from: 'A <a@a.test>' }))).sort(), ['e a.test pass', 'r a.test pass']);
+  const message = await relayed({ from: 'A <a@a.test>' });
+  assert.deepEqual((await verdicts(message)).sort(), ['e a.test pass', 'r a.test pass']);
+  assert.match(message.data.toString(), /\th=From:From:Subject;\r\n/, 'skip_headerlist takes To out, oversign_headerlist names From once more');
 });
 
 test('MOD-03 base_domain signs for the parent; a domain without scope, and one without a key, go unsigned and only the latter is said', async () => {
