@@ -57,3 +57,19 @@ function signingOf(values: OptionValues, headers: readonly HeaderRule[], where: 
     condition: text('signCondition'),
   };
 }
+
+export interface KeyCacheSettings {
+  readonly size: number;
+  readonly foundSeconds: number;
+  readonly missingSeconds: number;
+}
+
+/** How long keys of a module are kept. */
+export function keyCacheSettings(values: OptionValues): KeyCacheSettings {
+  const number = (value: unknown, otherwise: number): number => (typeof value === 'number' ? value : otherwise);
+  return {
+    size: number(values['keycacheSize'], 2048),
+    foundSeconds: number(values['posKeycacheTtl'], 300),
+    missingSeconds: number(values['negKeycacheTtl'], 3600),
+  };
+}

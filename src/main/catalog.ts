@@ -16,6 +16,7 @@ import {
   type Snapshot,
 } from '#config';
 import type { ModuleLine } from '#control';
+import { keyCacheSettings, type KeyCacheSettings } from '#dkim';
 import type { LoggerModule, LoggerScope, MailboxStore } from '#hooks';
 import { manifest as dkimSign } from '#manifest/dkim_sign';
 import { manifest as ecLogger } from '#manifest/ec_logger';
@@ -171,7 +172,7 @@ export function sendingSettings(snapshot: Snapshot): SendingSettings {
 /** One signature on what leaves: by whom, and the option of a recipient's scope that allows it. */
 export interface SignerStanza {
   readonly settings: ReturnType<typeof opendkimSettings>;
-  readonly cache: { readonly size: number; readonly foundSeconds: number; readonly missingSeconds: number };
+  readonly cache: KeyCacheSettings;
   readonly isOnBy: 'opendkimSign' | 'dkim';
 }
 
@@ -187,7 +188,6 @@ export function signerStanzas(snapshot: Snapshot): SignerStanza[] {
   return kinds.flatMap(({ kind, stanzas }) =>
     stanzas.map(({ instance, options, node }) => {
       const name = instance === undefined ? kind.name : `${kind.name}:${instance}`;
-      const number = (key: string, otherwise: number) => (typeof options[key] === 'number' ? options[key] : otherwise);
       const domains = childrenNamed(node, kind.scope).map((scope) => ({
         domain: scope.instance ?? '',
         options: Object.fromEntries([...scope.options.values()].map(({ key, value }) => [key, value])),
@@ -198,11 +198,7 @@ export function signerStanzas(snapshot: Snapshot): SignerStanza[] {
           options: withAbsoluteKey(options),
           domains: domains.map((d) => ({ ...d, options: withAbsoluteKey(d.options) })),
         }),
-        cache: {
-          size: number('keycacheSize', 2048),
-          foundSeconds: number('posKeycacheTtl', 300),
-          missingSeconds: number('negKeycacheTtl', 3600),
-        },
+        cache: keyCacheSettings(options),
         isOnBy: kind.isOnBy,
       };
     }),
