@@ -54,6 +54,10 @@ test('every option declared to work is read by a room and shown by a test of its
   for (const option of options.filter(works)) look(option.name, option.key, (file) => !file.startsWith('src/modules/'));
   for (const module of moduleDeclarations as readonly ModuleDeclaration[])
     for (const option of module.options.filter(works))
-      look(option.name, option.key, (file) => file.startsWith(roomOfOptions(module.name)) || file.startsWith(`src/modules/${module.name}/`) || file.startsWith('test/'));
+      look(
+        option.name,
+        option.key,
+        (file) => file.startsWith(roomOfOptions(module.name)) || file.startsWith(`src/modules/${module.name}/`) || file.startsWith('test/'),
+      );
   assert.ok(problems.length === 0, `\n${problems.join('\n')}`);
 });

@@ -10,7 +10,7 @@ import { readPrivateKey, type PrivateKey } from './signature.ts';
 
 export type KeyAnswer = PrivateKey | { readonly problem: string };
 
-export interface KeyCacheOptions {
+interface KeyCacheOptions {
   readonly size: number;
   readonly foundSeconds: number;
   readonly missingSeconds: number;

@@ -14,7 +14,14 @@ test('MOD-03 a domain scope is laid over the module, and each option of both tak
       domains: [
         {
           domain: 'A.test',
-          options: { selector: 's', baseDomain: 'Test', headerCanon: 'relaxed', identity: 'me@a.test', bodyLengthLimit: true, copyHeaders: true },
+          options: {
+            selector: 's',
+            baseDomain: 'Test',
+            headerCanon: 'relaxed',
+            identity: 'me@a.test',
+            bodyLengthLimit: true,
+            copyHeaders: true,
+          },
         },
       ],
     },
@@ -27,7 +34,16 @@ test('MOD-03 a domain scope is laid over the module, and each option of both tak
   );
   const own = domains.get('a.test')!;
   assert.deepEqual(
-    [own.selector, own.key, own.baseDomain, own.headerCanonicalization, own.bodyCanonicalization, own.identity, own.hasBodyLength, own.copiesHeaders],
+    [
+      own.selector,
+      own.key,
+      own.baseDomain,
+      own.headerCanonicalization,
+      own.bodyCanonicalization,
+      own.identity,
+      own.hasBodyLength,
+      own.copiesHeaders,
+    ],
     ['s', '/keys/%{d}', 'test', 'relaxed', 'relaxed', 'me@a.test', true, true],
   );
 });
@@ -42,5 +58,9 @@ test('MOD-03 a domain without selector or key, and a selector that could end a t
 
 test('MOD-03 keycache_size, pos_keycache_ttl and neg_keycache_ttl have the documented defaults', () => {
   assert.deepEqual(keyCacheSettings({}), { size: 2048, foundSeconds: 300, missingSeconds: 3600 });
-  assert.deepEqual(keyCacheSettings({ keycacheSize: 5, posKeycacheTtl: 1, negKeycacheTtl: 2 }), { size: 5, foundSeconds: 1, missingSeconds: 2 });
+  assert.deepEqual(keyCacheSettings({ keycacheSize: 5, posKeycacheTtl: 1, negKeycacheTtl: 2 }), {
+    size: 5,
+    foundSeconds: 1,
+    missingSeconds: 2,
+  });
 });

@@ -49,7 +49,7 @@ interface SigningWish {
   readonly binding: string;
 }
 
-export interface SigningTally {
+interface SigningTally {
   processed(domain: string, binding: string): void;
   signed(domain: string, binding: string, ms: number): void;
   failed(domain: string, binding: string): void;
@@ -174,7 +174,7 @@ function keyPath(how: DomainSigning, domain: string): string {
 const DOMAIN = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
 
 /** The domain of the one From, in lower case. Undefined when there is none, or several, or it could not be a file's name. */
-export function fromDomain(header: HeaderBlock): string | undefined {
+function fromDomain(header: HeaderBlock): string | undefined {
   if (header.count('From') !== 1) return undefined;
   const value = header.find('From') as string;
   const address = /<([^<>]*)>\s*(?:\([^()]*\)\s*)?$/.exec(value)?.[1] ?? value.replace(/\([^()]*\)/g, '');

@@ -32,7 +32,7 @@ interface Job {
   tries: number;
 }
 
-export interface SigningThreadPorts {
+interface SigningThreadPorts {
   readonly entryBeside: (importMetaUrl: string, name: string) => URL;
   readonly workerFlags: (entry: URL) => string[] | undefined;
   readonly died: (why: string) => void;

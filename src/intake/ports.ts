@@ -16,7 +16,7 @@ export interface AcceptedPort {
 }
 
 /** A message on its way into the spool; what signs it puts its fields on top when everything else is there. */
-export interface SpoolSink extends BodySink {
+interface SpoolSink extends BodySink {
   prepend(bytes: Buffer): void;
 }
 

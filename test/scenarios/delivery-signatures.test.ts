@@ -89,7 +89,11 @@ async function verdicts(message: Taken): Promise<string[]> {
 test('MOD-03 each instance of opendkim signs for the domain of From, RSA and Ed25519, and both verify at the next hop', async () => {
   const message = await relayed({ from: 'A <a@a.test>' });
   assert.deepEqual((await verdicts(message)).sort(), ['e a.test pass', 'r a.test pass']);
-  assert.match(message.data.toString(), /\th=From:From:Subject;\r\n/, 'skip_headerlist takes To out, oversign_headerlist names From once more');
+  assert.match(
+    message.data.toString(),
+    /\th=From:From:Subject;\r\n/,
+    'skip_headerlist takes To out, oversign_headerlist names From once more',
+  );
 });
 
 test('MOD-03 base_domain signs for the parent; a domain without scope, and one without a key, go unsigned and only the latter is said', async () => {
