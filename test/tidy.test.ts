@@ -34,6 +34,7 @@ const law: Record<string, string[]> = {
   queue: ['base', 'observe', 'smtp', 'mail', 'config', 'limits', 'hooks', 'loops', 'spool', 'intake'],
   outbound: ['base', 'observe', 'net', 'dns', 'smtp', 'mail', 'config', 'limits', 'hooks', 'auth', 'spool', 'queue'],
   desk: ['base', 'observe', 'mail', 'config', 'queue', 'outbound'],
+  simulation: ['base', 'observe', 'config', 'limits', 'queue', 'outbound'],
   modules: ['base', 'system', 'observe', 'net', 'dns', 'smtp', 'mail', 'dkim', 'config', 'limits', 'hooks'],
   cluster: ['base', 'observe', 'net', 'config', 'limits', 'hooks'],
   control: everythingBut('modules', 'main', 'cli'),

@@ -27,6 +27,7 @@ interface ServerPortOptions {
   readonly restartThread: ServerPort['restartThread'];
   readonly modules: ServerPort['modules'];
   readonly whereSet: ServerPort['whereSet'];
+  readonly simulate: ServerPort['simulate'];
   readonly timestampFormat: () => string;
 }
 
@@ -49,6 +50,7 @@ export function serverPort(o: ServerPortOptions): ServerPort {
     restartThread: o.restartThread,
     modules: o.modules,
     whereSet: o.whereSet,
+    simulate: o.simulate,
     namedCounters: o.namedCounters,
     warnings: o.warnings,
   };

@@ -21,6 +21,7 @@ import type { ListenStanza } from '#inbound';
 import { LimitTable } from '#limits';
 import { entryBeside, LoopPool, LoopsError } from '#loops';
 import { Counters, PanicLog, writerRoom, type AccountingRecord, type DebugFlags } from '#observe';
+import { simulate } from '#simulation';
 import { currentUser, fileLimit, raiseFileLimit } from '#system';
 import { bootReport } from './boot-report.ts';
 import { bounceSetup, loggerStanzas, moduleFolders, moduleLines, storeFolders } from './catalog.ts';
@@ -41,6 +42,7 @@ import {
   type WriterAnswer,
   type WriterOrder,
 } from './messages.ts';
+import { optionsPort, shapingPort } from './options-port.ts';
 import { PidFile } from './pid-file.ts';
 import { makeFolder, nextUser } from './privileges.ts';
 import { probe } from './probe.ts';
@@ -314,7 +316,9 @@ export class Server {
         lastPanics: async () => (await this.#askWriter({ kind: 'last-panics' })).lines,
         askLoops: (question, args, deadlineMs) => this.#askLoops(question, args, deadlineMs),
         modules: () => moduleLines(this.#snapshot),
-        whereSet: (asked) => whereSet(this.#resolver, asked),
+        whereSet: (asked, resolver = this.#resolver) => whereSet(resolver, asked),
+        simulate: (resolver, plan) =>
+          simulate({ options: optionsPort(resolver), shaping: shapingPort(resolver), global: () => resolver.global(), clock: systemClock }, plan),
         restartThread: (which) => {
           if (which !== 'writer' && which >= this.#loops) return false;
           this.#pool!.replace(which);

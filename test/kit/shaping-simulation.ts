@@ -5,13 +5,13 @@
  * is kept full, so that a limit that is not used is a fault of the sender.
  * Bound: `topUp` messages in a queue at a time. Not here: what is demanded of the counts (the tests).
  */
-import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ManualClock, seededRandom, TimerWheel, type Random } from '#base';
 import { LimitTable } from '#limits';
 import { Deliverer, type Dial, type GlobalSendingOptions } from '#outbound';
 import { Queues, type SendingOptions, type SendingRate } from '#queue';
+import { hopSocket } from '#simulation';
 
 const TICK_MS = 10;
 
@@ -97,106 +97,6 @@ export function worstWindow(times: readonly number[], rate: SendingRate): number
     most = Math.max(most, to - from + 1);
   }
   return most;
-}
-
-/** A server on the other side that takes everything, each step after a while of simulated time. */
-class SimulatedSocket extends EventEmitter {
-  readonly writableNeedDrain = false;
-  readonly #place: { wheel: TimerWheel; random: Random; begun: () => void; gone: () => void };
-  #inData = false;
-  #isBusy = false;
-  #isOver = false;
-  #text = '';
-
-  constructor(place: { wheel: TimerWheel; random: Random; begun: () => void; gone: () => void }) {
-    super();
-    this.#place = place;
-    this.#soon(() => {
-      this.emit('connect');
-      this.#say('220 sim');
-    });
-  }
-
-  write(piece: string | Buffer): boolean {
-    const text = typeof piece === 'string' ? piece : piece.toString('latin1');
-    // When it left counts, not when the other side came round to read it.
-    for (let at = text.indexOf('MAIL FROM'); at >= 0; at = text.indexOf('MAIL FROM', at + 1)) this.#place.begun();
-    this.#text += text;
-    this.#read();
-    return true;
-  }
-
-  #read(): void {
-    // While it thinks about a message it reads nothing: replies come in order.
-    while (!this.#isBusy) {
-      const end = this.#inData ? this.#text.indexOf('.\r\n') : this.#text.indexOf('\r\n');
-      if (end < 0) return;
-      const line = this.#text.slice(0, end);
-      this.#text = this.#text.slice(end + (this.#inData ? 3 : 2));
-      if (this.#inData) this.#taken();
-      else this.#command(line);
-    }
-  }
-
-  end(): this {
-    this.destroy();
-    return this;
-  }
-
-  destroy(): this {
-    if (this.#isOver) return this;
-    this.#isOver = true;
-    this.#place.gone();
-    setImmediate(() => this.emit('close'));
-    return this;
-  }
-
-  cork(): void {
-    // One write or several are all the same here.
-  }
-
-  uncork(): void {
-    // As above.
-  }
-
-  setNoDelay(): this {
-    return this;
-  }
-
-  resume(): this {
-    return this;
-  }
-
-  #command(line: string): void {
-    const verb = line.slice(0, 4).toUpperCase();
-    if (verb === 'DATA') {
-      this.#inData = true;
-      this.#say('354 go on');
-    } else if (verb === 'QUIT') this.#soon(() => this.destroy());
-    else this.#say(verb === 'EHLO' ? '250-sim\r\n250 PIPELINING' : '250 ok');
-  }
-
-  #taken(): void {
-    this.#inData = false;
-    this.#isBusy = true;
-    this.#soon(() => {
-      this.#isBusy = false;
-      this.#say('250 taken');
-      this.#read();
-    });
-  }
-
-  #say(text: string): void {
-    setImmediate(() => {
-      if (!this.#isOver) this.emit('data', Buffer.from(`${text}\r\n`));
-    });
-  }
-
-  #soon(work: () => void): void {
-    this.#place.wheel.schedule(TICK_MS * (1 + this.#place.random.int(3)), () => {
-      if (!this.#isOver) work();
-    });
-  }
 }
 
 interface SimulationOptions {
@@ -330,9 +230,9 @@ export class Simulation {
     const counted = ['server', `${queue.binding} ${queue.domain}`, ids['serverMaxOutboundConnections'], ids['scopeMaxOutboundConnections']];
     for (const id of counted) if (id !== undefined) ledger.change(id, 1);
     if (ids['outboundThrottleConnections'] !== undefined) ledger.note(ledger.dialled, ids['outboundThrottleConnections'], clock.mono());
-    const socket = new SimulatedSocket({
+    return hopSocket({
       wheel: this.#wheel,
-      random: this.#random,
+      worksMs: () => TICK_MS * (1 + this.#random.int(3)),
       begun: () => {
         ledger.messages += 1;
         const id = ids['outboundThrottleMessages'];
@@ -342,7 +242,6 @@ export class Simulation {
         for (const id of counted) if (id !== undefined) ledger.change(id, -1);
       },
     });
-    return socket as unknown as Socket;
   }
 
   /** Every queue has mail. Queues are dealt to the loops as the server does it: one owner each. */

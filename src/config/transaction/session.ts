@@ -27,6 +27,7 @@ import {
   type Reply,
 } from './draft.ts';
 import { declarationsOf } from '../catalogue.ts';
+import type { Resolver } from '../resolver/resolver.ts';
 import { findNode, locateLines, ownLines, recurseLines, showLines } from './listing.ts';
 import { optionData, scopeData, valueData } from './listing-data.ts';
 import { scratchText } from './scratch.ts';
@@ -54,6 +55,11 @@ export class ConfigSession {
 
   get hasTransaction(): boolean {
     return this.#open !== undefined;
+  }
+
+  /** The configuration of this session: the draft of its transaction, or what is in force. */
+  resolver(): Resolver {
+    return this.#desk.resolver(this.#draft());
   }
 
   begin(isFromScratch: boolean): Reply {

@@ -6,7 +6,8 @@
  * Deliberately no knowledge of frames or sockets: the same operations will be mounted on HTTP.
  */
 
-import type { ConfigSession } from '#config';
+import type { ConfigSession, Resolver } from '#config';
+import type { SimulationPlan, SimulationResult } from '#simulation';
 import type { NamedCounters } from './server/named-counters.ts';
 
 export interface Answer {
@@ -87,7 +88,9 @@ export interface ServerPort {
   modules(): readonly ModuleLine[];
   readonly namedCounters: NamedCounters;
   /** Where the value of an option that sends mail comes from; undefined for an option that is none. */
-  whereSet(asked: WhereAsked): WhereSet | undefined;
+  whereSet(asked: WhereAsked, resolver?: Resolver): WhereSet | undefined;
+  /** What mail would take under a configuration: that of a session, in force or in the making. */
+  simulate(resolver: Resolver, plan: SimulationPlan): Promise<SimulationResult>;
   /** Plain sentences about the running Node.js, e.g. that it lacks security fixes. */
   warnings(): readonly string[];
 }

@@ -8,6 +8,7 @@ import { listOperations } from './lists.ts';
 import { messageOperations } from './messages.ts';
 import { outboundOperations } from './outbound.ts';
 import { searchOperations } from './search.ts';
+import { simulateOperations } from './simulate.ts';
 import { steeringOperations } from './steering.ts';
 
 export const queueOperations: readonly Operation[] = [
@@ -17,5 +18,6 @@ export const queueOperations: readonly Operation[] = [
   ...messageOperations,
   ...outboundOperations,
   ...searchOperations,
+  ...simulateOperations,
   ...steeringOperations,
 ];
