@@ -8,7 +8,7 @@ import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type { TimerWheel } from '#base';
 
-export interface Hop {
+interface Hop {
   readonly wheel: Pick<TimerWheel, 'schedule'>;
   /** Milliseconds that a connection, a message or an end takes. */
   readonly worksMs: () => number;

@@ -22,7 +22,7 @@ const AHEAD = 500;
 /** How often each queue is asked what holds it back, at most. */
 const LOOKS = 400;
 
-export interface PlanItem {
+interface PlanItem {
   readonly group: string;
   readonly binding: string;
   readonly domain: string;
@@ -36,7 +36,7 @@ export interface SimulationPlan {
   readonly takesMs: number;
 }
 
-export interface SimulationPorts {
+interface SimulationPorts {
   readonly options: OptionsPort;
   readonly shaping: ShapingPort;
   readonly global: () => GlobalSendingOptions;
@@ -118,6 +118,8 @@ class Run {
       random,
       connect: () => this.#connect(),
       tls: { begin: () => 'none' },
+      // No reply is changed: the made-up hosts take everything.
+      match: () => undefined,
       counters: { add: nothing },
       hostName: 'simulation.invalid',
       limits: LimitTable.attach(LimitTable.create({ loops: 1 }), { loop: 0, clock }),
