@@ -46,7 +46,14 @@ function fill(messages: number): Map<string, (args: unknown) => unknown> {
     panic: { log: nothing },
   });
   for (let i = 0; i < messages; i += 1) {
-    const recipient = { id: `r${i}`, address: `u${i}@a.test`, local: `u${i}`, domain: 'a.test', binding: 'default', bindingGroup: 'default' };
+    const recipient = {
+      id: `r${i}`,
+      address: `u${i}@a.test`,
+      local: `u${i}`,
+      domain: 'a.test',
+      binding: 'default',
+      bindingGroup: 'default',
+    };
     queues.accepted(
       {
         batchId: `b${i}`,

@@ -318,7 +318,10 @@ export class Server {
         modules: () => moduleLines(this.#snapshot),
         whereSet: (asked, resolver = this.#resolver) => whereSet(resolver, asked),
         simulate: (resolver, plan) =>
-          simulate({ options: optionsPort(resolver), shaping: shapingPort(resolver), global: () => resolver.global(), clock: systemClock }, plan),
+          simulate(
+            { options: optionsPort(resolver), shaping: shapingPort(resolver), global: () => resolver.global(), clock: systemClock },
+            plan,
+          ),
         restartThread: (which) => {
           if (which !== 'writer' && which >= this.#loops) return false;
           this.#pool!.replace(which);

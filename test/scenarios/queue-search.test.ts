@@ -32,7 +32,11 @@ Domain "one.test" {
   user = await ConsoleUser.open(server);
   const client = await SmtpClient.greet(server.ports['smtp']!);
   for (let i = 0; i < 30; i += 1)
-    await client.send(`s${i % 3}@sender.test`, `u${i}@${i % 2 === 0 ? 'a' : 'b'}.test`, `X-Job: job ${i % 5}\r\nSubject: ${i}\r\n\r\nhello`);
+    await client.send(
+      `s${i % 3}@sender.test`,
+      `u${i}@${i % 2 === 0 ? 'a' : 'b'}.test`,
+      `X-Job: job ${i % 5}\r\nSubject: ${i}\r\n\r\nhello`,
+    );
   await client.say('XSETCONTEXT vmta=first job=nightly');
   await client.send('s9@sender.test', 'u@a.test', 'Subject: \u001b[31m\r\n\r\nhello');
   await client.quit();
@@ -43,7 +47,11 @@ after(async () => {
 });
 
 interface Answer {
-  readonly messages: readonly { readonly binding: string; readonly sender: string; readonly recipients: readonly { readonly address: string }[] }[];
+  readonly messages: readonly {
+    readonly binding: string;
+    readonly sender: string;
+    readonly recipients: readonly { readonly address: string }[];
+  }[];
   readonly looked: number;
   readonly read: number;
   readonly cursor?: string;
@@ -71,7 +79,10 @@ test('CON search finds by sender, recipient, domain, binding, age and state, wit
 test('CON search in headers and contexts reads only what matches in everything else, and shows the rate', async () => {
   const found = await search('domain a.test header X-Job "job 2"');
   assert.deepEqual([found.messages.length, found.read], [3, 16]);
-  assert.deepEqual((await search('sender s9@sender.test context job night*')).messages.map(({ binding }) => binding), ['first']);
+  assert.deepEqual(
+    (await search('sender s9@sender.test context job night*')).messages.map(({ binding }) => binding),
+    ['first'],
+  );
   assert.equal(await count('header X-Job "job 2" sender s9@sender.test'), 0);
   assert.match(await user.run('search header x-job "job 2"'), /6 found; \d+ looked at .*; 31 read from the spool, \d+ a second$/);
 });
@@ -99,8 +110,14 @@ test('A64 CON a pattern of a stranger costs no more than its length: stars are n
 test('CON SHP-05 simulate says how long mail would take, what would hold it back, and where that is configured; nothing is sent', async () => {
   const text = await user.run('simulate rtt 20 takes 50 1000 five.test 100 one.test');
   assert.match(text, /^Binding +Domain +Messages +Sent +Time/);
-  assert.match(text, /default +five\.test +1000 +1000 +3 min \d+ s +4\.9\d +\d+ +Outbound_Throttle_Messages = 5, Domain five\.test, \S+ecelerity\.conf:\d+ \(\d+ % of the time\)/);
-  assert.match(text, /default +one\.test +100 +100 +\d+\.?\d* s .* 1 +Max_Outbound_Connections = 1, Domain one\.test, \S+ecelerity\.conf:\d+/);
+  assert.match(
+    text,
+    /default +five\.test +1000 +1000 +3 min \d+ s +4\.9\d +\d+ +Outbound_Throttle_Messages = 5, Domain five\.test, \S+ecelerity\.conf:\d+ \(\d+ % of the time\)/,
+  );
+  assert.match(
+    text,
+    /default +one\.test +100 +100 +\d+\.?\d* s .* 1 +Max_Outbound_Connections = 1, Domain one\.test, \S+ecelerity\.conf:\d+/,
+  );
   assert.match(text, /All of it was sent\.\nSimulated under the configuration in force: .*every host takes everything/);
   assert.doesNotMatch(await user.run('mailq'), /five\.test/);
   assert.match(await user.run('simulate 5 a.test'), /default +a\.test +5 +0 +never .*Suspend_Delivery, Global, \S+ecelerity\.conf:\d+/);
@@ -109,7 +126,10 @@ test('CON SHP-05 simulate says how long mail would take, what would hold it back
 test('CON simulate answers for the open transaction: a draft is tried before it is committed', async () => {
   await user.run('config begin');
   await user.run('config set domain five.test Outbound_Throttle_Messages 50');
-  assert.match(await user.run('simulate 1000 five.test'), /default +five\.test +1000 +1000 +\d\d s [\s\S]*Simulated under the open transaction/);
+  assert.match(
+    await user.run('simulate 1000 five.test'),
+    /default +five\.test +1000 +1000 +\d\d s [\s\S]*Simulated under the open transaction/,
+  );
   await user.run('config rollback');
   assert.match(await user.run('simulate 1000 five.test'), /default +five\.test +1000 +1000 +3 min \d+ s /);
   for (const wrong of ['', 'x', '5', '5 a.test 5 a.test', '0 a.test', 'binding nowhere 5 a.test', '2000000 a.test', 'rtt fast 5 a.test'])

@@ -40,7 +40,9 @@ function planOf(args: readonly string[], resolver: Resolver): SimulationPlan | s
 function bindingOf({ snapshot }: Resolver, name: string): { group: string; binding: string } | undefined {
   if (name === 'default') return { group: 'default', binding: 'default' };
   const members = [...snapshot.root.children.values()].filter(({ scope }) => scope === 'Binding_Group');
-  const group = members.find(({ children }) => [...children.values()].some((child) => child.scope === 'Binding' && child.instance === name));
+  const group = members.find(({ children }) =>
+    [...children.values()].some((child) => child.scope === 'Binding' && child.instance === name),
+  );
   if (group !== undefined) return { group: group.instance ?? '', binding: name };
   const isThere = [...snapshot.root.children.values()].some((child) => child.scope === 'Binding' && child.instance === name);
   return isThere ? { group: 'default', binding: name } : undefined;
@@ -51,7 +53,10 @@ function causeText(server: ServerPort, resolver: Resolver, row: SimulatedQueueRe
   if (cause === undefined) return 'nothing: as fast as the hosts take it';
   const { group, binding, optionsName: domain } = row;
   const scope = cause.scope === 'domain' ? undefined : cause.scope;
-  const setIn = cause.option === undefined ? undefined : server.whereSet({ group, binding, domain, option: cause.option, host: cause.host, scope }, resolver);
+  const setIn =
+    cause.option === undefined
+      ? undefined
+      : server.whereSet({ group, binding, domain, option: cause.option, host: cause.host, scope }, resolver);
   const place = setIn?.file === undefined ? (setIn === undefined ? '' : ', the default') : `, ${setIn.scope}, ${setIn.file}:${setIn.line}`;
   const value = cause.limit === undefined ? '' : ` = ${cause.limit}`;
   return `${setIn?.option ?? shown(cause.detail)}${setIn === undefined ? '' : value}${place} (${Math.round(100 * row.share)} % of the time)`;
@@ -77,8 +82,21 @@ const simulate: Operation = {
       const rate = row.sent / Math.max(0.001, row.seconds ?? result.seconds);
       const left = row.messages - row.sent;
       const time =
-        row.seconds !== undefined ? duration(row.seconds * 1000) : row.sent === 0 ? 'never' : `about ${duration((result.seconds + left / rate) * 1000)}`;
-      return [row.binding, row.domain, row.messages, row.sent, time, rate.toFixed(2), row.peakConnections, causeText(server, resolver, row)];
+        row.seconds !== undefined
+          ? duration(row.seconds * 1000)
+          : row.sent === 0
+            ? 'never'
+            : `about ${duration((result.seconds + left / rate) * 1000)}`;
+      return [
+        row.binding,
+        row.domain,
+        row.messages,
+        row.sent,
+        time,
+        rate.toFixed(2),
+        row.peakConnections,
+        causeText(server, resolver, row),
+      ];
     });
     const head = ['Binding', 'Domain', 'Messages', 'Sent', 'Time', 'A second', 'Conns', 'Held back by'];
     const from = session.config.hasTransaction ? 'the open transaction' : 'the configuration in force';
