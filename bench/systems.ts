@@ -114,11 +114,13 @@ function haraka(job: Job): Command {
 
 function exim(job: Job): Command {
   for (const dir of ['spool', 'log']) mkdirSync(join(job.dir, dir), { recursive: true });
-  let conf = fill(readFileSync(join(here, 'peers/exim.conf'), 'utf8'), job);
+  const program = process.env['EXIM'] ?? '/usr/sbin/exim4';
+  // Exim starts itself anew for each delivery, by this path.
+  let conf = fill(readFileSync(join(here, 'peers/exim.conf'), 'utf8'), job).replace(/^exim_path = .*/m, `exim_path = ${program}`);
   if (job.workload === 'accept') conf = conf.replace(/^queue_only = .*/m, 'queue_only = true');
   mkdirSync('/etc/exim4', { recursive: true });
   writeFileSync('/etc/exim4/exim4.conf', conf);
   spawnSync('chown', ['-R', 'Debian-exim:Debian-exim', job.dir]);
   const runner = job.workload === 'relay' ? ['-q5s'] : [];
-  return { program: process.env['EXIM'] ?? 'exim4', args: ['-bdf', ...runner, '-oX', String(job.port), '-oP', join(job.dir, 'pid')] };
+  return { program, args: ['-bdf', ...runner, '-oX', String(job.port), '-oP', join(job.dir, 'pid')] };
 }
