@@ -130,7 +130,8 @@ const headerPatience: Row['probe'] = (at) =>
     const socket = connect(port, '127.0.0.1', () => socket.write('PROXY '));
     socket.on('error', () => undefined);
     const isClosed = new Promise<string>((done) => socket.once('close', () => done('closed')));
-    await new Promise((done) => setTimeout(done, 50));
+    // The door waits with a timer of its own.
+    while (world.wheel.size === 0) await new Promise((done) => setTimeout(done, 5));
     world.advance(3_000);
     const result = world.panics.some((line) => line.includes('no PROXY header')) ? await isClosed : 'waits';
     socket.destroy();
