@@ -45,7 +45,9 @@ function desk(messages: number): { ask: (question: string, args: unknown) => unk
         batchId: `b${i}`,
         connectionId: 'c',
         sender: `s${i % 10}@origin.test`,
-        recipients: [{ id: `r${i}`, address: `u${i}@a.test`, local: `u${i}`, domain: 'a.test', binding: 'default', bindingGroup: 'default' }],
+        recipients: [
+          { id: `r${i}`, address: `u${i}@a.test`, local: `u${i}`, domain: 'a.test', binding: 'default', bindingGroup: 'default' },
+        ],
         receivedAt: clock.now(),
         size: 1,
         remoteIp: '192.0.2.1',
@@ -99,7 +101,12 @@ test('CON a search in headers stops at its bound, is gone on with by its cursor,
   const third = (await ask('queue.search', { header, limit: 10, cursors: { 0: second.cursor } })) as Found;
   assert.equal(third.cursor, undefined);
   assert.deepEqual([first.looked + second.looked + third.looked, reads()], [12_000, 12_000]);
-  const few = (await ask('queue.search', { header: { name: 'x-job', value: '1' }, sender: 's3@*', recipient: 'u1*3@*', limit: 10 })) as Found;
+  const few = (await ask('queue.search', {
+    header: { name: 'x-job', value: '1' },
+    sender: 's3@*',
+    recipient: 'u1*3@*',
+    limit: 10,
+  })) as Found;
   assert.equal(few.messages.length, 10);
 });
 
