@@ -77,12 +77,15 @@ bounce_logger "bounces" {
   bouncelog = "{dir}/bouncelog.ec"
 }
 `,
-  'modules.conf': `spf_v1 {
+  'modules.conf': `csapi {
+}
+brightmail {
 }
 dkim_sign "dkim1" {
   key = "/opt/msys/ecelerity/etc/dkim/%{d}/%{s}.key"
   selector = "s1"
   header_canon = "relaxed"
+  headerlist = "From:Subject:Date:To"
 }
 scriptlet "policy" {
   script "boot" {
@@ -137,6 +140,7 @@ test('validate_config --report says of everything in the tree what becomes of it
   for (const place of [/spf_v1 .*modules\.conf:1:1/, /dkim_sign .*modules\.conf:3:1/, /scriptlet .*modules\.conf:8:1/])
     assert.match(guards, place);
   const works = out.slice(out.indexOf('\nWorks ('), out.indexOf('\nAccepted without effect'));
+  assert.match(works, /dkim_sign \{ \} +\S*modules\.conf:5:1/);
   assert.match(works, /AuthLoginParameters +\S*listeners\.conf:22:5/);
   assert.match(out.slice(out.indexOf('\nAccepted without effect')), /mainlog = jlog:\/\/\.\.\. +\S*loggers\.conf:7:3/);
   assert.match(out, /ECCluster_Listener \{ \} +\S*ecelerity-cluster\.conf:6:1/);
@@ -156,7 +160,7 @@ test('the start, --check and validate_config refuse with the same places, and ea
   const started = await command('ecelerity', ['-c', file, '--foreground', '--allow-root']);
   assert.deepEqual([validated.code, checked.code, started.code], [1, 1, 1]);
   const told = places(validated.out);
-  assert.ok(told.includes('modules.conf:1:1 spf_v1') && told.includes('modules.conf:8:1 scriptlet'), told.join('\n'));
+  assert.ok(told.includes('modules.conf:1:1 csapi') && told.includes('modules.conf:11:1 scriptlet'), told.join('\n'));
   assert.deepEqual(places(checked.out), told);
   assert.deepEqual(places(started.err), told);
   const hints = [...started.err.matchAll(/Accept_Unimplemented = \( (\w+) \)/g)].map((m) => m[1]!);
@@ -174,9 +178,9 @@ test('with Accept_Unimplemented it runs: mail flows, and what is not enforced is
   );
   server.configure(`${main}\nAccept_Unimplemented = ( ${accepted.join(' ')} )\n`);
   await server.start();
-  for (const name of ['spf_v1', 'dkim_sign', 'scriptlet'])
+  for (const name of ['csapi', 'brightmail', 'scriptlet'])
     assert.match(server.output, new RegExp(`warning +not enforced, accepted by Accept_Unimplemented: ${name}.*\\.conf:\\d+:\\d+`), name);
-  await panicMatching(server, /modules\.conf:1:1: spf_v1 protects nothing yet; Accept_Unimplemented lists it/);
+  await panicMatching(server, /modules\.conf:1:1: csapi protects nothing yet; Accept_Unimplemented lists it/);
   await panicMatching(server, /Control_Listener "127\.0\.0\.1:\d+" lets nobody in: .*Enable_Authentication/);
   await panicMatching(server, /jlog/);
   const unasked = await command('ec_console', [`127.0.0.1:${server.ports['console']}`, 'pid']);
