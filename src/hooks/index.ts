@@ -25,6 +25,7 @@ export type {
 } from './validation-module.ts';
 export { HOOK_DEADLINE_MS, PhaseRunner, WAITING_HOOKS_MAX } from './phase-runner.ts';
 export type { PhaseAnswer, PhaseRunnerOptions } from './phase-runner.ts';
+export { StoreRefusal } from './mailbox-store.ts';
 export type { BodySink, MailboxStore, StoreRecipient } from './mailbox-store.ts';
 export type { AnswerMerge, ModuleCommand, ModuleManifest, ModuleThread } from './manifest.ts';
 export type {

@@ -7,6 +7,7 @@
  * Truth: rule OUT-48; ARCHITECTURE.md, "What may never break" 4.
  */
 import type { Envelope } from '#mail';
+import type { Reply } from '#smtp';
 import type { Verdict } from './verdict.ts';
 
 /** Where the bytes of one message go: into the spool, or into a store. */
@@ -18,6 +19,17 @@ export interface BodySink {
   /** Makes the message durable, then answers; an error means that nothing was kept. */
   commit(envelope: Envelope, done: (error?: Error) => void): void;
   abort(): void;
+}
+
+/** What `commit` answers when the store itself decided against the message: the client hears this reply. */
+export class StoreRefusal extends Error {
+  readonly reply: Reply;
+
+  constructor(reply: Reply) {
+    super(`refused with ${reply.code}`);
+    this.name = 'StoreRefusal';
+    this.reply = reply;
+  }
 }
 
 export interface StoreRecipient {

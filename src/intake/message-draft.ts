@@ -7,7 +7,7 @@
  * Stores are committed before the spool: a repeated copy in a mailbox does less harm than one sent out twice.
  * Not here: trace headers and body policy (inbound). Truth: rules SMTP-03, SPL-04, OUT-03, OUT-48, POL-01, POL-27.
  */
-import { storedContext, type HookView, type MessageView, type SigningRun, type Verdict } from '#hooks';
+import { StoreRefusal, storedContext, type HookView, type MessageView, type SigningRun, type Verdict } from '#hooks';
 import type { Envelope } from '#mail';
 import { IntakeError } from './errors.ts';
 import type { IntakePorts } from './intake.ts';
@@ -269,6 +269,11 @@ export class MessageDraft {
     }
     const envelope = this.#envelope(kept, part.isSpool ? this.#size + this.#topBytes : this.#size);
     part.sink.commit(envelope, (error) => {
+      if (error instanceof StoreRefusal) {
+        for (const later of this.#parts.slice(index + 1)) later.sink.abort();
+        this.#answer(new IntakeError('refused', { reply: error.reply }));
+        return;
+      }
       if (error !== undefined) {
         // Without the message's id, which the reject record has: a full disk says the same for thousands, and is written once.
         this.#o.panic.log('ERROR', 'FD', `mail is refused because it is not stored: ${error.message}`);

@@ -1,7 +1,7 @@
 /**
  * Where the bytes of one message go: to each store that claims some of its recipients, and to the spool for all others.
  *
- * The one rule: the first store that claims a domain has it; the spool comes last. A message that was changed is written again into new
+ * The one rule: the first store that claims a domain has it; parts are in the order of the stores, the spool comes last. A message that was changed is written again into new
  * parts, no faster than they take it.
  * Not here: when parts are committed (message-draft.ts). Truth: rules OUT-48, SPL-04, POL-07.
  */
@@ -61,8 +61,11 @@ export function splitByStore(o: IntakePorts, recipients: readonly IncomingRecipi
     else of.push(recipient);
   }
   const parts: Part[] = [];
-  for (const [store, of] of claimed)
-    parts.push({ sink: store.open(of), recipients: of, isSpool: false, prepend: undefined, isFull: false });
+  // In the order of the stores: main puts first those that may yet refuse the message.
+  for (const store of new Set(o.stores)) {
+    const of = claimed.get(store);
+    if (of !== undefined) parts.push({ sink: store.open(of), recipients: of, isSpool: false, prepend: undefined, isFull: false });
+  }
   if (spooled.length > 0) parts.push(spoolPart(o, spooled));
   return parts;
 }

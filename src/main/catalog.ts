@@ -5,6 +5,7 @@
  * Not here: options and their checks (config), contracts (hooks).
  */
 import { dirname, resolve } from 'node:path';
+import { threadId } from 'node:worker_threads';
 import type { Clock } from '#base';
 import {
   childrenNamed,
@@ -27,6 +28,7 @@ import { manifest as maildir } from '#manifest/maildir';
 import { manifest as opendkim } from '#manifest/opendkim';
 import { manifest as mailLoop } from '#manifest/mail_loop';
 import { manifest as policy } from '#manifest/policy';
+import { manifest as pipeTransport } from '#manifest/pipe_transport';
 import { manifest as staticRoutes } from '#manifest/static_routes';
 import { overrideSettings } from '#modules/bounce_classifier_override';
 import { openBounceLogger } from '#modules/bounce_logger';
@@ -37,6 +39,7 @@ import { mailLoopSettings, type MailLoopSettings } from '#modules/mail_loop';
 import { maildirSettings, MaildirStore } from '#modules/maildir';
 import { opendkimSettings } from '#modules/opendkim';
 import { policySettings, type PolicySettings } from '#modules/policy';
+import { PipeStore, pipeSettings } from '#modules/pipe_transport';
 import { staticTarget } from '#modules/static_routes';
 import type { LoggerPorts, LogTaker } from '#observe';
 import type { BounceSetup } from './bounce-rules.ts';
@@ -69,6 +72,7 @@ const pathOptions: Readonly<Record<string, readonly string[]>> = {
     'rejectionLogfile',
   ],
   [maildir.name]: ['basedir'],
+  [pipeTransport.name]: ['outputFile', 'errorFile'],
 };
 
 function withAbsolutePaths(stanza: ModuleInstance): Record<string, OptionValue | undefined> {
@@ -135,11 +139,20 @@ export function makeLoggers(stanzas: readonly LoggerStanza[], ports: LoggerPorts
   return stanzas.map((stanza) => loggerMakers[stanza.module]!({ instance: stanza.instance, options: stanza.options }, ports));
 }
 
+let storesMade = 0;
+
 /** In a loop: the stores that keep the mail of some domains. Throws an Error that names the option to correct. */
 export function makeStores(snapshot: Snapshot, o: { host: string; clock: Clock }): MailboxStore[] {
-  return moduleInstances(snapshot, maildir.name)
-    .filter((stanza) => stanza.isEnabled)
-    .map((stanza) => new MaildirStore({ settings: maildirSettings(withAbsolutePaths(stanza)), host: o.host, now: () => o.clock.now() }));
+  const enabled = (module: string): ModuleInstance[] => moduleInstances(snapshot, module).filter((stanza) => stanza.isEnabled);
+  const pipes = enabled(pipeTransport.name).map((stanza, i) => {
+    storesMade += 1;
+    return new PipeStore({ settings: pipeSettings(withAbsolutePaths(stanza)), tag: `${process.pid}-${threadId}-${storesMade}-${i}` });
+  });
+  const mailboxes = enabled(maildir.name).map(
+    (stanza) => new MaildirStore({ settings: maildirSettings(withAbsolutePaths(stanza)), host: o.host, now: () => o.clock.now() }),
+  );
+  // A program may refuse the message: it is asked before anything is kept elsewhere.
+  return [...pipes, ...mailboxes];
 }
 
 /** The policies that are to run, in the order of the text (POL-04), each with its place. Throws an Error that names the option to correct. */

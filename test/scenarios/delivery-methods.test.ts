@@ -11,6 +11,7 @@ import { after, before, test } from 'node:test';
 import { makeAuthority, makeCertificate } from '../kit/certificates.ts';
 import { ConsoleUser } from '../kit/console.ts';
 import { mainMatching } from '../kit/log-lines.ts';
+import { mailOf } from '../kit/mailbox.ts';
 import { arrivals, handIn } from '../kit/outgoing.ts';
 import { prepareServer, startServer, until, type Server } from '../kit/server.ts';
 import { Sink, startSink } from '../kit/sink.ts';
@@ -166,4 +167,35 @@ Domain "gateway.test" { Gateway = "127.0.0.9" }
   assert.equal(record?.fields.at(-1), '554 5.4.6 [internal] mail loop: the next hop is this host');
   assert.equal(one.connections, 0);
   await until(() => two.messages.length === 2, 'both messages');
+});
+
+test('OUT-48: pipe_transport gives the mail of its domains to a program, and its exit status is the answer to the client', async (t) => {
+  const piped = await startServer(t, {
+    conf: `
+Relay_Domains = ( "pipe.test" "full.test" "mail.test" )
+ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" { } }
+maildir { basedir = "{dir}/mail" domains = ( "mail.test" ) createusers = true }
+pipe_transport "keep" {
+  program_name = "/bin/cat"
+  output_file = "{dir}/pipe.out"
+  domain = ( "pipe.test" )
+}
+pipe_transport "refuse" {
+  program_name = "/bin/false"
+  error_file = "{dir}/pipe.err"
+  domain = ( "full.test" )
+  code = [
+    1 = "450 4.2.2 the program is full"
+  ]
+}
+`,
+  });
+  assert.match(await handIn(piped, ['a@pipe.test', 'b@pipe.test'], { text: 'Subject: piped\r\n\r\n..dot' }), /^250 /);
+  const got = piped.read('pipe.out');
+  assert.match(got, /^Return-Path: <a@sender\.test>\r\nReceived: [\s\S]*\r\nSubject: piped\r\n[\s\S]*\r\n\r\n\.dot\r\n$/);
+  assert.equal(got.match(/Subject: piped/g)?.length, 1, 'once for both recipients');
+  assert.match(await handIn(piped, ['u@mail.test', 'u@full.test']), /^450 .*the program is full$/);
+  assert.deepEqual(mailOf(piped, 'u'), [], 'what the program refused is in no mailbox either');
+  assert.match(await handIn(piped, 'u@mail.test'), /^250 /);
+  assert.equal(mailOf(piped, 'u').length, 1);
 });

@@ -1589,17 +1589,21 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
   {
     name: 'pipe_transport',
     singleton: false,
-    status: 'guards',
-    implemented: false,
+    status: 'works',
+    implemented: true,
     since: '3.0',
     category: 'delivery',
     about: 'deliver messages into a local program',
     options: [
-      moduleOption('pipe_transport', 'program_name'),
-      moduleOption('pipe_transport', 'code'),
-      moduleOption('pipe_transport', 'domain'),
-      moduleOption('pipe_transport', 'error_file'),
-      moduleOption('pipe_transport', 'output_file'),
+      moduleOption('pipe_transport', 'program_name', { type: { kind: 'string' }, status: 'works', about: 'the program, an absolute path' }),
+      moduleOption('pipe_transport', 'code', {
+        type: { kind: 'dictionary' },
+        status: 'works',
+        about: 'the reply to the client, by exit status of the program',
+      }),
+      moduleOption('pipe_transport', 'domain', { type: { kind: 'array' }, status: 'works', about: 'domains whose mail the program gets' }),
+      moduleOption('pipe_transport', 'error_file', { type: { kind: 'string' }, status: 'works', about: 'file for what the program says as errors' }),
+      moduleOption('pipe_transport', 'output_file', { type: { kind: 'string' }, status: 'works', about: 'file for what the program says' }),
     ],
   },
   {
