@@ -1602,7 +1602,11 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
         about: 'the reply to the client, by exit status of the program',
       }),
       moduleOption('pipe_transport', 'domain', { type: { kind: 'array' }, status: 'works', about: 'domains whose mail the program gets' }),
-      moduleOption('pipe_transport', 'error_file', { type: { kind: 'string' }, status: 'works', about: 'file for what the program says as errors' }),
+      moduleOption('pipe_transport', 'error_file', {
+        type: { kind: 'string' },
+        status: 'works',
+        about: 'file for what the program says as errors',
+      }),
       moduleOption('pipe_transport', 'output_file', { type: { kind: 'string' }, status: 'works', about: 'file for what the program says' }),
     ],
   },

@@ -89,7 +89,7 @@ export class PipeDelivery implements BodySink {
     this.#waitingBytes = 0;
     this.#file ??= await this.#unnamed();
     // At a place of its own each time: the file's own position stays at the start, where the program begins to read.
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       const { bytesWritten } = await this.#file.write(bytes, at, bytes.length - at, this.#written);
       if (bytesWritten === 0) throw new Error('pipe_transport: nothing could be written');
       at += bytesWritten;
@@ -133,8 +133,17 @@ export class PipeDelivery implements BodySink {
     const { settings, secondsMax } = this.#o;
     return new Promise((resolve) => {
       const env = { PATH: '/usr/local/bin:/usr/bin:/bin' };
-      const child = spawn(settings.program, [], { stdio, cwd: '/', env, detached: true, timeout: secondsMax * 1000, killSignal: 'SIGKILL' });
-      child.once('error', (error) => resolve(later(`pipe transport cannot run its program: ${'code' in error ? String(error.code) : 'failed'}`)));
+      const child = spawn(settings.program, [], {
+        stdio,
+        cwd: '/',
+        env,
+        detached: true,
+        timeout: secondsMax * 1000,
+        killSignal: 'SIGKILL',
+      });
+      child.once('error', (error) =>
+        resolve(later(`pipe transport cannot run its program: ${'code' in error ? String(error.code) : 'failed'}`)),
+      );
       child.once('exit', (status) => {
         if (status === null) {
           killGroup(child.pid);

@@ -45,6 +45,8 @@ function statusOf(text: string): number {
 function replyOf(status: string, text: string): Reply {
   const [, code, enhanced, words = ''] = /^([245]\d\d)(?: ([245]\.\d{1,3}\.\d{1,3}))?(?: ([\x20-\x7e]*))?$/.exec(text) ?? [];
   if (code === undefined)
-    throw new Error(`Cannot use "${text}" for exit status ${status} in code of pipe_transport: expected a reply such as "450 try again later"`);
+    throw new Error(
+      `Cannot use "${text}" for exit status ${status} in code of pipe_transport: expected a reply such as "450 try again later"`,
+    );
   return { code: Number(code), ...(enhanced === undefined ? {} : { enhanced }), text: words };
 }
