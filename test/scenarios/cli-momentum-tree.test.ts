@@ -137,7 +137,7 @@ test('validate_config --report says of everything in the tree what becomes of it
   const headings = [...out.matchAll(/^(\S.*) \(\d+\)$/gm)].map((m) => m[1]!);
   assert.match(headings.join('; '), /^Guards that do not work yet.*; Works; Accepted without effect/);
   const guards = out.slice(0, out.indexOf('\nWorks ('));
-  for (const place of [/spf_v1 .*modules\.conf:1:1/, /dkim_sign .*modules\.conf:3:1/, /scriptlet .*modules\.conf:8:1/])
+  for (const place of [/csapi .*modules\.conf:1:1/, /brightmail .*modules\.conf:3:1/, /scriptlet .*modules\.conf:11:1/])
     assert.match(guards, place);
   const works = out.slice(out.indexOf('\nWorks ('), out.indexOf('\nAccepted without effect'));
   assert.match(works, /dkim_sign \{ \} +\S*modules\.conf:5:1/);
