@@ -111,7 +111,7 @@ test('CON-11 a command of a module takes its instance behind a colon', async () 
 });
 
 test('commands that cannot mean anything here say why and fail', async () => {
-  for (const words of ['tls rekey', 'unlink stats', 'signing_stats', 'fingerprint cache summary', 'threads io queue']) {
+  for (const words of ['tls rekey', 'unlink stats', 'fingerprint cache summary', 'threads io queue']) {
     const { code, err } = await run(...words.split(' '));
     assert.equal(code, 1);
     assert.match(err, new RegExp(`^"${words}" has no meaning here: .*\\.\\n$`));

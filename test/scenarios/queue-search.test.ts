@@ -18,6 +18,7 @@ before(async () => {
     conf: `
 Relay_Hosts = ( 127.0.0.1 )
 Suspend_Delivery = true
+EventLoop "pool" { Concurrency = 2 }
 Binding_Context = "vmta"
 ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" { Peer "127.0.0.1/32" { SMTP_Extensions = ( "XSETCONTEXT" "PIPELINING" ) } } }
 Binding "first" { }
@@ -87,7 +88,7 @@ test('CON search in headers and contexts reads only what matches in everything e
   assert.match(await user.run('search header x-job "job 2"'), /6 found; \d+ looked at .*; 31 read from the spool, \d+ a second$/);
 });
 
-test('CON search goes on from its cursor until everything was found once', async () => {
+test('CON search goes on from its cursor until everything was found once, over two event loops', async () => {
   const seen: string[] = [];
   let cursor: string | undefined;
   let rounds = 0;
