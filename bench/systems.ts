@@ -28,7 +28,7 @@ interface Command {
   readonly cwd?: string;
 }
 
-const systems: Record<string, (job: Job) => Command> = { impetus, postfix, haraka, exim };
+const systems: Record<string, (job: Job) => Command> = { impetus, policy: policyAtRcptto, policies: policyAtMost, postfix, haraka, exim };
 
 /** Throws before anything is started when a name is unknown or what it needs is not there. */
 export function checkSystem(name: string): void {
@@ -72,6 +72,27 @@ ec_logger { mainlog = "${job.dir}/mainlog.ec" paniclog = "${job.dir}/paniclog.ec
 `,
   );
   return { program: join(here, '../bin/ecelerity'), args: ['-c', join(job.dir, 'ecelerity.conf'), '--foreground', '--allow-root'] };
+}
+
+/** Impetus with a policy that is asked once a message. */
+function policyAtRcptto(job: Job): Command {
+  return withPolicy(
+    job,
+    "export const rcptto = (event) => (event.recipient.domain === 'never.test' ? { reject: 550, text: 'no' } : undefined);",
+  );
+}
+
+/** Impetus with a policy that is asked five times a message, three of them with the message. */
+function policyAtMost(job: Job): Command {
+  const phases = ['mailfrom', 'rcptto', 'data', 'data_spool', 'set_binding'];
+  return withPolicy(job, phases.map((phase) => `export const ${phase} = () => undefined;`).join('\n'));
+}
+
+function withPolicy(job: Job, text: string): Command {
+  const command = impetus(job);
+  writeFileSync(join(job.dir, 'policy.ts'), text);
+  appendFileSync(join(job.dir, 'ecelerity.conf'), 'policy { file = "policy.ts" budget = 20000 timeout = 25 }\n');
+  return command;
 }
 
 function widen(job: Job, loops: number): void {
