@@ -18,6 +18,7 @@ interface ServerPortOptions {
   readonly identity: ServerPort['identity'];
   readonly warnings: () => readonly string[];
   readonly openConfig: ServerPort['openConfig'];
+  readonly commitSaved: ServerPort['commitSaved'];
   readonly shutdown: () => void;
   readonly reopenLogs: () => Promise<readonly string[]>;
   readonly reloadBounceRules: ServerPort['reloadBounceRules'];
@@ -41,6 +42,7 @@ export function serverPort(o: ServerPortOptions): ServerPort {
     secondsSinceReset: () => (o.clock.mono() - o.resetAt()) / 1000,
     resetStatistics: o.reset,
     openConfig: o.openConfig,
+    commitSaved: o.commitSaved,
     shutdown: o.shutdown,
     reopenLogs: o.reopenLogs,
     reloadBounceRules: o.reloadBounceRules,

@@ -16,7 +16,7 @@ import {
   type Resolver,
   type Snapshot,
 } from '#config';
-import { NamedCounters, type AccountingEvent, type LoopAnswers } from '#control';
+import { NamedCounters, vault, type AccountingEvent, type LoopAnswers } from '#control';
 import type { ListenStanza } from '#inbound';
 import { LimitTable } from '#limits';
 import { entryBeside, LoopPool, LoopsError } from '#loops';
@@ -309,6 +309,8 @@ export class Server {
         identity: { product: `${product}, a mail transfer agent that runs ecelerity.conf`, version, revision },
         warnings: () => this.#warnings(),
         openConfig: (who) => desk.open(who),
+        commitSaved: async (saved) =>
+          this.#resolver.global().commitWriteback ? vault.commitSaved(saved, { environment: process.env }) : undefined,
         shutdown: () => setImmediate(() => process.kill(process.pid, 'SIGTERM')),
         reopenLogs: () => this.#reopenLogs(),
         reloadBounceRules: async () => (await this.#askWriter({ kind: 'bounce-rules' })).problems,

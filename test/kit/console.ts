@@ -62,6 +62,10 @@ export async function raceCommits(server: Server, rounds: number): Promise<numbe
     for (const user of users) assert.equal(await user.run('config get Max_Retries'), `Max_Retries = ${last}`);
   }
   await users[0].run('config writeback');
+  const inForce = await users[0].run('config showrecurse');
+  await users[0].run('config reload');
+  assert.equal(await users[0].run('config showrecurse'), inForce, 'what was saved is what was in force');
+  assert.equal(await users[0].run('config diff'), 'No differences.');
   for (const user of users) user.close();
   return last;
 }

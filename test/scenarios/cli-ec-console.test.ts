@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { createServer, connect } from 'node:net';
 import { once } from 'node:events';
+import { ConsoleClient } from '#control';
 import { SharedServer } from '../kit/shared-server.ts';
 import { command, startServer, until } from '../kit/server.ts';
 
@@ -30,21 +31,20 @@ test('CON-04 commands from a pipe run one after the other, without banner or pro
   assert.equal(noNewline.out, `${shared.server.pid}\n`);
 });
 
-test('every command that help lists runs, or says what it wants', async () => {
-  const { out } = await command('ec_console', [control(), 'help']);
-  const usages = out
-    .trimEnd()
-    .split('\n')
-    .filter((line) => line.includes('  '))
-    .map((line) => line.split('  ')[0]!);
-  assert.ok(usages.length >= 60, out);
-  const safe = usages.filter((usage) => usage !== 'shutdown').map((usage) => usage.replace('[:instance]', '').replace(/ [<[{].*/, ''));
-  const { out: answers } = await command('ec_console', [control()], { input: `${safe.join('\n')}\n` });
-  assert.deepEqual(
-    answers.split('\n').filter((line) => /failed:|undefined|NaN|is no command here/.test(line)),
-    [],
-  );
-  assert.match(answers, /Summary Statistics[\s\S]*Uptime: +\d+ seconds/);
+test('CC-24 every command that help lists runs, or says what it wants, as text, as json and as xml', async () => {
+  const user = await ConsoleClient.open(control());
+  const { data } = JSON.parse((await user.run('json help')).text) as { data: { commands: { command: string }[] } };
+  const lines = data.commands.map(({ command: line }) => line).filter((line) => line !== 'shutdown');
+  assert.ok(lines.length >= 60, lines.join('\n'));
+  for (const line of lines) {
+    const { ok, text } = await user.run(line);
+    assert.doesNotMatch(text, /failed:|undefined|NaN|is no command here/, line);
+    assert.ok(text.trim().length > 0 || ok, `${line}: a refusal says why`);
+    const json = JSON.parse((await user.run(`json ${line}`)).text) as { ok: boolean; data: unknown };
+    assert.deepEqual([typeof json.ok, typeof json.data], ['boolean', 'object'], line);
+    assert.match((await user.run(`xml ${line}`)).text, /^<reply ok="(true|false)"><data>[^]*<\/data><\/reply>\n$/, line);
+  }
+  user.close();
 });
 
 test('A74 escape codes and text that turns around in an answer are shown, not obeyed', async (t) => {

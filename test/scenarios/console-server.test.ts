@@ -130,8 +130,11 @@ test('CC-24 json and xml of config show structure; of other commands their lines
   assert.equal(shown.options['Max_Retries'], 3);
   assert.ok(shown.scopes.some(({ scope, instance }) => scope === 'Binding' && instance === 'b'));
   assert.deepEqual(await data('config', 'showrecurse', 'binding', 'b'), { options: { Max_Outbound_Connections: 5 }, scopes: [] });
-  assert.deepEqual(await data('pid'), { lines: [String(shared.server.pid)] });
-  assert.equal(await says('xml', 'pid'), `<reply ok="true"><data><lines><item>${shared.server.pid}</item></lines></data></reply>\n`);
+  assert.deepEqual(await data('pid'), { pid: shared.server.pid });
+  assert.deepEqual(await data('reopen', 'logs'), { lines: ['Logs reopened.'] });
+  assert.equal(((await data('threads'))['threads'] as { loop: number }[])[0]?.loop, 0);
+  assert.deepEqual(await data('config', 'diff'), { differences: [], problems: [] });
+  assert.equal(await says('xml', 'pid'), `<reply ok="true"><data><pid>${shared.server.pid}</pid></data></reply>\n`);
   const refused = await run('json', 'config', 'get', 'nothing');
   assert.equal(refused.code, 1);
   assert.equal((JSON.parse(refused.err) as { ok: boolean }).ok, false);
@@ -140,7 +143,7 @@ test('CC-24 json and xml of config show structure; of other commands their lines
 
 test('help shows the commands from their declarations; of one command usage, meaning and examples', async () => {
   assert.match(await says('help', 'config', 'set'), /^config set .*\n(.*\n)? *for example: config set /);
-  const names = (await says('help')).split('\n').map((line) => line.replace(/ {2,}.*/, ''));
+  const names = (await says('help')).split('\n').map((line) => line.replace(/ {2,}.*/, '')).filter(Boolean);
   const used = names.slice(0, names.indexOf('fingerprint cache summary'));
   assert.ok(used.length > 60 && used.includes('version'), 'what is not here comes last');
   assert.deepEqual(used, [...used].sort());

@@ -39,6 +39,11 @@ export interface Cause {
   readonly remarks?: readonly string[];
 }
 
+/** What `config writeback` did: the files that were written, too. */
+export interface Saved extends Reply {
+  readonly saved: readonly string[];
+}
+
 export interface DeskOptions {
   readonly setup: ReadSetup;
   /** What the configuration in force was read from; must be `frozenFiles`. */
@@ -146,10 +151,10 @@ export class ConfigDesk {
     });
   }
 
-  writeBack(who: string, instead: string | undefined): Promise<Reply> {
-    return this.#inTurn(() => {
+  writeBack(who: string, instead: string | undefined): Promise<Saved> {
+    return this.#inTurn<Saved>(() => {
       const { images, read } = this.#standing;
-      if (read.targets === undefined) return Promise.resolve({ ok: false, text: 'There is no configuration to save.' });
+      if (read.targets === undefined) return Promise.resolve({ ok: false, text: 'There is no configuration to save.', saved: [] });
       const { disk, store } = this.#o;
       const done = writeBack({ images, targets: read.targets, disk, store, saved: this.#saved, instead });
       if (done.images !== images) {
@@ -158,7 +163,7 @@ export class ConfigDesk {
         this.#cause = { who, what: 'config writeback' };
         this.#before = undefined;
       }
-      return Promise.resolve({ ok: done.ok, text: done.text });
+      return Promise.resolve({ ok: done.ok, text: done.text, saved: done.saved });
     });
   }
 

@@ -60,6 +60,14 @@ export function formatDifference(one: Difference): string[] {
   return lines;
 }
 
+/** The same for programs; a value that was not there is undefined. */
+export function differenceData(one: Difference): unknown {
+  const scope = pathWords(one.path).trim();
+  if (one.kind === 'scope') return { concern: concernOf(one), scope, is: one.is };
+  const text = (written: Written | undefined) => (written === undefined ? undefined : inline(written));
+  return { concern: concernOf(one), scope, option: one.name, before: text(one.before), after: text(one.after) };
+}
+
 /** What a person looks for first. */
 export type Concern = 'listeners' | 'limits' | 'options';
 

@@ -4,7 +4,7 @@
  * The one rule: it is bounded, the oldest goes first, and a change too large to be kept whole says so and cannot be taken back by number.
  * It lives in memory only; the accounting log and eccfg remember longer. Truth: our own commands config history and config undo.
  */
-import { formatDifference, type Difference } from './differences.ts';
+import { differenceData, formatDifference, type Difference } from './differences.ts';
 
 /** So many changes are remembered. */
 const historyMax = 256;
@@ -44,6 +44,20 @@ export class History {
 
   last(): HistoryEntry | undefined {
     return this.#entries.at(-1);
+  }
+
+  /** For programs. */
+  data(): unknown {
+    return {
+      changes: this.#entries.map(({ number, at, who, what, differences, more }) => ({
+        number,
+        at: new Date(at).toISOString(),
+        who,
+        what,
+        differences: differences.map(differenceData),
+        more,
+      })),
+    };
   }
 
   /** Oldest first. */

@@ -7,8 +7,8 @@
  */
 import { Buffer } from 'node:buffer';
 import { completions } from './completions.ts';
-import { concernOf, formatDifference, type Concern, type Difference } from './differences.ts';
-import type { Activation, ConfigDesk } from './desk.ts';
+import { concernOf, differenceData, formatDifference, type Concern, type Difference } from './differences.ts';
+import type { Activation, ConfigDesk, Saved } from './desk.ts';
 import {
   askOption,
   effectiveLines,
@@ -181,7 +181,7 @@ export class ConfigSession {
     return Promise.resolve({ ok: false, lines: ['A transaction is open: config commit or config rollback ends it.'] });
   }
 
-  writeBack(path: string | undefined): Promise<Reply> {
+  writeBack(path: string | undefined): Promise<Saved> {
     return this.#desk.writeBack(this.#who, path);
   }
 
@@ -195,14 +195,16 @@ export class ConfigSession {
     if (this.#open === undefined && next.read.snapshot === undefined) {
       return refuse([...problemLines(next.read), 'A reload would be refused.'].join('\n'));
     }
-    const lines = differenceLines(this.#desk.differencesTo(next));
+    const differences = this.#desk.differencesTo(next);
+    const lines = differenceLines(differences);
     const missing = next.read.problems.map((problem) => `Not ready to commit: ${problem.message}`);
-    return say([...(lines.length === 0 ? ['No differences.'] : lines), ...missing].join('\n'));
+    const data = { differences: differences.map(differenceData), problems: missing };
+    return say([...(lines.length === 0 ? ['No differences.'] : lines), ...missing].join('\n'), data);
   }
 
   history(): Reply {
     const lines = this.#desk.history.lines();
-    return say(lines.length === 0 ? 'Nothing was changed since the start.' : lines.join('\n'));
+    return say(lines.length === 0 ? 'Nothing was changed since the start.' : lines.join('\n'), this.#desk.history.data());
   }
 
   undo(words: string): Promise<Reply> {

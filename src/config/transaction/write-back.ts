@@ -31,6 +31,8 @@ interface WriteBack {
 interface WrittenBack {
   readonly ok: boolean;
   readonly text: string;
+  /** Files that were written. */
+  readonly saved: readonly string[];
   /** The images afterwards: settings of the virtual file may have found a place. */
   readonly images: FileImages;
 }
@@ -45,29 +47,31 @@ interface Job {
 export function writeBack(o: WriteBack): WrittenBack {
   const { targets } = o;
   const settled = settleVirtual(o.images, targets);
-  if (settled.refusal !== undefined) return { ok: false, text: settled.refusal, images: o.images };
+  if (settled.refusal !== undefined) return { ok: false, text: settled.refusal, saved: [], images: o.images };
   const { images } = settled;
   const main = targets.main.path;
   const instead = o.instead === undefined ? undefined : resolve(dirname(main), o.instead);
   const foreign = instead === undefined || instead === resolve(main) ? undefined : foreignTo(o.disk, targets, instead);
-  if (foreign !== undefined) return { ok: false, text: foreign, images };
+  if (foreign !== undefined) return { ok: false, text: foreign, saved: [], images };
   const isElsewhere = instead !== undefined && instead !== resolve(main);
   const unsaved = !isElsewhere && targets.main.readOnly !== undefined ? changedMain(o, images, main) : [];
   const jobs = changedFiles(o, images).filter((job) => job.path !== main || (!isElsewhere && targets.main.readOnly === undefined));
   if (isElsewhere) jobs.push({ path: instead, bytes: Buffer.concat([images.bytesOf(main), Buffer.from(images.virtual)]), expected: false });
   const changed = jobs.map((job) => conflictOf(o.disk, job)).filter((line) => line !== undefined);
-  if (changed.length > 0) return { ok: false, text: [...changed, 'Nothing was saved.'].join('\n'), images };
+  if (changed.length > 0) return { ok: false, text: [...changed, 'Nothing was saved.'].join('\n'), saved: [], images };
   const lines: string[] = [];
+  const saved: string[] = [];
   for (const job of jobs) {
     const problem = o.store.replace(job.path, job.bytes, main);
-    if (problem !== undefined) return { ok: false, text: [...lines, problem].join('\n'), images };
+    if (problem !== undefined) return { ok: false, text: [...lines, problem].join('\n'), saved, images };
     if (job.expected !== false) o.saved.set(job.path, job.bytes);
     lines.push(`Saved ${job.path}`);
+    saved.push(job.path);
   }
   if (!isElsewhere && images.virtual !== '') unsaved.push(images.virtual);
-  if (unsaved.length === 0) return { ok: true, text: lines.length === 0 ? 'There is nothing to save.' : lines.join('\n'), images };
+  if (unsaved.length === 0) return { ok: true, text: lines.length === 0 ? 'There is nothing to save.' : lines.join('\n'), saved, images };
   lines.push('Warning: not all portions of the configuration could be saved. Not saved:', ...unsaved.map((text) => text.trimEnd()));
-  return { ok: true, text: lines.join('\n'), images };
+  return { ok: true, text: lines.join('\n'), saved, images };
 }
 
 /** CFG-42: with a Local_Changes_File the virtual file's settings move there; those that name the file itself must stay where they are. */

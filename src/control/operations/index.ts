@@ -60,12 +60,22 @@ export const operations: readonly Operation[] = [
   writeConfig,
 ];
 
+/** So many commands are named to whoever typed the beginning, or one word, of a command. */
+const NAMED_MAX = 24;
+
 function unknown(line: string): string {
-  const nearest = nearestName(
-    line.toLowerCase(),
-    operations.map((operation) => operation.words.join(' ')),
-  );
-  return `"${line}" is no command here${nearest ? `: did you mean "${nearest}"?` : ': "help" lists them'}`;
+  const typed = line.toLowerCase().split(/\s+/);
+  const names = operations.map((operation) => operation.words.join(' '));
+  const beginning = operations.filter(({ words }) => words.length > typed.length && typed.every((word, i) => words[i] === word));
+  if (beginning.length > 0) {
+    const next = [...new Set(beginning.map(({ words }) => words.slice(typed.length).join(' ')))];
+    const more = next.length > NAMED_MAX ? ', ...' : '';
+    return `"${line}" is not a whole command: after it comes ${next.slice(0, NAMED_MAX).join(', ')}${more} ("help ${typed.join(' ')}" says more)`;
+  }
+  const nearest = nearestName(line, names);
+  if (nearest !== undefined) return `"${line}" is no command here: did you mean "${nearest}"?`;
+  const holding = operations.filter(({ words }) => words.includes(typed[0] ?? '')).map(({ words }) => `"${words.join(' ')}"`);
+  return `"${line}" is no command here: ${holding.length > 0 && holding.length <= NAMED_MAX ? `there is ${holding.join(', ')}` : '"help" lists them'}`;
 }
 
 /** Finds the command of a line: the longest sequence of fixed words; `scope:instance` stands for a module's scope (CON-11). */

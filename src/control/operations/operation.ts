@@ -67,6 +67,15 @@ export interface ServerPort {
   secondsSinceReset(): number;
   /** A view of the configuration with a transaction of its own; `who` is written into the history of changes. */
   openConfig(who: string): ConfigSession;
+  /**
+   * Makes saved files a revision of their eccfg working copy where Commit_Writeback says so; undefined where it does not. `lines` say what came
+   * of it.
+   */
+  commitSaved(saved: {
+    readonly paths: readonly string[];
+    readonly username: string;
+    readonly message: string;
+  }): Promise<{ readonly ok: boolean; readonly lines: readonly string[] } | undefined>;
   /** Begins an orderly stop; returns at once. */
   shutdown(): void;
   /** Gives what could not be opened. */

@@ -7,6 +7,7 @@
  */
 export { bootstrap, REPOSITORY_FOLDER, type Bootstrap } from './bootstrap.ts';
 export { commit, type Committed, type CommitRequest } from './commit.ts';
+export { commitSaved } from './commit-saved.ts';
 export { VaultError, type VaultErrorCode } from './errors.ts';
 export type { GitSetup } from './git.ts';
 export { revisions, type Revision } from './log.ts';

@@ -18,7 +18,9 @@ export function helpOperation(all: () => readonly Operation[], unknown: (line: s
       if (found.length === 0) return refusal(unknown(wanted));
       const exact = found.find(({ words }) => words.join(' ') === wanted);
       const width = Math.min(44, Math.max(...found.map(({ usage }) => usage.length)));
-      const lines = found.map(({ usage, about }) => `${usage.padEnd(width)}  ${about}`);
+      const lines = found.flatMap(({ usage, about }) =>
+        usage.length > width ? [usage, `${' '.repeat(width)}  ${about}`] : [`${usage.padEnd(width)}  ${about}`],
+      );
       const examples = (exact?.examples ?? []).map((example) => `  for example: ${example}`);
       const note = wanted === '' ? ['Before any command: json or xml gives its answer for programs.'] : [];
       const data = found.map(({ words, usage, about, examples: some }) => ({

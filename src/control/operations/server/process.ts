@@ -9,7 +9,7 @@ export const pid: Operation = {
   words: ['pid'],
   usage: 'pid',
   about: 'process id of the server',
-  run: (server) => answer(String(server.pid)),
+  run: (server) => answer(String(server.pid), { pid: server.pid }),
 };
 
 export const shutdown: Operation = {
@@ -36,5 +36,8 @@ export const paniclog: Operation = {
   words: ['paniclog'],
   usage: 'paniclog',
   about: 'the last diagnostics of each level',
-  run: async (server) => answer((await server.panicLines()).join('\n')),
+  async run(server) {
+    const lines = await server.panicLines();
+    return answer(lines.join('\n'), { lines });
+  },
 };

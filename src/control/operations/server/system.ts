@@ -57,7 +57,8 @@ export const memory: Operation = {
       name,
       mb(heapUsed),
       mb(heapTotal),
-      mb(external - arrayBuffers),
+      // V8 counts the two at different moments.
+      Math.max(0, mb(external - arrayBuffers)),
       mb(arrayBuffers),
       timers,
     ]);

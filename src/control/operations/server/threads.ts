@@ -1,7 +1,7 @@
 /*
  * `threads`: how each event loop is doing: its longest turn, the 99th percentile, the mean, and how busy it was, since the last `threads reset`.
  */
-import { answer, type Operation, type ServerPort } from '../operation.ts';
+import { answer, type Answer, type Operation, type ServerPort } from '../operation.ts';
 
 interface Delays {
   readonly maxMs: number;
@@ -10,33 +10,34 @@ interface Delays {
   readonly busy: number;
 }
 
-async function table(server: ServerPort, reset: boolean): Promise<string> {
+async function report(server: ServerPort, reset: boolean): Promise<Answer> {
   const { answers, silent } = await server.askLoops('loop.delay', { reset });
   const rows = [...answers].map(([loop, value]) => {
     const { maxMs, p99Ms, meanMs, busy } = value as Delays;
     const ms = (n: number) => `${n.toFixed(1)} ms`.padStart(9);
     return `${`loop ${loop}`.padEnd(10)}${ms(maxMs)}${ms(p99Ms)}${ms(meanMs)}${`${Math.round(busy * 100)} %`.padStart(8)}`;
   });
-  return ['Thread      longest      99 %     mean    busy', ...rows, ...silent].join('\n');
+  const threads = [...answers].map(([loop, value]) => ({ loop, ...(value as Delays) }));
+  return answer(['Thread      longest      99 %     mean    busy', ...rows, ...silent].join('\n'), { threads });
 }
 
 export const threads: Operation = {
   words: ['threads'],
   usage: 'threads',
   about: 'event loops: longest delay of a turn, 99th percentile, mean, and how busy they are, since the last reset',
-  run: async (server) => answer(await table(server, false)),
+  run: (server) => report(server, false),
 };
 
 export const threadsStats: Operation = {
   words: ['threads', 'stats'],
   usage: 'threads stats',
   about: 'the same as threads',
-  run: async (server) => answer(await table(server, false)),
+  run: (server) => report(server, false),
 };
 
 export const threadsReset: Operation = {
   words: ['threads', 'reset'],
   usage: 'threads reset',
   about: 'the same, and the figures begin anew',
-  run: async (server) => answer(await table(server, true)),
+  run: (server) => report(server, true),
 };
