@@ -287,7 +287,10 @@ test('ECC-04 CFG-48 with Commit_Writeback what writeback saves is a revision in 
   await says('config', 'set', 'max_retries', '5');
   const behind = await says('config', 'writeback');
   assert.equal(behind.code, 1);
-  assert.match(behind.err, /^Saved .*\nNot committed, though saved: The repository is at revision 3, this working copy at 2: "eccfg pull" first\n$/);
+  assert.match(
+    behind.err,
+    /^Saved .*\nNot committed, though saved: The repository is at revision 3, this working copy at 2: "eccfg pull" first\n$/,
+  );
   assert.match(readFileSync(join(wc, 'ecelerity.conf'), 'utf8'), /^Max_Retries = 5$/m);
   await says('config', 'set', 'commit_writeback', 'false');
   assert.match((await says('config', 'writeback')).out, /^Saved [^\n]*\n$/);

@@ -143,7 +143,10 @@ test('CC-24 json and xml of config show structure; of other commands their lines
 
 test('help shows the commands from their declarations; of one command usage, meaning and examples', async () => {
   assert.match(await says('help', 'config', 'set'), /^config set .*\n(.*\n)? *for example: config set /);
-  const names = (await says('help')).split('\n').map((line) => line.replace(/ {2,}.*/, '')).filter(Boolean);
+  const names = (await says('help'))
+    .split('\n')
+    .map((line) => line.replace(/ {2,}.*/, ''))
+    .filter(Boolean);
   const used = names.slice(0, names.indexOf('fingerprint cache summary'));
   assert.ok(used.length > 60 && used.includes('version'), 'what is not here comes last');
   assert.deepEqual(used, [...used].sort());

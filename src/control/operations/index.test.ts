@@ -42,7 +42,10 @@ test('CC-01 CC-02 the rest of a line reaches a command as it was typed, marks an
 
 test('the beginning of a command, or a word of one, is told what is there', async () => {
   const said = async (line: string) => (await runCommand(line, server, fakeSession())).text;
-  assert.match(await said('config'), /^"config" is not a whole command: after it comes begin, begin from scratch, commit, .* \("help config" says more\)\n$/);
+  assert.match(
+    await said('config'),
+    /^"config" is not a whole command: after it comes begin, begin from scratch, commit, .* \("help config" says more\)\n$/,
+  );
   assert.match(await said('TLS  Show'), /after it comes cache/);
   assert.match(await said('reload'), /^"reload" is no command here: there is "config reload"/);
   assert.match(await said('xyzzy plugh'), /^"xyzzy plugh" is no command here: "help" lists them\n$/);
