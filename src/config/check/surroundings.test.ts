@@ -20,9 +20,9 @@ test("roles are the console's: on a listener for mail they stop the start (AUTH-
 });
 
 test('options that work have no effect inside a module that does not', () => {
-  const { uses } = read('opendkim { Enabled = false Debug_Level = DEBUG }');
+  const { uses } = read('clamav { Enabled = false Debug_Level = DEBUG }');
   assert.deepEqual(
     uses.map((use) => `${use.name} ${use.status}`),
-    ['opendkim guards', 'Enabled inert', 'Debug_Level inert'],
+    ['clamav guards', 'Enabled inert', 'Debug_Level inert'],
   );
 });
