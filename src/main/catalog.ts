@@ -24,6 +24,13 @@ import { manifest as ecLogger } from '#manifest/ec_logger';
 import { manifest as bounceOverrides } from '#manifest/bounce_classifier_override';
 import { manifest as bounceLogger } from '#manifest/bounce_logger';
 import { manifest as customLogger } from '#manifest/custom_logger';
+import { manifest as eventLogger } from '#manifest/event_logger';
+import { manifest as eximLogger } from '#manifest/exim_logger';
+import { manifest as jlog } from '#manifest/jlog';
+import { manifest as pipeIo } from '#manifest/pipe_io';
+import { manifest as postfixLogger } from '#manifest/postfix_logger';
+import { manifest as sendmailLogger } from '#manifest/sendmail_logger';
+import { manifest as syslogIo } from '#manifest/syslog_io';
 import { manifest as maildir } from '#manifest/maildir';
 import { manifest as opendkim } from '#manifest/opendkim';
 import { manifest as mailLoop } from '#manifest/mail_loop';
@@ -35,13 +42,20 @@ import { openBounceLogger } from '#modules/bounce_logger';
 import { customFacts, openCustomLogger } from '#modules/custom_logger';
 import { dkimSignSettings } from '#modules/dkim_sign';
 import { openEcLogger } from '#modules/ec_logger';
+import { openEventLogger } from '#modules/event_logger';
+import { openEximLogger } from '#modules/exim_logger';
+import { jlogScheme } from '#modules/jlog';
+import { pipeScheme, pipeSettings, type PipeSettings } from '#modules/pipe_io';
+import { openPostfixLogger } from '#modules/postfix_logger';
+import { openSendmailLogger } from '#modules/sendmail_logger';
+import { syslogScheme, syslogSettings, type SyslogSettings } from '#modules/syslog_io';
 import { mailLoopSettings, type MailLoopSettings } from '#modules/mail_loop';
 import { maildirSettings, MaildirStore } from '#modules/maildir';
 import { opendkimSettings } from '#modules/opendkim';
 import { policySettings, type PolicySettings } from '#modules/policy';
 import { PipeStore, pipeSettings } from '#modules/pipe_transport';
 import { staticTarget } from '#modules/static_routes';
-import type { LoggerPorts, LogTaker } from '#observe';
+import type { LoggerPorts, LogScheme, LogTaker } from '#observe';
 import type { BounceSetup } from './bounce-rules.ts';
 
 /** One logger of the configuration, as plain data for the writer thread. */
@@ -55,6 +69,10 @@ const loggerMakers: Readonly<Record<string, (scope: LoggerScope, ports: LoggerPo
   [ecLogger.name]: openEcLogger,
   [bounceLogger.name]: openBounceLogger,
   [customLogger.name]: openCustomLogger,
+  [eventLogger.name]: openEventLogger,
+  [eximLogger.name]: openEximLogger,
+  [postfixLogger.name]: openPostfixLogger,
+  [sendmailLogger.name]: openSendmailLogger,
 };
 
 /** Options that name files, by module: relative ones start at the working directory. */
@@ -71,6 +89,11 @@ const pathOptions: Readonly<Record<string, readonly string[]>> = {
     'permanentFailureLogfile',
     'rejectionLogfile',
   ],
+  [eventLogger.name]: ['eventlog'],
+  [eximLogger.name]: ['mainlog', 'paniclog'],
+  [postfixLogger.name]: ['mainlog', 'paniclog'],
+  [sendmailLogger.name]: ['mainlog', 'paniclog'],
+  [pipeIo.name]: ['errorFile', 'outputFile'],
   [maildir.name]: ['basedir'],
   [pipeTransport.name]: ['outputFile', 'errorFile'],
 };
@@ -132,6 +155,33 @@ function pathsOf(snapshot: Snapshot, module: string): string[] {
     .filter((stanza) => stanza.isEnabled)
     .flatMap((stanza) => (pathOptions[module] ?? []).map((key) => withAbsolutePaths(stanza)[key]));
   return values.filter((value): value is string => typeof value === 'string' && value.startsWith('/'));
+}
+
+/** What the schemes of log targets are told by their stanzas: plain data for the writer thread. */
+export interface SchemeSetup {
+  readonly pipe: PipeSettings;
+  readonly syslog: SyslogSettings;
+  /** Switched off by a stanza of theirs. */
+  readonly off: readonly string[];
+}
+
+export function schemeSetup(snapshot: Snapshot): SchemeSetup {
+  const stanza = (module: string): ModuleInstance | undefined => moduleInstances(snapshot, module)[0];
+  const optionsOf = (module: string) => {
+    const found = stanza(module);
+    return found === undefined ? {} : withAbsolutePaths(found);
+  };
+  return {
+    pipe: pipeSettings(optionsOf(pipeIo.name)),
+    syslog: syslogSettings(optionsOf(syslogIo.name)),
+    off: [jlog.name, pipeIo.name, syslogIo.name].filter((module) => stanza(module)?.isEnabled === false),
+  };
+}
+
+/** In the writer thread: what logs may be beside files. */
+export function makeSchemes({ pipe, syslog, off }: SchemeSetup): LogScheme[] {
+  const schemes = { [jlog.name]: jlogScheme(), [pipeIo.name]: pipeScheme(pipe), [syslogIo.name]: syslogScheme(syslog) };
+  return Object.entries(schemes).flatMap(([module, scheme]) => (off.includes(module) ? [] : [scheme]));
 }
 
 /** In the writer thread. */

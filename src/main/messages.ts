@@ -9,7 +9,7 @@ import type { SnapshotChanges } from '#config';
 import type { SharedLimits } from '#limits';
 import type { PanicLine } from '#observe';
 import type { BounceSetup } from './bounce-rules.ts';
-import type { LoggerStanza } from './catalog.ts';
+import type { LoggerStanza, SchemeSetup } from './catalog.ts';
 
 /** Main to the writer: reopen, replace, look. */
 export const writerControlRoom = 'main.writer';
@@ -23,6 +23,7 @@ export type CounterAdditions = readonly (readonly [name: string, by: number])[];
 
 export interface WriterBirth {
   readonly stanzas: readonly LoggerStanza[];
+  readonly schemes: SchemeSetup;
   readonly bounces: BounceSetup;
   readonly timestampFormat: string;
   /** Nothing on standard error: the server runs in the background. */
@@ -31,7 +32,7 @@ export interface WriterBirth {
 
 export type WriterOrder =
   | { readonly kind: 'reopen' }
-  | { readonly kind: 'loggers'; readonly stanzas: readonly LoggerStanza[]; readonly bounces: BounceSetup }
+  | { readonly kind: 'loggers'; readonly stanzas: readonly LoggerStanza[]; readonly schemes: SchemeSetup; readonly bounces: BounceSetup }
   | { readonly kind: 'last-panics' }
   | { readonly kind: 'bounce-rules' }
   | { readonly kind: 'bounce-class'; readonly reply: string; readonly domain: string };

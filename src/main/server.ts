@@ -24,7 +24,7 @@ import { Counters, PanicLog, writerRoom, type AccountingRecord, type DebugFlags 
 import { simulate } from '#simulation';
 import { currentUser, fileLimit, raiseFileLimit } from '#system';
 import { bootReport } from './boot-report.ts';
-import { bounceSetup, loggerStanzas, moduleFolders, moduleLines, storeFolders } from './catalog.ts';
+import { bounceSetup, loggerStanzas, schemeSetup, moduleFolders, moduleLines, storeFolders } from './catalog.ts';
 import { openDesk } from './configurator.ts';
 import { consoleAccess, consoleNotices, consoleProblem } from './console-access.ts';
 import { ControlListener } from './control-listener.ts';
@@ -266,6 +266,7 @@ export class Server {
           entry: entryBeside(import.meta.url, 'writer-entry'),
           data: {
             stanzas: loggerStanzas(this.#snapshot),
+            schemes: schemeSetup(this.#snapshot),
             bounces: bounceSetup(this.#resolver),
             timestampFormat: this.#resolver.global().timestampFormat,
             isQuiet: this.#o.isDetached,
@@ -416,7 +417,12 @@ export class Server {
       const answer = await this.#order(loop, { kind: 'commit', isReload: by.isReload === true });
       if (answer.kind === 'refused') said.push(`loop ${loop} has not confirmed the new configuration: ${answer.reason}`);
     }
-    const { problems } = await this.#askWriter({ kind: 'loggers', stanzas: loggerStanzas(snapshot), bounces: bounceSetup(next) });
+    const { problems } = await this.#askWriter({
+      kind: 'loggers',
+      stanzas: loggerStanzas(snapshot),
+      schemes: schemeSetup(snapshot),
+      bounces: bounceSetup(next),
+    });
     this.#panic.flags = this.#debugFlags();
     await this.#control?.commit();
     said.push(...problems, ...later, ...(by.remarks ?? []));

@@ -8,7 +8,7 @@ import { systemClock, TimerWheel } from '#base';
 import { LoopLink } from '#loops';
 import { systemLogFs, Writer, writerRoom, type Level } from '#observe';
 import { BounceRules } from './bounce-rules.ts';
-import { makeLoggers, type LoggerStanza } from './catalog.ts';
+import { makeLoggers, makeSchemes, type LoggerStanza, type SchemeSetup } from './catalog.ts';
 import { writerControlRoom, type WriterAnswer, type WriterBirth, type WriterOrder } from './messages.ts';
 
 const link = LoopLink.here();
@@ -16,7 +16,10 @@ const birth = link.data as WriterBirth;
 const wheel = new TimerWheel({ clock: systemClock });
 wheel.start();
 
-const loggers = (stanzas: readonly LoggerStanza[]) => (ports: Parameters<typeof makeLoggers>[1]) => makeLoggers(stanzas, ports);
+const loggers = (stanzas: readonly LoggerStanza[], schemes: SchemeSetup) => (ports: Parameters<typeof makeLoggers>[1]) => {
+  ports.files.useSchemes(makeSchemes(schemes));
+  return makeLoggers(stanzas, ports);
+};
 
 const panicOf: { tell?: (text: string) => void } = {};
 const bounces = new BounceRules(birth.bounces, { clock: systemClock, timers: wheel, tell: (text) => panicOf.tell?.(text) });
@@ -26,7 +29,7 @@ const writer = new Writer({
   timers: wheel,
   fs: systemLogFs,
   classify: (reply, domain) => bounces.reply(reply, domain),
-  loggers: loggers(birth.stanzas),
+  loggers: loggers(birth.stanzas, birth.schemes),
   stderr: {
     write: (text) => birth.isQuiet || process.stderr.write(text),
     timestampFormat: birth.timestampFormat,
@@ -45,7 +48,7 @@ link.onRequest(writerControlRoom, (message, _from, answer) => {
       return answer.answer({ ...done, problems: writer.reopen() });
     case 'loggers':
       bounces.use(order.bounces);
-      writer.replaceLoggers(loggers(order.stanzas));
+      writer.replaceLoggers(loggers(order.stanzas, order.schemes));
       return answer.answer(done);
     case 'last-panics':
       return answer.answer({ ...done, lines: writer.lastPanics() });

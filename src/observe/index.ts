@@ -32,6 +32,7 @@ export { strftime } from './strftime.ts';
 export { escapeControls, escapeField, escapeQuoted, escapeText, fieldMax } from './escape.ts';
 export { parseLogTarget, type LogTarget } from './log-target.ts';
 export { backlogBytesMax, LogFile, systemLogFs, type LogFileOptions, type LogFs } from './log-file.ts';
+export { JlogFolder } from './jlog-folder.ts';
 export { LogFiles } from './log-files.ts';
 export type { LogScheme, LogSink, SinkPorts } from './log-sink.ts';
 export { LoggerSinks } from './logger-sinks.ts';

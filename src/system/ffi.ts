@@ -16,6 +16,10 @@ type Words = Int32Array | Uint32Array;
 interface LibC {
   errno(): number;
   flock: Native<[fd: number, operation: number], number>;
+  socket: Native<[family: number, type: number, protocol: number], number>;
+  connect: Native<[fd: number, address: Bytes, length: number], number>;
+  send: Native<[fd: number, bytes: Bytes, length: number, flags: number], number>;
+  close: Native<[fd: number], number>;
   prctl: Native<[option: number, a: number, b: number, c: number, d: number], number>;
   capget: Native<[header: Words, data: Words], number>;
   capset: Native<[header: Words, data: Words], number>;
@@ -125,6 +129,10 @@ export function libc(): LibC | undefined {
     state.libc = {
       errno: () => koffi.errno(),
       flock: lib.func('int flock(int fd, int operation)'),
+      socket: lib.func('int socket(int family, int type, int protocol)'),
+      connect: lib.func('int connect(int fd, const void *address, uint32_t length)'),
+      send: lib.func('long send(int fd, const void *bytes, size_t length, int flags)'),
+      close: lib.func('int close(int fd)'),
       prctl: lib.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)'),
       capget: lib.func('int capget(void *header, void *data)'),
       capset: lib.func('int capset(void *header, const void *data)'),

@@ -10,6 +10,8 @@ export type { PcreFlags, PcreRegex, PcreResult } from './pcre.ts';
 export { exchangePaths } from './exchange-paths.ts';
 export { lockFile } from './file-lock.ts';
 export type { FileLock, HeldLock } from './file-lock.ts';
+export { openDatagramSocket } from './datagram.ts';
+export type { DatagramSocket } from './datagram.ts';
 export { fdOf, peerCredentials, setSocketBuffers, socketBuffers } from './sockets.ts';
 export type { PeerCredentials } from './sockets.ts';
 export { currentCapabilities, parseCapabilities } from './capabilities.ts';
