@@ -45,7 +45,7 @@ import { openEcLogger } from '#modules/ec_logger';
 import { openEventLogger } from '#modules/event_logger';
 import { openEximLogger } from '#modules/exim_logger';
 import { jlogScheme } from '#modules/jlog';
-import { pipeScheme, pipeSettings, type PipeSettings } from '#modules/pipe_io';
+import { pipeIoScheme, pipeIoSettings, type PipeIoSettings } from '#modules/pipe_io';
 import { openPostfixLogger } from '#modules/postfix_logger';
 import { openSendmailLogger } from '#modules/sendmail_logger';
 import { syslogScheme, syslogSettings, type SyslogSettings } from '#modules/syslog_io';
@@ -159,7 +159,7 @@ function pathsOf(snapshot: Snapshot, module: string): string[] {
 
 /** What the schemes of log targets are told by their stanzas: plain data for the writer thread. */
 export interface SchemeSetup {
-  readonly pipe: PipeSettings;
+  readonly pipe: PipeIoSettings;
   readonly syslog: SyslogSettings;
   /** Switched off by a stanza of theirs. */
   readonly off: readonly string[];
@@ -172,7 +172,7 @@ export function schemeSetup(snapshot: Snapshot): SchemeSetup {
     return found === undefined ? {} : withAbsolutePaths(found);
   };
   return {
-    pipe: pipeSettings(optionsOf(pipeIo.name)),
+    pipe: pipeIoSettings(optionsOf(pipeIo.name)),
     syslog: syslogSettings(optionsOf(syslogIo.name)),
     off: [jlog.name, pipeIo.name, syslogIo.name].filter((module) => stanza(module)?.isEnabled === false),
   };
@@ -180,7 +180,7 @@ export function schemeSetup(snapshot: Snapshot): SchemeSetup {
 
 /** In the writer thread: what logs may be beside files. */
 export function makeSchemes({ pipe, syslog, off }: SchemeSetup): LogScheme[] {
-  const schemes = { [jlog.name]: jlogScheme(), [pipeIo.name]: pipeScheme(pipe), [syslogIo.name]: syslogScheme(syslog) };
+  const schemes = { [jlog.name]: jlogScheme(), [pipeIo.name]: pipeIoScheme(pipe), [syslogIo.name]: syslogScheme(syslog) };
   return Object.entries(schemes).flatMap(([module, scheme]) => (off.includes(module) ? [] : [scheme]));
 }
 

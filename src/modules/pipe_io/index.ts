@@ -9,7 +9,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { backlogBytesMax, type LogScheme, type LogSink, type SinkPorts } from '#observe';
 
-export interface PipeSettings {
+export interface PipeIoSettings {
   readonly errorFile: string | undefined;
   readonly errorMode: number;
   readonly outputFile: string | undefined;
@@ -34,7 +34,7 @@ class PipeSink implements LogSink {
   lost = 0;
   problem: string | undefined;
   readonly #target: Target;
-  readonly #settings: PipeSettings;
+  readonly #settings: PipeIoSettings;
   readonly #ports: SinkPorts;
   #child: ChildProcess | undefined;
   #isFull = false;
@@ -45,7 +45,7 @@ class PipeSink implements LogSink {
   #isClosed = false;
   #isDropping = false;
 
-  constructor(path: string, o: { target: Target; settings: PipeSettings; ports: SinkPorts }) {
+  constructor(path: string, o: { target: Target; settings: PipeIoSettings; ports: SinkPorts }) {
     this.path = path;
     this.#target = o.target;
     this.#settings = o.settings;
@@ -209,7 +209,7 @@ function parse(rest: string): Target {
   };
 }
 
-export function pipeSettings(options: Readonly<Record<string, unknown>>): PipeSettings {
+export function pipeIoSettings(options: Readonly<Record<string, unknown>>): PipeIoSettings {
   const text = (key: string): string | undefined => (typeof options[key] === 'string' && options[key] !== '' ? options[key] : undefined);
   const mode = (key: string): number => (typeof options[key] === 'number' ? options[key] : 0o666);
   const timeout = options['timeout'];
@@ -222,7 +222,7 @@ export function pipeSettings(options: Readonly<Record<string, unknown>>): PipeSe
   };
 }
 
-export function pipeScheme(settings: PipeSettings): LogScheme {
+export function pipeIoScheme(settings: PipeIoSettings): LogScheme {
   return {
     schemes: ['pipe'],
     open: (rest, _mode, ports) => new PipeSink(`pipe://${rest}`, { target: parse(rest), settings, ports }),

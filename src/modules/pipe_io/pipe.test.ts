@@ -9,7 +9,7 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ManualClock, TimerWheel } from '#base';
 import { LogFiles, systemLogFs, type LogSink } from '#observe';
-import { pipeScheme, pipeSettings } from './index.ts';
+import { pipeIoScheme, pipeIoSettings } from './index.ts';
 
 function setUp(t: TestContext, options: Record<string, unknown> = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'pipe-'));
@@ -18,7 +18,7 @@ function setUp(t: TestContext, options: Record<string, unknown> = {}) {
   const troubles: string[] = [];
   const files = new LogFiles({ fs: systemLogFs, clock, timers, trouble: (text) => troubles.push(text) });
   const placed = Object.fromEntries(Object.entries(options).map(([k, v]) => [k, typeof v === 'string' ? join(dir, v) : v]));
-  files.useSchemes([pipeScheme(pipeSettings(placed))]);
+  files.useSchemes([pipeIoScheme(pipeIoSettings(placed))]);
   t.after(() => {
     files.close();
     // Programs that do not end by themselves are killed when their time is over.
