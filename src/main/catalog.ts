@@ -180,7 +180,7 @@ export function schemeSetup(snapshot: Snapshot): SchemeSetup {
 
 /** In the writer thread: what logs may be beside files. */
 export function makeSchemes({ pipe, syslog, off }: SchemeSetup): LogScheme[] {
-  const schemes = { [jlog.name]: jlogScheme(), [pipeIo.name]: pipeIoScheme(pipe), [syslogIo.name]: syslogScheme(syslog) };
+  const schemes = { [jlog.name]: jlogScheme(), [pipeIo.name]: pipeIoScheme(pipe, process.env), [syslogIo.name]: syslogScheme(syslog) };
   return Object.entries(schemes).flatMap(([module, scheme]) => (off.includes(module) ? [] : [scheme]));
 }
 

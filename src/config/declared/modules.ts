@@ -1122,7 +1122,12 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
     options: [
       moduleOption('exim_logger', 'mainlog', { type: { kind: 'string' }, status: 'works', about: 'log of mail in the form of Exim' }),
       moduleOption('exim_logger', 'paniclog', { type: { kind: 'string' }, status: 'works', about: 'log of diagnostics' }),
-      moduleOption('exim_logger', 'log_transient_failures', { type: { kind: 'boolean' }, default: true, status: 'works', about: 'log temporary failures' }),
+      moduleOption('exim_logger', 'log_transient_failures', {
+        type: { kind: 'boolean' },
+        default: true,
+        status: 'works',
+        about: 'log temporary failures',
+      }),
     ],
   },
   {
@@ -1602,11 +1607,34 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
     category: 'io',
     about: 'write a log into a program',
     options: [
-      moduleOption('pipe_io', 'error_file', { type: { kind: 'string' }, status: 'works', about: 'where standard error of the programs goes' }),
-      moduleOption('pipe_io', 'error_mode', { type: { kind: 'octal' }, default: 0o666, status: 'works', about: 'permissions of error_file' }),
-      moduleOption('pipe_io', 'output_file', { type: { kind: 'string' }, status: 'works', about: 'where standard output of the programs goes' }),
-      moduleOption('pipe_io', 'output_mode', { type: { kind: 'octal' }, default: 0o666, status: 'works', about: 'permissions of output_file' }),
-      moduleOption('pipe_io', 'timeout', { type: { kind: 'seconds' }, default: 5, status: 'works', about: 'seconds that a program has to end by itself when its log is closed' }),
+      moduleOption('pipe_io', 'error_file', {
+        type: { kind: 'string' },
+        status: 'works',
+        about: 'where standard error of the programs goes',
+      }),
+      moduleOption('pipe_io', 'error_mode', {
+        type: { kind: 'octal' },
+        default: 0o666,
+        status: 'works',
+        about: 'permissions of error_file',
+      }),
+      moduleOption('pipe_io', 'output_file', {
+        type: { kind: 'string' },
+        status: 'works',
+        about: 'where standard output of the programs goes',
+      }),
+      moduleOption('pipe_io', 'output_mode', {
+        type: { kind: 'octal' },
+        default: 0o666,
+        status: 'works',
+        about: 'permissions of output_file',
+      }),
+      moduleOption('pipe_io', 'timeout', {
+        type: { kind: 'seconds' },
+        default: 5,
+        status: 'works',
+        about: 'seconds that a program has to end by itself when its log is closed',
+      }),
     ],
   },
   {
@@ -1684,7 +1712,12 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
     options: [
       moduleOption('postfix_logger', 'mainlog', { type: { kind: 'string' }, status: 'works', about: 'log of mail in the form of Postfix' }),
       moduleOption('postfix_logger', 'paniclog', { type: { kind: 'string' }, status: 'works', about: 'log of diagnostics' }),
-      moduleOption('postfix_logger', 'log_transient_failures', { type: { kind: 'boolean' }, default: true, status: 'works', about: 'log temporary failures' }),
+      moduleOption('postfix_logger', 'log_transient_failures', {
+        type: { kind: 'boolean' },
+        default: true,
+        status: 'works',
+        about: 'log temporary failures',
+      }),
     ],
   },
   {
@@ -1857,7 +1890,14 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
     since: '3.0',
     category: 'logging',
     about: 'Sendmail-format main and panic logs',
-    options: [moduleOption('sendmail_logger', 'mainlog', { type: { kind: 'string' }, status: 'works', about: 'log of mail in the form of Sendmail' }), moduleOption('sendmail_logger', 'paniclog', { type: { kind: 'string' }, status: 'works', about: 'log of diagnostics' })],
+    options: [
+      moduleOption('sendmail_logger', 'mainlog', {
+        type: { kind: 'string' },
+        status: 'works',
+        about: 'log of mail in the form of Sendmail',
+      }),
+      moduleOption('sendmail_logger', 'paniclog', { type: { kind: 'string' }, status: 'works', about: 'log of diagnostics' }),
+    ],
   },
   {
     name: 'sieve',
@@ -2045,7 +2085,20 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
     since: '3.0',
     category: 'io',
     about: 'send log lines to syslog',
-    options: [moduleOption('syslog_io', 'ident', { type: { kind: 'string' }, default: 'ecelerity', status: 'works', about: 'the name in front of each line' }), moduleOption('syslog_io', 'default_facility', { type: { kind: 'string' }, default: 'mail', status: 'works', about: 'the facility where the target names none' })],
+    options: [
+      moduleOption('syslog_io', 'ident', {
+        type: { kind: 'string' },
+        default: 'ecelerity',
+        status: 'works',
+        about: 'the name in front of each line',
+      }),
+      moduleOption('syslog_io', 'default_facility', {
+        type: { kind: 'string' },
+        default: 'mail',
+        status: 'works',
+        about: 'the facility where the target names none',
+      }),
+    ],
   },
   {
     name: 'tls_macros',

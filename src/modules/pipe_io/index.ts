@@ -18,6 +18,8 @@ export interface PipeIoSettings {
   readonly timeoutMs: number;
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 interface Target {
   readonly program: string;
   readonly args: readonly string[];
@@ -35,6 +37,7 @@ class PipeSink implements LogSink {
   problem: string | undefined;
   readonly #target: Target;
   readonly #settings: PipeIoSettings;
+  readonly #environment: Environment;
   readonly #ports: SinkPorts;
   #child: ChildProcess | undefined;
   #isFull = false;
@@ -45,10 +48,11 @@ class PipeSink implements LogSink {
   #isClosed = false;
   #isDropping = false;
 
-  constructor(path: string, o: { target: Target; settings: PipeIoSettings; ports: SinkPorts }) {
+  constructor(path: string, o: { target: Target; settings: PipeIoSettings; environment: Environment; ports: SinkPorts }) {
     this.path = path;
     this.#target = o.target;
     this.#settings = o.settings;
+    this.#environment = o.environment;
     this.#ports = o.ports;
     this.#start();
   }
@@ -115,7 +119,7 @@ class PipeSink implements LogSink {
     try {
       const { outputFile, outputMode, errorFile, errorMode } = this.#settings;
       const child = spawn(program, args, {
-        env: clearEnv ? env : { ...process.env, ...env },
+        env: clearEnv ? env : { ...this.#environment, ...env },
         stdio: ['pipe', target(outputFile, outputMode), target(errorFile, errorMode)],
       });
       this.#child = child;
@@ -222,9 +226,10 @@ export function pipeIoSettings(options: Readonly<Record<string, unknown>>): Pipe
   };
 }
 
-export function pipeIoScheme(settings: PipeIoSettings): LogScheme {
+/** @param environment what programs inherit, unless clear_env says otherwise */
+export function pipeIoScheme(settings: PipeIoSettings, environment: Environment): LogScheme {
   return {
     schemes: ['pipe'],
-    open: (rest, _mode, ports) => new PipeSink(`pipe://${rest}`, { target: parse(rest), settings, ports }),
+    open: (rest, _mode, ports) => new PipeSink(`pipe://${rest}`, { target: parse(rest), settings, environment, ports }),
   };
 }

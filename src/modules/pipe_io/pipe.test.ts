@@ -18,7 +18,7 @@ function setUp(t: TestContext, options: Record<string, unknown> = {}) {
   const troubles: string[] = [];
   const files = new LogFiles({ fs: systemLogFs, clock, timers, trouble: (text) => troubles.push(text) });
   const placed = Object.fromEntries(Object.entries(options).map(([k, v]) => [k, typeof v === 'string' ? join(dir, v) : v]));
-  files.useSchemes([pipeIoScheme(pipeIoSettings(placed))]);
+  files.useSchemes([pipeIoScheme(pipeIoSettings(placed), process.env)]);
   t.after(() => {
     files.close();
     // Programs that do not end by themselves are killed when their time is over.

@@ -12,10 +12,10 @@ const LINES_MAX = 20_000;
 const LINE_MAX = 8000;
 const retryMs = 1000;
 
-const facilities = [
-  ...['kern', 'user', 'mail', 'daemon', 'auth', 'syslog', 'lpr', 'news', 'uucp', 'cron', 'authpriv', 'ftp', 'ntp', 'security', 'console'],
-  ...['solaris-cron', 'local0', 'local1', 'local2', 'local3', 'local4', 'local5', 'local6', 'local7'],
-];
+const facilities =
+  'kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp security console solaris-cron local0 local1 local2 local3 local4 local5 local6 local7'.split(
+    ' ',
+  );
 const priorities: Readonly<Record<string, number>> = {
   emerg: 0,
   panic: 0,

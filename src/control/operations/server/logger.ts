@@ -5,7 +5,15 @@
  */
 import { answer, refusal, type Operation } from '../operation.ts';
 
-const loggers = ['bounce_logger', 'custom_logger', 'ec_logger', 'event_logger', 'exim_logger', 'postfix_logger', 'sendmail_logger'] as const;
+const loggers = [
+  'bounce_logger',
+  'custom_logger',
+  'ec_logger',
+  'event_logger',
+  'exim_logger',
+  'postfix_logger',
+  'sendmail_logger',
+] as const;
 
 function commandsOf(logger: string): Operation[] {
   const reopen: Operation = {
