@@ -17,6 +17,10 @@ export interface Job {
   readonly sink: number;
   readonly workload: Workload;
   readonly dir: string;
+  /** More lines of configuration for Impetus. */
+  readonly more?: string;
+  /** More of the environment. */
+  readonly env?: Record<string, string>;
 }
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -28,7 +32,15 @@ interface Command {
   readonly cwd?: string;
 }
 
-const systems: Record<string, (job: Job) => Command> = { impetus, policy: policyAtRcptto, policies: policyAtMost, postfix, haraka, exim };
+const systems: Record<string, (job: Job) => Command> = {
+  impetus,
+  floor,
+  policy: policyAtRcptto,
+  policies: policyAtMost,
+  postfix,
+  haraka,
+  exim,
+};
 
 /** Throws before anything is started when a name is unknown or what it needs is not there. */
 export function checkSystem(name: string): void {
@@ -44,7 +56,7 @@ export function startSystem(name: string, job: Job): ChildProcess {
   mkdirSync(job.dir, { recursive: true });
   const [kind, width] = name.split('-') as [string, string?];
   const command = systems[kind]!(job);
-  const env = { ...process.env, ...command.env, ...(width === undefined ? {} : { BENCH_WIDTH: width }) };
+  const env = { ...process.env, ...command.env, ...job.env, ...(width === undefined ? {} : { BENCH_WIDTH: width }) };
   if (width !== undefined && kind === 'impetus') widen(job, Number(width));
   if (width !== undefined && kind === 'haraka') appendFileSync(join(job.dir, 'config/smtp.ini'), `nodes=${width}\n`);
   const log = join(job.dir, 'bench-output');
@@ -67,7 +79,9 @@ Relay_Hosts = ( 127.0.0.0/8 )
 Gateway = "127.0.0.1:${job.sink}"
 Max_Outbound_Connections = 20
 ${job.workload === 'accept' ? 'Suspend_Delivery = true' : ''}
+${job.more ?? ''}
 ESMTP_Listener { Listen "127.0.0.1:${job.port}" {} }
+Control_Listener { Listen "${job.dir}/control" {} }
 ec_logger { mainlog = "${job.dir}/mainlog.ec" paniclog = "${job.dir}/paniclog.ec" rejectlog = "${job.dir}/rejectlog.ec" }
 `,
   );
@@ -93,6 +107,12 @@ function withPolicy(job: Job, text: string): Command {
   writeFileSync(join(job.dir, 'policy.ts'), text);
   appendFileSync(join(job.dir, 'ecelerity.conf'), 'policy { file = "policy.ts" budget = 20000 timeout = 25 }\n');
   return command;
+}
+
+/** The bare Node.js server: what the machine and the runtime can do (floor.ts). */
+function floor(job: Job): Command {
+  const args = [join(here, 'floor.ts'), String(job.port), join(job.dir, 'log')];
+  return { program: join(here, '../bin/node'), args: job.workload === 'relay' ? [...args, String(job.sink)] : args };
 }
 
 function widen(job: Job, loops: number): void {

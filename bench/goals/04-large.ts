@@ -1,0 +1,45 @@
+/** Goal 4: bodies of 1 MB and 25 MB stream to the disk at 0.6 of a plain copy of the same bytes with one fdatasync a message. */
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { interleave, rates, round, type Effort, type Figure } from '../goal.ts';
+import { median } from '../measure.ts';
+
+/** Messages a second of a program that only copies: a file each, 64 KiB a write. */
+function copies(bytes: number, count: number): number {
+  const dir = mkdtempSync(join(tmpdir(), 'bench-copy-'));
+  const part = Buffer.alloc(65_536, 'x');
+  const begun = performance.now();
+  for (let n = 0; n < count; n += 1) {
+    const fd = openSync(join(dir, String(n)), 'w');
+    for (let left = bytes; left > 0; left -= part.length) writeSync(fd, part, 0, Math.min(left, part.length));
+    fdatasyncSync(fd);
+    closeSync(fd);
+  }
+  const seconds = (performance.now() - begun) / 1000;
+  rmSync(dir, { recursive: true });
+  return count / seconds;
+}
+
+export async function large({ rounds, isFull }: Effort): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const [megabytes, count] of [
+    [1, isFull ? 400 : 100],
+    [25, isFull ? 40 : 8],
+  ] as const) {
+    const bytes = megabytes * 1_000_000;
+    const load = { sessions: 4, count, bytes, keep: true };
+    const ratios: number[] = [];
+    let note = '';
+    for (let i = 0; i < rounds; i += 1) {
+      const all = await interleave(['impetus', 'floor'], 1, { workload: 'accept', load, options: { warmUp: 4, more: 'Max_Message_Size = 100000000' } });
+      const plain = copies(bytes, count);
+      const [mine] = all.get('impetus') ?? [];
+      if (mine?.perSecond !== undefined) ratios.push(mine.perSecond / plain);
+      note = `${rates(all)}, copy ${Math.round(plain)}/s`;
+    }
+    const value = ratios.length === 0 ? undefined : round(median(ratios));
+    figures.push({ what: `bodies of ${megabytes} MB: rate against a plain copy`, value, unit: 'x', limit: { atLeast: 0.6 }, note });
+  }
+  return figures;
+}
