@@ -71,11 +71,20 @@ for (const figure of measured) {
   console.log(`| ${figure.goal} | ${figure.what} | ${value} | ${verdict(figure)} (${figure.note}) |`);
 }
 const isBusy = loadBefore > BUSY;
-if (isBusy) console.log(`\nThe machine was busy (load average ${loadBefore} before the first run, ${BUSY} allowed): these figures do not count.`);
+if (isBusy)
+  console.log(`\nThe machine was busy (load average ${loadBefore} before the first run, ${BUSY} allowed): these figures do not count.`);
 if (values.record) {
   const file = join(here, 'history.jsonl');
-  const line = { date: new Date().toISOString().slice(0, 10), load: loadBefore, isBusy, figures: measured.map(({ goal, what, value }) => ({ goal, what, value })) };
+  const line = {
+    date: new Date().toISOString().slice(0, 10),
+    load: loadBefore,
+    isBusy,
+    figures: measured.map(({ goal, what, value }) => ({ goal, what, value })),
+  };
   appendFileSync(file, `${JSON.stringify(line)}\n`);
-  const history = readFileSync(file, 'utf8').trim().split('\n').map((text) => JSON.parse(text) as Recorded);
+  const history = readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((text) => JSON.parse(text) as Recorded);
   writeFileSync(join(here, 'history.svg'), plot(history));
 }

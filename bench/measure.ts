@@ -49,7 +49,14 @@ export async function measure(system: string, workload: Workload, run: number, l
   const base = join(tmpdir(), 'impetus-bench');
   const facts = { system, workload, run, messages: load.count, load: Number(loadavg()[0]!.toFixed(1)) };
   mkdirSync(base, { recursive: true });
-  const job = { port: await freePort(), sink: await freePort(), workload, dir: join(base, system), ...(o.more === undefined ? {} : { more: o.more }), ...(o.env === undefined ? {} : { env: o.env }) };
+  const job = {
+    port: await freePort(),
+    sink: await freePort(),
+    workload,
+    dir: join(base, system),
+    ...(o.more === undefined ? {} : { more: o.more }),
+    ...(o.env === undefined ? {} : { env: o.env }),
+  };
   const child = startSystem(system, job);
   const sink = workload === 'relay' ? new Sink(job.sink, base) : undefined;
   try {

@@ -20,7 +20,9 @@ function escaped(text: string): string {
 }
 
 export function plot(history: readonly Recorded[]): string {
-  const names = [...new Set(history.flatMap(({ figures }) => figures.filter(({ what }) => what.includes('against')).map(({ what }) => what)))];
+  const names = [
+    ...new Set(history.flatMap(({ figures }) => figures.filter(({ what }) => what.includes('against')).map(({ what }) => what))),
+  ];
   const rows = names.map((name, row) => line(history, name, row));
   const height = ROW * names.length + 20;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="12">\n<rect width="100%" height="100%" fill="white"/>\n${rows.join('\n')}\n</svg>\n`;
@@ -34,7 +36,8 @@ function line(history: readonly Recorded[], name: string, row: number): string {
   const most = Math.max(...points.map(({ value }) => value), 1);
   const step = (WIDTH - LEFT - 60) / Math.max(1, history.length - 1);
   const bottom = row * ROW + ROW - 10;
-  const at = ({ value, column }: { value: number; column: number }): string => `${LEFT + column * step},${(bottom - (value / most) * (ROW - 25)).toFixed(1)}`;
+  const at = ({ value, column }: { value: number; column: number }): string =>
+    `${LEFT + column * step},${(bottom - (value / most) * (ROW - 25)).toFixed(1)}`;
   const dots = points.map((point) => {
     const [x, y] = at(point).split(',');
     const title = `${point.run.date}: ${point.value}${point.run.isBusy ? ', busy machine' : ''}`;

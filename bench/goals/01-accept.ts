@@ -9,9 +9,27 @@ export async function accept({ rounds, count }: Effort): Promise<Figure[]> {
     const how = keep ? 'many messages a connection' : 'one message a connection';
     const note = rates(all);
     figures.push(
-      { what: `accept, ${how}: rate against the bare server`, value: ratio(all, 'impetus', 'floor', 'perSecond'), unit: 'x', limit: { atLeast: 0.7 }, note },
-      { what: `accept, ${how}: rate against Postfix`, value: ratio(all, 'impetus', 'postfix', 'perSecond'), unit: 'x', limit: { atLeast: keep ? 5 : 2 }, note },
-      { what: `accept, ${how}: processor against the bare server`, value: ratio(all, 'impetus', 'floor', 'cpuPer1000'), unit: 'x', limit: { atMost: 2 }, note },
+      {
+        what: `accept, ${how}: rate against the bare server`,
+        value: ratio(all, 'impetus', 'floor', 'perSecond'),
+        unit: 'x',
+        limit: { atLeast: 0.7 },
+        note,
+      },
+      {
+        what: `accept, ${how}: rate against Postfix`,
+        value: ratio(all, 'impetus', 'postfix', 'perSecond'),
+        unit: 'x',
+        limit: { atLeast: keep ? 5 : 2 },
+        note,
+      },
+      {
+        what: `accept, ${how}: processor against the bare server`,
+        value: ratio(all, 'impetus', 'floor', 'cpuPer1000'),
+        unit: 'x',
+        limit: { atMost: 2 },
+        note,
+      },
     );
   }
   return figures;

@@ -32,7 +32,11 @@ export async function large({ rounds, isFull }: Effort): Promise<Figure[]> {
     const ratios: number[] = [];
     let note = '';
     for (let i = 0; i < rounds; i += 1) {
-      const all = await interleave(['impetus', 'floor'], 1, { workload: 'accept', load, options: { warmUp: 4, more: 'Max_Message_Size = 100000000' } });
+      const all = await interleave(['impetus', 'floor'], 1, {
+        workload: 'accept',
+        load,
+        options: { warmUp: 4, more: 'Max_Message_Size = 100000000' },
+      });
       const plain = copies(bytes, count);
       const [mine] = all.get('impetus') ?? [];
       if (mine?.perSecond !== undefined) ratios.push(mine.perSecond / plain);

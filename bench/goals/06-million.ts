@@ -37,8 +37,20 @@ async function fullAgainstEmpty(queued: number): Promise<Figure[]> {
     client.close();
     const full = await timed();
     return [
-      { what: `accept behind ${queued} queued messages, against an empty queue`, value: round(full / empty), unit: 'x', limit: { atLeast: 0.8 }, note: `${Math.round(empty)}/s, then ${Math.round(full)}/s` },
-      { what: 'longest answer of the console meanwhile', value: round(longest, 1), unit: 'ms', limit: { atMost: 100 }, note: 'summary, ten times a second' },
+      {
+        what: `accept behind ${queued} queued messages, against an empty queue`,
+        value: round(full / empty),
+        unit: 'x',
+        limit: { atLeast: 0.8 },
+        note: `${Math.round(empty)}/s, then ${Math.round(full)}/s`,
+      },
+      {
+        what: 'longest answer of the console meanwhile',
+        value: round(longest, 1),
+        unit: 'ms',
+        limit: { atMost: 100 },
+        note: 'summary, ten times a second',
+      },
     ];
   } finally {
     if (child.pid !== undefined) await endTree(child.pid);
@@ -50,7 +62,8 @@ export async function million({ isFull }: Effort): Promise<Figure[]> {
   for (const state of ['delayed', 'ready']) {
     const said = scriptFigures(['--expose-gc', 'bench/goals/queue-memory.ts', '1000000', state]);
     const value = typeof said === 'string' ? undefined : said['octetsPerMessage'];
-    const note = typeof said === 'string' ? said : `${said['withoutBodies']} without the ${said['residentBodies']} bodies that the options keep`;
+    const note =
+      typeof said === 'string' ? said : `${said['withoutBodies']} without the ${said['residentBodies']} bodies that the options keep`;
     figures.push({ what: `memory of a queued message, a million ${state}`, value, unit: 'octets', limit: { atMost: 150 }, note });
   }
   return [...figures, ...(await fullAgainstEmpty(isFull ? 1_000_000 : 100_000))];

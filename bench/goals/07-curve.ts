@@ -7,6 +7,12 @@ export function curve({ isFull }: Effort): Figure[] {
     const said = scriptFigures(['--expose-gc', '--max-old-space-size=8000', 'bench/goals/queue-memory.ts', String(count), 'delayed']);
     if (typeof said === 'string') return { what: `${count} queued`, value: undefined, unit: 'us', limit: undefined, note: said };
     const note = `${said['withoutBodies']} octets each without resident bodies`;
-    return { what: `${count} queued: time to accept, try and delay one`, value: said['microsPerMessage'], unit: 'us', limit: undefined, note };
+    return {
+      what: `${count} queued: time to accept, try and delay one`,
+      value: said['microsPerMessage'],
+      unit: 'us',
+      limit: undefined,
+      note,
+    };
   });
 }

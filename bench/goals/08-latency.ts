@@ -91,9 +91,27 @@ export async function latency({ count }: Effort): Promise<Figure[]> {
     const turn = Math.max(...[...text.matchAll(/^loop \d+ +([\d.]+) ms/gm)].map((match) => Number(match[1])));
     const p99 = waits[Math.floor(waits.length * 0.99)];
     return [
-      { what: 'latency: final dot to 250, 99 of 100', value: p99 === undefined ? undefined : round(p99, 1), unit: 'ms', limit: { atMost: 10 }, note: `at ${Math.round(half)}/s, median ${round(waits[waits.length >> 1] ?? 0, 1)} ms` },
-      { what: 'latency: longest turn of a loop meanwhile', value: Number.isFinite(turn) ? turn : undefined, unit: 'ms', limit: { atMost: 20 }, note: 'measured by the server itself (`threads`)' },
-      { what: 'latency: 250 to delivery, 99 of 100', value: undefined, unit: 'ms', limit: { atMost: 50 }, note: 'smtp-sink tells no times; no measurement yet' },
+      {
+        what: 'latency: final dot to 250, 99 of 100',
+        value: p99 === undefined ? undefined : round(p99, 1),
+        unit: 'ms',
+        limit: { atMost: 10 },
+        note: `at ${Math.round(half)}/s, median ${round(waits[waits.length >> 1] ?? 0, 1)} ms`,
+      },
+      {
+        what: 'latency: longest turn of a loop meanwhile',
+        value: Number.isFinite(turn) ? turn : undefined,
+        unit: 'ms',
+        limit: { atMost: 20 },
+        note: 'measured by the server itself (`threads`)',
+      },
+      {
+        what: 'latency: 250 to delivery, 99 of 100',
+        value: undefined,
+        unit: 'ms',
+        limit: { atMost: 50 },
+        note: 'smtp-sink tells no times; no measurement yet',
+      },
     ];
   } finally {
     if (child.pid !== undefined) await endTree(child.pid);

@@ -57,8 +57,26 @@ export async function idle({ rounds }: Effort): Promise<Figure[]> {
   const middle = (looks: Look[], of: keyof Look): number => median(looks.map((one) => one[of]));
   const against = (of: 'mb' | 'startMs'): number => round(middle(ours, of) / middle(theirs, of));
   return [
-    { what: 'idle: resident memory against bare Node.js', value: against('mb'), unit: 'x', limit: { atMost: 1.6 }, note: `${Math.round(middle(ours, 'mb'))} MB against ${Math.round(middle(theirs, 'mb'))} MB` },
-    { what: 'idle: start to first banner against bare Node.js', value: against('startMs'), unit: 'x', limit: { atMost: 2 }, note: `${Math.round(middle(ours, 'startMs'))} ms against ${Math.round(middle(theirs, 'startMs'))} ms` },
-    { what: 'idle: share of a processor', value: round(middle(ours, 'cpu') * 100, 1), unit: '%', limit: { atMost: 1 }, note: 'over five seconds' },
+    {
+      what: 'idle: resident memory against bare Node.js',
+      value: against('mb'),
+      unit: 'x',
+      limit: { atMost: 1.6 },
+      note: `${Math.round(middle(ours, 'mb'))} MB against ${Math.round(middle(theirs, 'mb'))} MB`,
+    },
+    {
+      what: 'idle: start to first banner against bare Node.js',
+      value: against('startMs'),
+      unit: 'x',
+      limit: { atMost: 2 },
+      note: `${Math.round(middle(ours, 'startMs'))} ms against ${Math.round(middle(theirs, 'startMs'))} ms`,
+    },
+    {
+      what: 'idle: share of a processor',
+      value: round(middle(ours, 'cpu') * 100, 1),
+      unit: '%',
+      limit: { atMost: 1 },
+      note: 'over five seconds',
+    },
   ];
 }
