@@ -58,6 +58,8 @@ test('the packed package, installed into an empty folder, gives working commands
     'bin/node',
     'dist/cli/ecelerity.js',
     'docs/quirks.md',
+    'docs/policy.md',
+    'docs/manual/policy-types.d.ts',
   ])
     assert.match(list, new RegExp(`^package/${wanted}$`, 'm'));
   assert.doesNotMatch(list, /\.test\.|\.ts$|\/src\/|\.built/m, 'no sources, no tests');
