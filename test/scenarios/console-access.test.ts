@@ -13,7 +13,7 @@ import { command, startServer, type Server } from '../kit/server.ts';
 const md5 = (text: string) => createHash('md5').update(text).digest('hex');
 
 /** A server with a console on TCP besides the Unix socket of the kit; `tcp` is put into the TCP listen. */
-async function tcpConsole(t: TestContext, tcp: string, more = ''): Promise<Server> {
+async function tcpConsole(t: TestContext, tcp: string, more = '', files: Record<string, string> = {}): Promise<Server> {
   const conf = `
     Hostname = "mx.test"
     ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" {} }
@@ -27,6 +27,7 @@ async function tcpConsole(t: TestContext, tcp: string, more = ''): Promise<Serve
     files: {
       passwords: '# clear\ntom:tom\u00e4s secret\nann:annsecret\n',
       digests: `tom:mx.test:${md5('tom:mx.test:digest secret')}\n`,
+      ...files,
       groups: '# group:users, or group:ignored:users\nadmins:ann\nreaders:x:tom,eve\n',
     },
   });
@@ -119,6 +120,34 @@ test('A41 A42 CON-06 nothing runs before somebody is let in; nonsense, foreign m
     'an answer to no challenge',
   );
   assert.equal((await command('ec_console', [server.path('control'), 'pid'])).out, `${server.pid}\n`, 'the server runs on');
+});
+
+test('A41 passwords of one character and of 2, 4, ... 128 are what they are; 100 KB of base64 and zeros in wrong places are no answer', async (t) => {
+  const lengths = [1, 2, 4, 8, 16, 32, 64, 128, 255];
+  const passwords = lengths.map((length) => `u${length}:${'p'.repeat(length)}\n`).join('');
+  for (const option of ['AuthScramSHA256Parameters', 'AuthPlainParameters', 'AuthCramMD5Parameters']) {
+    const server = await tcpConsole(t, `Enable_Authentication = true ${option} = [ uri = "file://{dir}/lengths" ]`, '', { lengths: passwords });
+    for (const length of lengths) {
+      const client = await open(server, `u${length}`, 'p'.repeat(length));
+      assert.match(await says(client, 'authz id'), new RegExp(`"u${length}"`));
+      client.close();
+    }
+    await assert.rejects(open(server, 'u4', 'ppp'), /does not let u4 in/);
+    await assert.rejects(open(server, 'u4', 'ppppp'), /does not let u4 in/);
+    if (option !== 'AuthPlainParameters') continue;
+    const data = [Buffer.alloc(76_800, 0x70), Buffer.from('\0\0u1\0p'), Buffer.from('other\0u1\0p')].map((octets) => octets.toString('base64'));
+    for (const one of data) {
+      const socket = connect(server.ports['console']!, '127.0.0.1');
+      let text = '';
+      socket.on('data', (chunk: Buffer) => void (text += chunk.toString()));
+      socket.on('error', () => undefined);
+      socket.end(`${JSON.stringify({ kind: 'auth', mechanism: 'PLAIN', data: one })}\n${JSON.stringify({ kind: 'command', id: 1, line: 'pid' })}\n`);
+      await once(socket, 'close');
+      assert.doesNotMatch(text, new RegExp(`"${server.pid}\\\\n"`), 'nothing runs');
+      assert.doesNotMatch(text, /"kind":"welcome"/);
+    }
+    assert.equal((await command('ec_console', [server.path('control'), 'pid'])).out, `${server.pid}\n`);
+  }
 });
 
 test('A43 an address that guesses is slowed down and shut out; the Unix socket is not', async (t) => {

@@ -13,7 +13,7 @@ function fakeSession(): ConsoleSession {
     {
       get:
         (_target, verb) =>
-        (...words: unknown[]) => ({ ok: true, text: JSON.stringify([verb, ...words]) }),
+        (...words: unknown[]) => ({ ok: true, text: JSON.stringify([verb, ...words]), saved: [] }),
     },
   );
   const access = {

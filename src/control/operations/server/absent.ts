@@ -8,6 +8,7 @@ import { refusal, type Operation } from '../operation.ts';
 const reasons: readonly (readonly [words: string, reason: string])[] = [
   ['fingerprint cache summary', 'operating systems of clients are not fingerprinted here'],
   ['fingerprint rejection summary', 'operating systems of clients are not fingerprinted here'],
+  ['dns_cache refcnts', 'answers of the DNS are not counted by reference: "dns_cache stats" has their number'],
   ['sp_async', 'asynchronous file operations are the spool\'s own here: "threads" and "memory" show how loops are doing'],
   ['threads cpu queue', 'there is no pool of threads for computing: "threads" shows the event loops'],
   ['threads io queue', 'there is no pool of threads for files that could be waited for: "threads" shows the event loops'],
