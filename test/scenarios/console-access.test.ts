@@ -126,7 +126,9 @@ test('A41 passwords of one character and of 2, 4, ... 128 are what they are; 100
   const lengths = [1, 2, 4, 8, 16, 32, 64, 128, 255];
   const passwords = lengths.map((length) => `u${length}:${'p'.repeat(length)}\n`).join('');
   for (const option of ['AuthScramSHA256Parameters', 'AuthPlainParameters', 'AuthCramMD5Parameters']) {
-    const server = await tcpConsole(t, `Enable_Authentication = true ${option} = [ uri = "file://{dir}/lengths" ]`, '', { lengths: passwords });
+    const server = await tcpConsole(t, `Enable_Authentication = true ${option} = [ uri = "file://{dir}/lengths" ]`, '', {
+      lengths: passwords,
+    });
     for (const length of lengths) {
       const client = await open(server, `u${length}`, 'p'.repeat(length));
       assert.match(await says(client, 'authz id'), new RegExp(`"u${length}"`));
@@ -135,13 +137,17 @@ test('A41 passwords of one character and of 2, 4, ... 128 are what they are; 100
     await assert.rejects(open(server, 'u4', 'ppp'), /does not let u4 in/);
     await assert.rejects(open(server, 'u4', 'ppppp'), /does not let u4 in/);
     if (option !== 'AuthPlainParameters') continue;
-    const data = [Buffer.alloc(76_800, 0x70), Buffer.from('\0\0u1\0p'), Buffer.from('other\0u1\0p')].map((octets) => octets.toString('base64'));
+    const data = [Buffer.alloc(76_800, 0x70), Buffer.from('\0\0u1\0p'), Buffer.from('other\0u1\0p')].map((octets) =>
+      octets.toString('base64'),
+    );
     for (const one of data) {
       const socket = connect(server.ports['console']!, '127.0.0.1');
       let text = '';
       socket.on('data', (chunk: Buffer) => void (text += chunk.toString()));
       socket.on('error', () => undefined);
-      socket.end(`${JSON.stringify({ kind: 'auth', mechanism: 'PLAIN', data: one })}\n${JSON.stringify({ kind: 'command', id: 1, line: 'pid' })}\n`);
+      socket.end(
+        `${JSON.stringify({ kind: 'auth', mechanism: 'PLAIN', data: one })}\n${JSON.stringify({ kind: 'command', id: 1, line: 'pid' })}\n`,
+      );
       await once(socket, 'close');
       assert.doesNotMatch(text, new RegExp(`"${server.pid}\\\\n"`), 'nothing runs');
       assert.doesNotMatch(text, /"kind":"welcome"/);
