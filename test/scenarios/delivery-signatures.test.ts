@@ -23,6 +23,7 @@ let server: Server;
 
 const common = `
 Relay_Hosts = ( 127.0.0.1 )
+Retry_Interval = 1
 Large_Message_Threshold = 60000
 Gateway = "127.0.0.1:{port:sink}"
 ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" {} }
