@@ -150,7 +150,7 @@ test('help shows the commands from their declarations; of one command usage, mea
     .split('\n')
     .map((line) => line.replace(/ {2,}.*/, ''))
     .filter(Boolean);
-  const used = names.slice(0, names.indexOf('fingerprint cache summary'));
+  const used = names.slice(0, names.indexOf('dns_cache refcnts'));
   assert.ok(used.length > 60 && used.includes('version'), 'what is not here comes last');
   assert.deepEqual(used, [...used].sort());
   assert.match(await says('help'), /\nsysinfo +version, product, operating system\n/);
