@@ -41,7 +41,7 @@ const law: Record<string, string[]> = {
   main: everythingBut('cli'),
   cli: ['base', 'system', 'observe', 'syntax', 'smtp', 'mail', 'config', 'auth', 'spool', 'control', 'main'],
 };
-const thirdParty: Record<string, string> = { koffi: 'system', 'dns-packet': 'dns' };
+const thirdParty: Record<string, string> = { koffi: 'system', re2js: 'system', 'dns-packet': 'dns' };
 const sources = globSync('src/**/*.ts', { cwd: root }).sort();
 const production = sources.filter((file) => !file.endsWith('.test.ts'));
 const text = new Map(sources.map((file) => [file, readFileSync(join(root, file), 'utf8')]));

@@ -29,7 +29,7 @@ import {
 } from '#config';
 import { policyProblems } from '#main';
 import { formatProblem, parseConf } from '#syntax';
-import { compilePcre } from '#system';
+import { compilePcre, compileRegex } from '#system';
 import { configReport } from './config-report.ts';
 
 const usage = `usage: validate_config [options] [FILE...]
@@ -91,7 +91,7 @@ async function checkOne(file: string, given: Arguments, directories: readonly st
     return 1;
   }
   if (given.values.syntax === true) return checkSyntax(path, prefix);
-  const read = readConfiguration({ main: path, files: systemFiles, searchPath: directories, compileRegex: compilePcre });
+  const read = readConfiguration({ main: path, files: systemFiles, searchPath: directories, compileRegex });
   if (read.readable === undefined) return tellProblems(read);
   if (given.values.report === true) {
     for (const line of configReport(read)) lines.push(line);

@@ -8,14 +8,14 @@
 import { isAbsolute } from 'node:path';
 import { systemClock } from '#base';
 import { ConfigDesk, fileStore, systemFiles, type DeskOptions } from '#config';
-import { compilePcre } from '#system';
+import { compileRegex } from '#system';
 import type { Site } from './site.ts';
 
 /** `file`: the main file, absolute: a reload finds it wherever the process stands then. */
 export function openDesk(site: Site, file: string, activate: DeskOptions['activate']): ConfigDesk {
   const path = site.read.targets?.main.path ?? '';
   return new ConfigDesk({
-    setup: { main: file, searchPath: site.searchPath, compileRegex: compilePcre },
+    setup: { main: file, searchPath: site.searchPath, compileRegex },
     files: site.files,
     read: isAbsolute(path) ? site.read : undefined,
     disk: systemFiles,

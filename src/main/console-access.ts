@@ -9,7 +9,7 @@ import { parseIp, systemClock, systemRandom, type TimerWheel } from '#base';
 import { childrenNamed, type Resolver, type Snapshot } from '#config';
 import { accessProblem, accessRules, RoleBook, userName, type AccessPort, type AccountingEvent } from '#control';
 import type { PanicLog } from '#observe';
-import { compilePcre } from '#system';
+import { compileLinear } from '#system';
 import { controlStanzas, recordOf } from './stanzas.ts';
 
 interface ConsoleAccessOptions {
@@ -43,8 +43,7 @@ export function consoleAccess(o: ConsoleAccessOptions): AccessPort {
     roles() {
       const { snapshot } = o.resolver();
       if (book?.snapshot !== snapshot) {
-        book?.roles.close();
-        book = { snapshot, roles: new RoleBook(snapshot, compilePcre) };
+        book = { snapshot, roles: new RoleBook(snapshot, compileLinear) };
       }
       return book.roles;
     },

@@ -25,7 +25,7 @@ import {
   type Snapshot,
 } from '#config';
 import { parseDebugFlags, type DebugFlags } from '#observe';
-import { compilePcre } from '#system';
+import { compilePcre, compileRegex } from '#system';
 import { policyProblems } from './validation.ts';
 
 export interface SiteOptions {
@@ -63,7 +63,7 @@ export function readSite(o: SiteOptions): Site {
   const node = nodeName({ environment: o.environment['EC_NODE_NAME'], bootFile: bootName(), hostName: hostname() });
   const directories = searchPath({ environment: o.environment['EC_CONF_SEARCH_PATH'], nodeName: node, isForeground: o.isForeground });
   const files = frozenFiles(systemFiles);
-  const read = readConfiguration({ main: o.file, files, searchPath: directories, compileRegex: compilePcre });
+  const read = readConfiguration({ main: o.file, files, searchPath: directories, compileRegex });
   return {
     read,
     files,

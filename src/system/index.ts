@@ -1,4 +1,4 @@
-// system: the one door to the operating system beyond Node. PCRE with limits, file locks, socket details, users, capabilities.
+// system: the one door to the operating system beyond Node. PCRE with limits, patterns in linear time, file locks, socket details, users, capabilities.
 //
 // The rule to know: everything here degrades. Where a native facility is missing the function says so in its answer, and the
 // server runs on with less; nothing outside this room loads native code. Signals, processes and ordinary files are Node's, not ours.
@@ -7,6 +7,7 @@ export { configureSystem, systemAvailable } from './ffi.ts';
 export type { SystemAvailability } from './ffi.ts';
 export { compilePcre, pcreLimits } from './pcre.ts';
 export type { PcreFlags, PcreRegex, PcreResult } from './pcre.ts';
+export { compileLinear, compileRegex, linearLimits } from './linear-regex.ts';
 export { exchangePaths } from './exchange-paths.ts';
 export { lockFile } from './file-lock.ts';
 export type { FileLock, HeldLock } from './file-lock.ts';

@@ -237,14 +237,17 @@ test('AUTH-22 AUTH-40 AUTH-41 AUTH-42 AUTH-43 AUTH-44 CON-07 with authorization 
   ann.close();
 });
 
-test('AUTH-41 A49 a role whose pattern explodes hangs nobody and allows nothing', async (t) => {
+test('AUTH-41 A49 a role whose pattern explodes hangs nobody and allows nothing; one that could is not taken', async (t) => {
   const server = await tcpConsole(
     t,
     'Enable_Authentication = true AuthPlainParameters = [ uri = "file://{dir}/passwords" ] Enable_Authorization = true',
-    'Authorization { Role "tom" { allow = ( "^config get (a+)+$" ) } }',
+    'Authorization { Role "tom" { allow = ( "^config get (a+)+$" "^config (set|get) authorization" ) } }',
   );
   const tom = await open(server, 'tom', 'tom\u00e4s secret');
-  assert.equal(await says(tom, `config get ${'a'.repeat(40)}!`), 'Not Authorized for this command');
+  assert.equal(await says(tom, `config get ${'a'.repeat(100_000)}!`), 'Not Authorized for this command');
+  const refused = await tom.run('config set authorization role tom allow ( "^(a+)\\\\1$" )');
+  assert.match(refused.text, /Cannot compile the pattern "\^\(a\+\)\\1\$" of Allow: back-references cannot be matched in linear time/);
+  assert.ok((await tom.run('config get authorization role tom allow')).ok, 'the old role stays');
   assert.equal((await command('ec_console', [server.path('control'), 'pid'])).code, 0);
   tom.close();
 });

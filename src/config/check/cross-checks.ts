@@ -3,7 +3,7 @@
  *
  * The one rule: only what would silently do something else than was meant is a problem; what is merely without effect is a notice.
  * Truth: CFG-15 (order of the ecstream module), FB-09 (patterns), FB-13 (match cache), FB-21 (pathways), OUT-02, OUT-21, EXT-01,
- * SHP-11 (file descriptors), Q-15 (patterns of replies).
+ * SHP-11 (file descriptors), Q-15 (patterns of replies), AUTH-41 (patterns of roles).
  */
 import { parseHostPort, parseIp } from '#base';
 import { parseDebugFlags, subsystems } from '#observe';
@@ -158,8 +158,8 @@ function pathways(checked: CheckedTree): ConfigProblem[] {
 
 function patterns(uses: readonly Use[], compileRegex: CompileRegex): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  const check = (pattern: string, at: Place, whose: string, caseless = true): void => {
-    const compiled = compileRegex(pattern, { caseless });
+  const check = (pattern: string, at: Place, whose: string, flags: Parameters<CompileRegex>[1] = { caseless: true }): void => {
+    const compiled = compileRegex(pattern, flags);
     if (compiled.ok) {
       compiled.regex.close?.();
       return;
@@ -173,9 +173,11 @@ function patterns(uses: readonly Use[], compileRegex: CompileRegex): ConfigProbl
       const pattern = last.instance === undefined ? undefined : patternOf(last.instance);
       if (pattern !== undefined) check(pattern, use.at, `${last.scope} "${last.instance}"`);
     } else if (use.what === 'option' && use.name === 'Response_Transcode_Pattern' && typeof use.value === 'string') {
-      check(use.value, use.at, use.name, false);
+      check(use.value, use.at, use.name, { caseless: false });
     } else if (use.declaration?.type.kind === 'array' && use.declaration.type.of === 'regex' && Array.isArray(use.value)) {
-      for (const pattern of use.value as readonly string[]) check(pattern, use.at, use.name);
+      // AUTH-41: roles are asked about every command, so no pattern of theirs may take long.
+      const isLinear = last?.scope === 'Role';
+      for (const pattern of use.value as readonly string[]) check(pattern, use.at, use.name, { caseless: !isLinear, isLinear });
     }
   }
   return problems;

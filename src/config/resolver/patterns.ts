@@ -14,7 +14,8 @@ export interface CompiledRegex {
 
 export type CompileRegex = (
   pattern: string,
-  flags: { readonly caseless: boolean },
+  /** `isLinear`: it must be matched in linear time, or refused. */
+  flags: { readonly caseless: boolean; readonly isLinear?: boolean },
 ) => { readonly ok: true; readonly regex: CompiledRegex } | { readonly ok: false; readonly message: string; readonly offset: number };
 
 const matchesNothing: CompiledRegex = { test: () => false };

@@ -1,9 +1,9 @@
 /*
  * Roles of the configuration: `Authorization { Role "name" { allow = ( "pattern" ... ) } }`.
  *
- * The one rule: nothing is allowed but what a pattern of a role of the user matches (AUTH-42); a pattern that gives up at its limit matches
- * nothing, so no pattern can hang the server or open it. Patterns are PCRE, unanchored, tried in their order on the command as the server
- * understands it: words of the command in lower case, single spaces between them (AUTH-41).
+ * The one rule: nothing is allowed but what a pattern of a role of the user matches (AUTH-42), and patterns are matched in linear time, so that
+ * none can hang the server; one that is not of that kind was refused with its configuration, and matches nothing here. They are unanchored and
+ * tried in their order on the command as the server understands it: words of the command in lower case, single spaces between them (AUTH-41).
  */
 import { childrenNamed, type CompileRegex, type Snapshot } from '#config';
 
@@ -22,11 +22,6 @@ export class RoleBook {
         name: node.instance ?? '',
         patterns: allowed(node.options.get('allow')?.value).map((text) => compile(text, { caseless: false })),
       }));
-  }
-
-  /** Gives native memory back. */
-  close(): void {
-    for (const { patterns } of this.#roles) for (const pattern of patterns) if (pattern.ok) pattern.regex.close?.();
   }
 
   get names(): string[] {

@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path';
 import { formatConfigProblem, MAIN_FILE_NAME, readConfiguration } from '#config';
-import { compilePcre } from '#system';
+import { compileRegex } from '#system';
 import { treeFiles, type TreeContent } from './tree-files.ts';
 
 /** The folder of `put running`. */
@@ -18,7 +18,7 @@ export function treeProblems(root: string, content: TreeContent): string[] {
   const files = treeFiles(root, content);
   const problems = new Set<string>();
   for (const { main, searchPath } of mains(root, content)) {
-    const read = readConfiguration({ main, files, searchPath, compileRegex: compilePcre });
+    const read = readConfiguration({ main, files, searchPath, compileRegex });
     for (const problem of read.problems) problems.add(formatConfigProblem(problem, read.fileAt(problem.at)));
   }
   return [...problems];
