@@ -35,7 +35,11 @@ let library: typeof Re2 | undefined;
 /** Compiles; a wrong pattern, or one that needs more than a linear engine, gives a sentence and the place. */
 export function compileLinear(pattern: string, flags: { readonly caseless: boolean }): LinearResult {
   if (pattern.length > linearLimits.patternLength)
-    return { ok: false, message: `the pattern is longer than ${linearLimits.patternLength} characters`, offset: linearLimits.patternLength };
+    return {
+      ok: false,
+      message: `the pattern is longer than ${linearLimits.patternLength} characters`,
+      offset: linearLimits.patternLength,
+    };
   if (unfoldedSize(pattern) > linearLimits.size)
     return { ok: false, message: `its repeats unfold to more than ${linearLimits.size} places: expected fewer or smaller ones`, offset: 0 };
   // At first use: most configurations have no such pattern.
@@ -52,7 +56,8 @@ export function compileLinear(pattern: string, flags: { readonly caseless: boole
 /** The engine copies what is repeated, nested repeats at most a thousand times; an upper bound that costs nothing to find. */
 function unfoldedSize(pattern: string): number {
   let times = 1;
-  for (const [, from, to] of pattern.matchAll(/\{(\d{1,4})(?:,(\d{0,4}))?\}/g)) times = Math.min(1_000, times * Math.max(1, Number(from), Number(to ?? 0)));
+  for (const [, from, to] of pattern.matchAll(/\{(\d{1,4})(?:,(\d{0,4}))?\}/g))
+    times = Math.min(1_000, times * Math.max(1, Number(from), Number(to ?? 0)));
   return pattern.length * times;
 }
 
