@@ -14,6 +14,7 @@ import { passwordOf } from './console/password.ts';
 import { talk } from './console/prompt.ts';
 import { sshTunnel } from './console/tunnel.ts';
 import { visible } from './console/visible.ts';
+import { within } from './console/within.ts';
 
 const usage = `usage: ec_console [ENDPOINT] [COMMAND ...]
   ENDPOINT  /path, host:port, [v6]:port, user@host:port, a port of this machine,
@@ -21,20 +22,6 @@ const usage = `usage: ec_console [ENDPOINT] [COMMAND ...]
   COMMAND   one command, for example: summary; without one, commands are read from standard input ("help" lists them)
 At the prompt: Tab completes, arrows and emacs keys edit, \\pager switches paging, quit ends.
 Environment: PAGER, EC_CONSOLE_HISTORY (a file; empty: none), EC_CONSOLE_PASSWORD_FILE (its first line is the password).`;
-
-/** Control_Client_Timeout of the manual, in milliseconds. */
-const clientTimeoutMs = 60_000;
-
-/** Rejects with a sentence when the server takes too long. */
-function within<T>(work: Promise<T>, endpoint: string): Promise<T> {
-  return new Promise((done, fail) => {
-    const timer = setTimeout(
-      () => fail(new Error(`the console at ${endpoint} has not answered for ${clientTimeoutMs / 1000} s`)),
-      clientTimeoutMs,
-    );
-    work.finally(() => clearTimeout(timer)).then(done, fail);
-  });
-}
 
 /** A word that the shell gave whole is typed with the marks it took away; a whole line in one word is a line. */
 function typed(word: string, _index: number, words: readonly string[]): string {

@@ -2,7 +2,7 @@
  * What is written and counted when a message has become durable: one Reception record a recipient (SMTP-03).
  *
  * The one rule: called after the disk said yes and before anybody else hears of the message, so that the Reception line of a
- * message stands before its Delivery line.
+ * message stands before its Delivery line. Both mailboxes are as they were written, quotes included, so that they can be told apart.
  * Not here: the format of log lines (logger modules). Truth: LOG-02, LOG-10.
  */
 import type { Clock } from '#base';
@@ -27,7 +27,7 @@ export function receptionRecorder(o: {
         messageId: recipient.id,
         batchId: envelope.batchId,
         connectionId: envelope.connectionId,
-        recipientLocal: recipient.local,
+        recipientLocal: recipient.address.startsWith('"') ? splitAddress(recipient.address).local : recipient.local,
         recipientDomain: recipient.domain,
         senderLocal: sender.local,
         senderDomain: sender.domain,
