@@ -63,7 +63,9 @@ async function rotate(plan: RotatePlan, told: Told): Promise<void> {
   const endpoint = plan.socket ?? DEFAULT_ENDPOINT;
   const why = await reopen(endpoint);
   if (why !== undefined) {
-    told.problems.push(`the server at ${endpoint} did not open its logs anew: ${why}; it may still write to the old ones, so none is compressed`);
+    told.problems.push(
+      `the server at ${endpoint} did not open its logs anew: ${why}; it may still write to the old ones, so none is compressed`,
+    );
     return;
   }
   told.steps.push('the server writes to new files');

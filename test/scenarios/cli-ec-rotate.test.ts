@@ -23,7 +23,15 @@ const names = (dir: string): string[] =>
     .sort();
 
 test('CLI-06 LOG-24 old logs move on by one, those beyond -r go, links and folders are left alone; where no server answers nothing is compressed', async (t) => {
-  const dir = folder(t, { 'a.ec': 'new', 'a.ec.1': 'one', 'a.ec.2.bz2': 'two', 'a.ec.3': 'three', 'a.ec.old': 'kept', 'b.log': 'b', 'b.txt': 'no' });
+  const dir = folder(t, {
+    'a.ec': 'new',
+    'a.ec.1': 'one',
+    'a.ec.2.bz2': 'two',
+    'a.ec.3': 'three',
+    'a.ec.old': 'kept',
+    'b.log': 'b',
+    'b.txt': 'no',
+  });
   symlinkSync('/etc/hostname', join(dir, 'link.ec'));
   mkdirSync(join(dir, 'jlog.rt'));
   const logs = ['a.ec', 'link.ec', 'jlog.rt', 'absent.ec'].flatMap((name) => ['-logfile', join(dir, name)]);
@@ -47,7 +55,9 @@ test('CLI-06 ROT-01 the settings say what is rotated; enabled=no does nothing; a
   assert.equal(wrong.code, 78);
   assert.match(wrong.err, /conf:2: "logfile = x" is none of enabled, logfiles/);
   // -s and -n of the command line count, not the file's.
-  conf(`logfiles = ${dir}/a.ec # the log\nlogdirs = ${dir}/nowhere\ncontrol_socket = /nowhere\npath_to_bzip = /nowhere/bzip2\nrollup_passes = 10\n`);
+  conf(
+    `logfiles = ${dir}/a.ec # the log\nlogdirs = ${dir}/nowhere\ncontrol_socket = /nowhere\npath_to_bzip = /nowhere/bzip2\nrollup_passes = 10\n`,
+  );
   const ran = await run('-n', '-s', join(dir, 'none'));
   assert.match(ran.err, /the server at .*none did not open/);
   assert.deepEqual(names(dir), ['a.ec.1', 'conf']);
@@ -76,6 +86,7 @@ test('CLI-06 a second ec_rotate at work on the same logs ends with 75 and touche
 test('CLI-06 --help says the options; words that mean nothing end with 64', async () => {
   const help = await command('ec_rotate', ['--help']);
   assert.equal(help.code, 0);
-  for (const word of ['-compress', '-conf', '-default', '-logfile', '-logdir', '-nocompress', '-retention', '-socket']) assert.ok(help.out.includes(word));
+  for (const word of ['-compress', '-conf', '-default', '-logfile', '-logdir', '-nocompress', '-retention', '-socket'])
+    assert.ok(help.out.includes(word));
   assert.equal((await command('ec_rotate', ['-x'])).code, 64);
 });

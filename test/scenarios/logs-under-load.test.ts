@@ -103,9 +103,13 @@ async function beRefused(client: SmtpClient, name: (kind: string) => string): Pr
   return true;
 }
 
-async function flood(number: number, port: string, act: (client: SmtpClient, name: (kind: string) => string) => Promise<boolean>): Promise<void> {
+async function flood(
+  number: number,
+  port: string,
+  act: (client: SmtpClient, name: (kind: string) => string) => Promise<boolean>,
+): Promise<void> {
   let client = await SmtpClient.greet(server.ports[port]!);
-  for (let i = 0; i < messagesEach; ) {
+  for (let i = 0; i < messagesEach;) {
     const what = nasty[i % nasty.length]!;
     if (await act(client, (kind) => `"${kind}${number}.${i}${what}x"`)) i += 1;
     else {
@@ -134,7 +138,9 @@ const console = (line: string) => command('ec_console', [server.path('control'),
 function everything(log: string): string {
   const files = readdirSync(server.dir).filter((name) => name.startsWith(log) || (name.startsWith('aside-') && name.endsWith(log)));
   return files
-    .map((name) => (name.endsWith('.bz2') ? execFileSync('bzip2', ['-dc', server.path(name)], { maxBuffer: 1 << 28 }) : readFileSync(server.path(name))))
+    .map((name) =>
+      name.endsWith('.bz2') ? execFileSync('bzip2', ['-dc', server.path(name)], { maxBuffer: 1 << 28 }) : readFileSync(server.path(name)),
+    )
     .map((bytes) => {
       const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
       assert.ok(text === '' || text.endsWith('\n'), `${log} has a file that ends in the middle of a line`);
@@ -161,7 +167,8 @@ function fieldsOf(line: string): string[] {
 
 function escape(line: string, at: number): [text: string, length: number] {
   const c = line[at]!;
-  const code = c === 'x' ? /^[0-9a-f]{2}/.exec(line.slice(at + 1))?.[0] : c === 'u' ? /^\{[0-9a-f]+\}/.exec(line.slice(at + 1))?.[0] : undefined;
+  const code =
+    c === 'x' ? /^[0-9a-f]{2}/.exec(line.slice(at + 1))?.[0] : c === 'u' ? /^\{[0-9a-f]+\}/.exec(line.slice(at + 1))?.[0] : undefined;
   if (code !== undefined) return [String.fromCodePoint(parseInt(code.replace(/[{}]/g, ''), 16)), 1 + code.length];
   return [{ n: '\n', r: '\r', t: '\t' }[c] ?? c, 1];
 }
@@ -204,10 +211,10 @@ function contextOf(line: string): Map<string, string> {
 }
 
 test('ROT-01 LOG-24 LOG-01 A75 a mainlog written under load with hostile bytes, rotated by ec_rotate, by reopen logs and by SIGHUP, reads back record by record', async () => {
-  let isFlowing = true;
+  const traffic = { isFlowing: true };
   const flowing = Promise.all(
     Array.from({ length: clients }, (_, i) => [flood(i, 'smtp', deliver), flood(i, 'shut', beRefused)]).flat(),
-  ).finally(() => (isFlowing = false));
+  ).finally(() => (traffic.isFlowing = false));
   const ways = [
     async () => {
       const ran = await command('ec_rotate', ['-conf', server.path('ec_rotate.conf'), '-v']);
@@ -219,7 +226,7 @@ test('ROT-01 LOG-24 LOG-01 A75 a mainlog written under load with hostile bytes, 
     () => rotateByHand(() => server.signal('SIGHUP')),
   ];
   let rotations = 0;
-  for (; isFlowing || rotations < ways.length; rotations++) await ways[rotations % ways.length]!();
+  for (; traffic.isFlowing || rotations < ways.length; rotations++) await ways[rotations % ways.length]!();
   await flowing;
   const lines = () => everything('mainlog.ec').split('\n').slice(0, -1);
   const wanted = clients * messagesEach * 3;

@@ -70,6 +70,9 @@ export function compressOld(log: string, compressor: string, told: Told): void {
       return;
     }
     if (status !== 0) told.problems.push(`${compressor} ${path} failed with status ${status}: ${stderr.trim()}`);
-    else told.steps.push(`${path} compressed${suffixes[basename(compressor)] === undefined ? '' : `: ${path}${suffixes[basename(compressor)]}`}`);
+    else
+      told.steps.push(
+        `${path} compressed${suffixes[basename(compressor)] === undefined ? '' : `: ${path}${suffixes[basename(compressor)]}`}`,
+      );
   }
 }
