@@ -13,6 +13,6 @@ if [ "$(cat node_modules/.bootstrap 2>/dev/null || true)" != "$want" ] || ! bin/
   bin/node -e '' || { echo 'impetus: no Node.js that runs here; install 24.20 or newer, or set EC_NODE' >&2; exit 69; }
   echo "$want" > node_modules/.bootstrap
 fi
-if [ ! -f dist/.built ] || [ -n "$(find src package.json tsconfig.build.json tsconfig.json -newer dist/.built -not -name '*.test.ts' 2>/dev/null | head -n 1)" ]; then
+if [ ! -f dist/.built ] || [ -n "$(find src package.json scripts/build.ts scripts/build.sh -newer dist/.built -not -name '*.test.ts' 2>/dev/null | head -n 1)" ]; then
   sh scripts/build.sh
 fi

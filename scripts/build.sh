@@ -1,9 +1,9 @@
 #!/bin/sh
-# Compiles src/ to dist/ afresh: what the launchers run and what `npm pack` ships.
+# Bundles src/ to dist/ afresh: what the launchers run and what `npm pack` ships.
 set -eu
 cd "$(dirname "$0")/.."
 stamp=$(mktemp)
 rm -rf dist.new
-bin/node node_modules/typescript/bin/tsc -p tsconfig.build.json --outDir dist.new || { rm -rf dist.new "$stamp"; exit 1; }
-mv "$stamp" dist.new/.built   # older than any source edited while tsc ran
+bin/node scripts/build.ts dist.new || { rm -rf dist.new "$stamp"; exit 1; }
+mv "$stamp" dist.new/.built   # older than any source edited while the bundler ran
 rm -rf dist && mv dist.new dist
