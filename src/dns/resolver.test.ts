@@ -472,3 +472,15 @@ test('real time: a question through the system clock and its driver is answered'
   assert.equal((await ask('a.test')).kind, 'records');
   wheel.stop();
 });
+
+test('A57 names made of local parts are asked where the caller wants it, and only what fits into a packet', async (t) => {
+  const server = await startDnsServer(t, { zones: { 'a+b=c.x.test': { A: ['192.0.2.1'] } } });
+  const { resolver } = settingFor(t, [server]);
+  const ask = (name: string, isAnyText: boolean): Promise<DnsAnswer> =>
+    new Promise((resolve) => resolver.query(name, 'A', resolve, { isAnyText }));
+  assert.equal((await ask('a+b=c.x.test', false)).kind, 'nxdomain');
+  assert.equal((await ask('A+b=c.x.test', true)).kind, 'records');
+  for (const name of ['a..x.test', `${'l'.repeat(64)}.x+.test`, 'caf\u00e9+.x.test', `${'a+.'.repeat(90)}test`])
+    assert.equal((await ask(name, true)).kind, 'nxdomain', name);
+  assert.deepEqual(server.asked, ['A a+b=c.x.test']);
+});

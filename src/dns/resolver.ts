@@ -163,10 +163,11 @@ export class Resolver {
 
   /**
    * Asks for the records of one type. `name` may be Unicode, and may end in a dot; a text that is no name is answered `nxdomain`.
+   * `isAnyText`: labels may hold any printable ASCII, for names that are made of local parts (SPF).
    * `done` is called once: before this returns when the answer is known.
    */
-  query(name: string, type: RecordType, done: (answer: DnsAnswer) => void): void {
-    const asked = toAsciiDomain(name, { allowUnderscore: true, allowTrailingDot: true });
+  query(name: string, type: RecordType, done: (answer: DnsAnswer) => void, o: { isAnyText?: boolean } = {}): void {
+    const asked = toAsciiDomain(name, { allowUnderscore: true, allowTrailingDot: true }) ?? (o.isAnyText === true ? plainName(name) : undefined);
     if (asked === undefined) {
       done({ kind: 'nxdomain', ttl: resolverLimits.negativeTtlSeconds, isAuthenticated: false });
       return;
@@ -372,4 +373,10 @@ export class Resolver {
       this.#start(next);
     }
   }
+}
+
+/** A name of labels of printable ASCII, in lower case; undefined for what cannot be put into a packet. */
+function plainName(text: string): string | undefined {
+  if (text.length > 253 || /[^ -~]/.test(text)) return undefined;
+  return text.split('.').every((label) => label.length > 0 && label.length <= 63) ? text.toLowerCase() : undefined;
 }

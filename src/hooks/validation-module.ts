@@ -20,6 +20,8 @@ export interface ConnectionView {
   readonly localPort: number;
   readonly protocol: string;
   readonly helo: string;
+  /** What we call ourselves towards this client (Received_Hostname); absent for mail of our own. */
+  readonly localName?: string;
   /** Who authenticated; '' or absent when nobody did. */
   readonly authUser?: string;
 }
@@ -75,7 +77,7 @@ export interface MessageView {
   readonly body: Buffer | undefined;
   /** Its beginning: the header and so many octets behind it. Undefined when not even that is held: memory is short. */
   top(bodyBytes: number): Buffer | undefined;
-  /** Changes the header. False when the message is too large to be changed. Names and values were checked by the module. */
+  /** Changes the header. False when the message is too large to be changed; fields in front of all others can be added even then. Names and values were checked by the module. */
   edit(edits: readonly HeaderEdit[]): boolean;
 }
 

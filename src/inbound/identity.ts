@@ -16,6 +16,7 @@ export const ANONYMOUS = 'anonymous';
 /** The keys that follow from rules and address. */
 export function setOwnContext(s: Session): void {
   const { rules, context, facts } = s;
+  facts.localName = rules.receivedHostname ?? s.ports.hostname;
   for (const [key, value] of rules.context) context.setConnection(key, value);
   context.setConnection('pathway', rules.pathway);
   if (peerMayRelay(rules, facts.ip)) context.setConnection('can_relay', 'true');

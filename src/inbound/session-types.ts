@@ -27,6 +27,8 @@ export interface ConnectionFacts {
   /** Name given in EHLO or HELO, '' before. */
   helo: string;
   isEsmtp: boolean;
+  /** What we call ourselves here: Received_Hostname, or the host's name. */
+  localName: string;
   /** Who authenticated, '' when nobody did. */
   authUser: string;
   /** Attempts to authenticate that failed. */

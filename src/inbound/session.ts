@@ -96,6 +96,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
       remotePort: o.remote.port,
       localIp: o.local.ip,
       localPort: o.local.port,
+      localName: o.ports.hostname,
       protocol: 'esmtp',
       helo: '',
       isEsmtp: false,

@@ -55,7 +55,7 @@ export function missingHeaders(s: Session, draft: MessageDraft | undefined, need
 }
 
 function hostOf(s: Session): string {
-  return s.rules.receivedHostname ?? s.ports.hostname;
+  return s.facts.localName;
 }
 
 /** RFC 5321 section 4.4, RFC 3848 (S: over TLS, A: authenticated) and RFC 6531 section 4.3. */

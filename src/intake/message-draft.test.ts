@@ -416,3 +416,31 @@ test('A notice of our own meets set_binding and no module that could refuse or d
   world.intake.submit({ sender: '', senderDomain: '', recipients }, Buffer.from('notice'), () => undefined);
   assert.deepEqual(met, ['set_binding']);
 });
+
+test('POL-07 a message too large to be changed still gets fields in front, where it is spooled, and nothing else', () => {
+  const seen: boolean[] = [];
+  const module: ValidationModule = {
+    name: 'm',
+    hooks: {
+      data_spool: ({ message }) => {
+        seen.push(message?.edit([{ kind: 'add', name: 'B', value: 'two' }]) === true);
+        seen.push(message?.edit([{ kind: 'add', name: 'A', value: 'one' }]) === true);
+        seen.push(message?.edit([{ kind: 'remove', name: 'X' }]) === true);
+        return { kind: 'continue' };
+      },
+    },
+  };
+  const world = new World({ modules: [module], editable: new ResidentBudget({ perMessage: 10, total: 10 }) });
+  const draft = world.intake.open(head('b@x.test'));
+  draft.append(Buffer.from('X: y\r\n\r\nbody of some length\r\n'));
+  assert.equal(finish(draft).error, undefined);
+  assert.deepEqual(seen, [true, true, false]);
+  const { text, envelope } = world.spool.stored[0] ?? assert.fail('not stored');
+  assert.equal(text, 'A: one\r\nB: two\r\nX: y\r\n\r\nbody of some length\r\n');
+  assert.deepEqual([envelope.size, world.accepted[0]?.body?.length], [text.length, text.length]);
+  const kept = new World({ modules: [module], editable: new ResidentBudget({ perMessage: 10, total: 10 }), stores: [new FakeStore('x.test')] });
+  const other = kept.intake.open(head('b@x.test'));
+  other.append(Buffer.from('X: y\r\n\r\nbody of some length\r\n'));
+  finish(other);
+  assert.deepEqual(seen.slice(3), [false, false, false], 'a store takes no fields in front');
+});

@@ -7,8 +7,8 @@
  * Stores are committed before the spool: a repeated copy in a mailbox does less harm than one sent out twice.
  * Not here: trace headers and body policy (inbound). Truth: rules SMTP-03, SPL-04, OUT-03, OUT-48, POL-01, POL-27.
  */
-import { StoreRefusal, storedContext, type HookView, type MessageView, type SigningRun, type Verdict } from '#hooks';
-import type { Envelope } from '#mail';
+import { StoreRefusal, storedContext, type HeaderEdit, type HookView, type MessageView, type SigningRun, type Verdict } from '#hooks';
+import { formatHeader, type Envelope } from '#mail';
 import { IntakeError } from './errors.ts';
 import type { IntakePorts } from './intake.ts';
 import type { EnvelopeHead } from './ports.ts';
@@ -21,6 +21,7 @@ import { ResidentBody } from './resident-budget.ts';
 export type FinishAnswer = (error?: IntakeError, batchId?: string) => void;
 
 const NO_PARTS: readonly Part[] = [];
+const NOTHING = Buffer.alloc(0);
 
 export class MessageDraft {
   readonly batchId: string;
@@ -38,8 +39,8 @@ export class MessageDraft {
   #size = 0;
   /** Undefined while nothing signs. */
   #signing: SigningRun | undefined;
-  /** Octets that signatures put on top of what is spooled. */
-  #topBytes = 0;
+  /** Fields that go on top of what is spooled when it is made durable: signatures, and what modules add to a message that is not held. */
+  #top: Buffer = NOTHING;
   #state: 'receiving' | 'deciding' | 'committing' | 'over' = 'receiving';
   #done: FinishAnswer | undefined;
 
@@ -77,8 +78,20 @@ export class MessageDraft {
       size: this.#size,
       body: kept?.isChanged === true ? kept.whole() : this.#body,
       top: (bodyBytes) => kept?.top(bodyBytes),
-      edit: (edits) => kept?.edit(edits) === true,
+      edit: (edits) => kept?.edit(edits) === true || this.#stamp(edits),
     };
+  }
+
+  /** Fields on top need no look at the rest, so even a message that is not held can get them where it is spooled. */
+  #stamp(edits: readonly HeaderEdit[]): boolean {
+    if (this.#parts.some(({ prepend }) => prepend === undefined)) return false;
+    const fields: string[] = [];
+    for (const edit of edits) {
+      if (edit.kind !== 'add') return false;
+      fields.unshift(formatHeader(edit.name, edit.value));
+    }
+    this.#top = Buffer.concat([Buffer.from(fields.join('')), this.#top]);
+    return true;
   }
 
   /** Takes bytes as they are to be stored. False asks the caller to wait for `onDrain`. */
@@ -240,11 +253,7 @@ export class MessageDraft {
     const { context, sender } = this.#head;
     signing.finish({ batchId: this.batchId, sender, context, recipients }, (fields) => {
       if (this.#state !== 'deciding') return;
-      if (fields.length > 0) {
-        part.prepend?.(fields);
-        this.#topBytes = fields.length;
-        if (this.#body !== undefined) this.#body = Buffer.concat([fields, this.#body]);
-      }
+      if (fields.length > 0) this.#top = Buffer.concat([fields, this.#top]);
       this.#commit();
     });
   }
@@ -252,6 +261,10 @@ export class MessageDraft {
   #commit(): void {
     this.#state = 'committing';
     this.#kept?.release();
+    if (this.#top.length > 0) {
+      for (const part of this.#parts) part.prepend?.(this.#top);
+      if (this.#body !== undefined) this.#body = Buffer.concat([this.#top, this.#body]);
+    }
     this.#commitPart(0);
   }
 
@@ -267,7 +280,7 @@ export class MessageDraft {
       this.#commitPart(index + 1);
       return;
     }
-    const envelope = this.#envelope(kept, part.isSpool ? this.#size + this.#topBytes : this.#size);
+    const envelope = this.#envelope(kept, part.isSpool ? this.#size + this.#top.length : this.#size);
     part.sink.commit(envelope, (error) => {
       if (error instanceof StoreRefusal) {
         for (const later of this.#parts.slice(index + 1)) later.sink.abort();

@@ -18,7 +18,7 @@ import {
 } from '#config';
 import type { ModuleLine } from '#control';
 import { keyCacheSettings, type KeyCacheSettings } from '#dkim';
-import type { LoggerModule, LoggerScope, MailboxStore } from '#hooks';
+import type { LoggerModule, LoggerScope, MailboxStore, ValidationModule } from '#hooks';
 import { manifest as dkimSign } from '#manifest/dkim_sign';
 import { manifest as ecLogger } from '#manifest/ec_logger';
 import { manifest as bounceOverrides } from '#manifest/bounce_classifier_override';
@@ -36,6 +36,7 @@ import { manifest as opendkim } from '#manifest/opendkim';
 import { manifest as mailLoop } from '#manifest/mail_loop';
 import { manifest as policy } from '#manifest/policy';
 import { manifest as pipeTransport } from '#manifest/pipe_transport';
+import { manifest as spf } from '#manifest/spf_v1';
 import { manifest as staticRoutes } from '#manifest/static_routes';
 import { overrideSettings } from '#modules/bounce_classifier_override';
 import { openBounceLogger } from '#modules/bounce_logger';
@@ -54,6 +55,7 @@ import { maildirSettings, MaildirStore } from '#modules/maildir';
 import { opendkimSettings } from '#modules/opendkim';
 import { policySettings, type PolicySettings } from '#modules/policy';
 import { PipeStore, pipeSettings } from '#modules/pipe_transport';
+import { SpfModule, spfSettings, type SpfPorts } from '#modules/spf_v1';
 import { staticTarget } from '#modules/static_routes';
 import type { LoggerPorts, LogScheme, LogTaker } from '#observe';
 import type { BounceSetup } from './bounce-rules.ts';
@@ -205,14 +207,39 @@ export function makeStores(snapshot: Snapshot, o: { host: string; clock: Clock }
   return [...pipes, ...mailboxes];
 }
 
-/** The policies that are to run, in the order of the text (POL-04), each with its place. Throws an Error that names the option to correct. */
-export function policyStanzas(snapshot: Snapshot): { settings: PolicySettings; at: ModuleInstance['node']['at'] }[] {
-  return moduleInstances(snapshot, policy.name)
-    .filter((stanza) => stanza.isEnabled)
-    .map(({ instance, options, node: { at, options: own } }) => {
-      const { file } = own.get('file')?.at ?? at;
-      return { settings: policySettings({ instance, options, writtenIn: resolve(file) }), at };
-    });
+/** One validation module of the configuration, with the place of its stanza. */
+export type ValidationStanza = { readonly at: ModuleInstance['node']['at'] } & (
+  | { readonly kind: 'policy'; readonly settings: PolicySettings }
+  | { readonly kind: 'check'; readonly settings: { readonly name: string; readonly debugLevel: string | undefined }; readonly make: MakeCheck }
+);
+
+/** What the modules that check mail by what domains publish are given. */
+export type CheckPorts = SpfPorts;
+type MakeCheck = (ports: CheckPorts) => ValidationModule;
+
+type CheckStanza = Omit<Extract<ValidationStanza, { kind: 'check' }>, 'at'>;
+
+const checks: Readonly<Record<string, (stanza: ModuleInstance) => CheckStanza>> = {
+  [spf.name]: (stanza) => {
+    const settings = spfSettings(stanza);
+    return { kind: 'check', settings, make: (ports) => new SpfModule(settings, ports) };
+  },
+};
+
+/** The validation modules that are to run, in the order of the text (POL-04). Throws an Error that names the option to correct. */
+export function validationStanzas(snapshot: Snapshot): ValidationStanza[] {
+  const stanzas = [policy.name, ...Object.keys(checks)].flatMap((module) =>
+    moduleInstances(snapshot, module).filter(({ isEnabled }) => isEnabled),
+  );
+  const order = new Map([...snapshot.root.children.values()].map((node, i) => [node, i]));
+  stanzas.sort((a, b) => (order.get(a.node) ?? 0) - (order.get(b.node) ?? 0));
+  return stanzas.map((stanza) => {
+    const { instance, options, node } = stanza;
+    const check = checks[node.scope.toLowerCase()];
+    if (check !== undefined) return { ...check(stanza), at: node.at };
+    const { file } = node.options.get('file')?.at ?? node.at;
+    return { kind: 'policy', settings: policySettings({ instance, options, writtenIn: resolve(file) }), at: node.at };
+  });
 }
 
 /** What modules say about loops and routes; undefined where no stanza does. */

@@ -106,16 +106,19 @@ export class LoopRuntime {
       fileMode: global.spoolMode,
       panic: tell,
     });
+    const ask: { query?: Outgoing['dnsQuery'] } = {};
     const validation = new Validation({
       wheel,
       panic,
       limits: birth.policyLimits,
       loop: link.self,
       send: (room, message) => link.send('main', room, message),
+      query: (name, type, done) =>
+        ask.query === undefined ? done({ kind: 'failed', failure: 'no_servers', reason: 'nothing is resolved here' }) : ask.query(name, type, done),
     });
     await validation.prepare(resolver.snapshot);
     validation.commit();
-    return new LoopRuntime({ link, birth, wheel, panic, outlet, resolver, spool, lease, validation });
+    return new LoopRuntime({ link, birth, wheel, panic, outlet, resolver, spool, lease, validation, ask });
   }
 
   private constructor(o: {
@@ -128,6 +131,7 @@ export class LoopRuntime {
     spool: Spool;
     lease: InstanceLease;
     validation: Validation;
+    ask: { query?: Outgoing['dnsQuery'] };
   }) {
     const { link, birth, wheel, panic, outlet, resolver, spool, lease } = o;
     this.#link = link;
@@ -210,6 +214,7 @@ export class LoopRuntime {
           hostname: birth.hostname,
           settings: () => this.#sending,
         });
+    if (this.#outgoing !== undefined) o.ask.query = this.#outgoing.dnsQuery;
     this.#health = new LoopHealth({
       clock,
       wheel,

@@ -106,6 +106,9 @@ export class Outgoing {
     return isRecordType(type) ? this.#dns.known(name, type) : undefined;
   }
 
+  /** For modules; names may be made of local parts. */
+  readonly dnsQuery: DnsResolver['query'] = (name, type, done) => this.#dns.query(name, type, done, { isAnyText: true });
+
   /** Asks, and waits for the answer. */
   dnsAsk({ name, type }: { name: string; type: string }): Promise<DnsAnswer | undefined> {
     return new Promise((done) => (isRecordType(type) ? this.#dns.query(name, type, done) : done(undefined)));

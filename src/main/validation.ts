@@ -6,14 +6,15 @@
  * batches. Here too: how `--check`, the start and a reload try what a configuration names, without running it.
  * Not here: when phases are run (inbound, intake). Truth: POL-04, CFG-12, CFG-14.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { systemClock, TimerWheel } from '#base';
 import type { Snapshot } from '#config';
-import type { PhaseRunner } from '#hooks';
+import type { PhaseRunner, ValidationModule } from '#hooks';
 import { LimitTable, type SharedLimits } from '#limits';
 import { entryBeside, workerFlags } from '#loops';
 import { policyProblem, PolicyModule, type PolicyPorts } from '#modules/policy';
 import type { ModuleLog, PanicLog } from '#observe';
-import { policyStanzas } from './catalog.ts';
+import { validationStanzas, type CheckPorts, type ValidationStanza } from './catalog.ts';
 import { namedCountersRoom, type CounterAdditions } from './messages.ts';
 
 /** Names with additions that main has not heard of yet. */
@@ -28,7 +29,15 @@ export function policyLimits(loops: number): SharedLimits {
   return LimitTable.create({ loops, slots: 8, rates: POLICY_RATES });
 }
 
-type StanzaPlace = ReturnType<typeof policyStanzas>[number]['at'];
+type StanzaPlace = ValidationStanza['at'];
+
+/** A module that was made, and what it was made of. */
+interface Made {
+  readonly stanza: ValidationStanza;
+  readonly module: ValidationModule;
+  /** Undefined for modules without threads or files of their own. */
+  readonly policy: PolicyModule | undefined;
+}
 
 interface ValidationOptions {
   readonly wheel: TimerWheel;
@@ -36,12 +45,14 @@ interface ValidationOptions {
   readonly limits: SharedLimits;
   readonly loop: number;
   readonly send: (room: string, message: unknown) => boolean;
+  /** Asks the resolver of this loop. */
+  readonly query: CheckPorts['query'];
 }
 
 export class Validation {
   readonly #o: ValidationOptions;
-  #current: readonly PolicyModule[] = [];
-  #prepared: readonly PolicyModule[] | undefined;
+  #current: readonly Made[] = [];
+  #prepared: readonly Made[] | undefined;
   #runner: PhaseRunner | undefined;
   #counted = new Map<string, number>();
   #isCounting = false;
@@ -50,8 +61,8 @@ export class Validation {
     this.#o = o;
   }
 
-  get modules(): readonly PolicyModule[] {
-    return this.#current;
+  get modules(): readonly ValidationModule[] {
+    return this.#current.map(({ module }) => module);
   }
 
   /** Whose hooks are kept in step from now on. */
@@ -62,14 +73,11 @@ export class Validation {
   /** Makes the modules of a configuration that is not in force yet. Rejects with a sentence. */
   async prepare(snapshot: Snapshot): Promise<void> {
     await this.abort();
-    const made: PolicyModule[] = [];
+    const made: Made[] = [];
     try {
-      for (const { settings, at } of policyStanzas(snapshot)) {
-        const kept = await this.#keptFor(settings, made);
-        made.push(kept ?? (await this.#open(settings, at)));
-      }
+      for (const stanza of validationStanzas(snapshot)) made.push((await this.#keptFor(stanza, made)) ?? (await this.#open(stanza)));
     } catch (error) {
-      for (const module of made) if (!this.#current.includes(module)) module.close();
+      for (const one of made) if (!this.#current.includes(one)) one.policy?.close();
       throw error;
     }
     this.#prepared = made;
@@ -81,45 +89,60 @@ export class Validation {
     this.#prepared = undefined;
     const old = this.#current;
     this.#current = prepared;
-    this.#runner?.replace(prepared);
-    for (const module of old) if (!prepared.includes(module)) module.close();
+    this.#runner?.replace(this.modules);
+    for (const one of old) if (!prepared.includes(one)) one.policy?.close();
   }
 
   async abort(): Promise<void> {
-    for (const module of this.#prepared ?? []) if (!this.#current.includes(module)) module.close();
+    for (const one of this.#prepared ?? []) if (!this.#current.includes(one)) one.policy?.close();
     this.#prepared = undefined;
   }
 
   close(): void {
     void this.abort();
-    for (const module of this.#current) module.close();
+    for (const { policy } of this.#current) policy?.close();
     this.#tellCounts();
   }
 
-  async #open(settings: PolicyModule['settings'], at: StanzaPlace): Promise<PolicyModule> {
+  async #open(stanza: ValidationStanza): Promise<Made> {
+    const { settings, at } = stanza;
     try {
-      return await PolicyModule.open(settings, this.#portsFor(settings.debugLevel));
+      if (stanza.kind === 'policy') {
+        const module = await PolicyModule.open(stanza.settings, this.#portsFor(settings.debugLevel));
+        return { stanza, module, policy: module };
+      }
+      const { wheel, query } = this.#o;
+      const log = this.#logOf(settings.name, settings.debugLevel);
+      return { stanza, module: stanza.make({ query, wheel, clock: systemClock, log }), policy: undefined };
     } catch (error) {
       throw new Error(refusal(settings.name, at, (error as Error).message), { cause: error });
     }
   }
 
-  async #keptFor(settings: PolicyModule['settings'], taken: readonly PolicyModule[]): Promise<PolicyModule | undefined> {
-    for (const module of this.#current) if (!taken.includes(module) && (await module.isCurrent(settings))) return module;
+  async #keptFor({ kind, settings }: ValidationStanza, taken: readonly Made[]): Promise<Made | undefined> {
+    for (const one of this.#current) {
+      if (taken.includes(one) || one.stanza.kind !== kind) continue;
+      const isCurrent = kind === 'policy' ? await one.policy?.isCurrent(settings) : isDeepStrictEqual(one.stanza.settings, settings);
+      if (isCurrent === true) return one;
+    }
     return undefined;
   }
 
+  #logOf(name: string, debugLevel: string | undefined): ModuleLog {
+    return this.#o.panic.module(name, (debugLevel?.toUpperCase() ?? 'ERROR') as ModuleLog['debugLevel']);
+  }
+
   #portsFor(debugLevel: string | undefined): PolicyPorts {
-    const { wheel, panic, limits, loop } = this.#o;
+    const { wheel, limits, loop } = this.#o;
     return {
       wheel,
       limits,
       loop,
       entryBeside,
       workerFlags,
-      log: panic.module('policy', (debugLevel?.toUpperCase() ?? 'ERROR') as ModuleLog['debugLevel']),
+      log: this.#logOf('policy', debugLevel),
       count: (name, by) => this.#count(name, by),
-      changed: () => this.#runner?.replace(this.#current),
+      changed: () => this.#runner?.replace(this.modules),
     };
   }
 
@@ -150,20 +173,20 @@ function refusal(name: string, at: StanzaPlace, problem: string): string {
 /** What is wrong with the policies of a configuration, each with the place of its stanza; each is read once in a thread that ends again. */
 export async function policyProblems(snapshot: Snapshot): Promise<string[]> {
   const problems: string[] = [];
-  let stanzas: ReturnType<typeof policyStanzas>;
+  let stanzas: ValidationStanza[];
   try {
-    stanzas = policyStanzas(snapshot);
+    stanzas = validationStanzas(snapshot);
   } catch (error) {
     return [(error as Error).message];
   }
-  if (stanzas.length === 0) return [];
+  if (!stanzas.some(({ kind }) => kind === 'policy')) return [];
   const wheel = new TimerWheel({ clock: systemClock });
   wheel.start();
   const log: ModuleLog = { name: 'policy', debugLevel: 'ERROR', wants: () => false, log: () => undefined };
   const ports = { wheel, log, limits: policyLimits(1), loop: 0, entryBeside, workerFlags };
-  for (const { settings, at } of stanzas) {
-    const problem = await policyProblem(settings, ports);
-    if (problem !== undefined) problems.push(refusal(settings.name, at, problem));
+  for (const stanza of stanzas) {
+    const problem = stanza.kind === 'policy' ? await policyProblem(stanza.settings, ports) : undefined;
+    if (problem !== undefined) problems.push(refusal(stanza.settings.name, stanza.at, problem));
   }
   wheel.stop();
   return problems;

@@ -15,7 +15,7 @@ const shared = new SharedServer({
     ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" {} }
     Max_Retries = 3
     Binding "b" { Max_Outbound_Connections = 5 }
-    spf_v1 { Enabled = false }
+    clamav { Enabled = false }
   `,
 });
 
@@ -37,7 +37,7 @@ test('sysinfo, memory, threads and module list say what runs, for people and pro
   assert.ok(Number((await data('memory'))['rss']) > 10_000_000);
   assert.match(await says('threads', 'stats'), /^Thread +longest +99 % +mean +busy\nloop 0 +[\d.]+ ms/);
   assert.match(await says('module', 'list'), /Module: ec_logger[\s\S]*Scope_Name: ec_logger\n[\s\S]*Enabled: enabled\n/);
-  assert.match(await says('module', 'list'), /Module: spf_v1\n[\s\S]*Enabled: disabled \(does not work here yet\)/);
+  assert.match(await says('module', 'list'), /Module: clamav\n[\s\S]*Enabled: disabled \(does not work here yet\)/);
   assert.match(await says('module', 'hooks'), /^accept\n\t[\s\S]*rcptto\n/);
 });
 

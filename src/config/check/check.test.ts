@@ -162,8 +162,8 @@ test('CFG-14 every module takes Enabled and Debug_Level; listeners take Enable, 
 });
 
 test('CFG-14 a validation module in passive mode restricts nothing by itself, so it does not stop the start', () => {
-  valid('spf_v1 { Enabled = false }');
-  assert.equal(only('spf_v1 { Enabled = true }').code, 'guard-missing');
+  valid('clamav { Enabled = false }');
+  assert.equal(only('clamav { Enabled = true }').code, 'guard-missing');
 });
 
 test('CFG-15 the ecstream module stands before ECStream_Listener', () => {
@@ -190,8 +190,8 @@ test('a guard counts only when it restricts: its own default changes nothing', (
 });
 
 test('one line for a guard: what stands inside it is covered by its acceptance', () => {
-  assert.equal(only('spf_v1 { Debug_Level = DEBUG }').code, 'guard-missing');
-  valid('spf_v1 { Debug_Level = DEBUG } Accept_Unimplemented = ( spf_v1 )');
+  assert.equal(only('clamav { Debug_Level = DEBUG }').code, 'guard-missing');
+  valid('clamav { Debug_Level = DEBUG } Accept_Unimplemented = ( clamav )');
 });
 
 test('Accept_Unimplemented refuses names that do not exist and remarks on those that need no acceptance', () => {
