@@ -167,7 +167,8 @@ export class Resolver {
    * `done` is called once: before this returns when the answer is known.
    */
   query(name: string, type: RecordType, done: (answer: DnsAnswer) => void, o: { isAnyText?: boolean } = {}): void {
-    const asked = toAsciiDomain(name, { allowUnderscore: true, allowTrailingDot: true }) ?? (o.isAnyText === true ? plainName(name) : undefined);
+    const asked =
+      toAsciiDomain(name, { allowUnderscore: true, allowTrailingDot: true }) ?? (o.isAnyText === true ? plainName(name) : undefined);
     if (asked === undefined) {
       done({ kind: 'nxdomain', ttl: resolverLimits.negativeTtlSeconds, isAuthenticated: false });
       return;

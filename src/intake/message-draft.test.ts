@@ -438,7 +438,11 @@ test('POL-07 a message too large to be changed still gets fields in front, where
   const { text, envelope } = world.spool.stored[0] ?? assert.fail('not stored');
   assert.equal(text, 'A: one\r\nB: two\r\nX: y\r\n\r\nbody of some length\r\n');
   assert.deepEqual([envelope.size, world.accepted[0]?.body?.length], [text.length, text.length]);
-  const kept = new World({ modules: [module], editable: new ResidentBudget({ perMessage: 10, total: 10 }), stores: [new FakeStore('x.test')] });
+  const kept = new World({
+    modules: [module],
+    editable: new ResidentBudget({ perMessage: 10, total: 10 }),
+    stores: [new FakeStore('x.test')],
+  });
   const other = kept.intake.open(head('b@x.test'));
   other.append(Buffer.from('X: y\r\n\r\nbody of some length\r\n'));
   finish(other);

@@ -210,7 +210,11 @@ export function makeStores(snapshot: Snapshot, o: { host: string; clock: Clock }
 /** One validation module of the configuration, with the place of its stanza. */
 export type ValidationStanza = { readonly at: ModuleInstance['node']['at'] } & (
   | { readonly kind: 'policy'; readonly settings: PolicySettings }
-  | { readonly kind: 'check'; readonly settings: { readonly name: string; readonly debugLevel: string | undefined }; readonly make: MakeCheck }
+  | {
+      readonly kind: 'check';
+      readonly settings: { readonly name: string; readonly debugLevel: string | undefined };
+      readonly make: MakeCheck;
+    }
 );
 
 /** What the modules that check mail by what domains publish are given. */

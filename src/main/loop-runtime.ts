@@ -114,7 +114,9 @@ export class LoopRuntime {
       loop: link.self,
       send: (room, message) => link.send('main', room, message),
       query: (name, type, done) =>
-        ask.query === undefined ? done({ kind: 'failed', failure: 'no_servers', reason: 'nothing is resolved here' }) : ask.query(name, type, done),
+        ask.query === undefined
+          ? done({ kind: 'failed', failure: 'no_servers', reason: 'nothing is resolved here' })
+          : ask.query(name, type, done),
     });
     await validation.prepare(resolver.snapshot);
     validation.commit();

@@ -208,7 +208,8 @@ test('A57 SPF: redirect counts when nothing matched and there is no all; its own
 
 test('A57 SPF: exp gives a text for a fail of its own record, filled in; whatever is wrong with it gives none', async () => {
   const explained = async (record: string, zone: Zone = {}): Promise<string | undefined> =>
-    (await check({ 'a.test': { TXT: [record] }, 'x.test': { TXT: ['%{i} is not one of %{d}%_servers (%{c} %{r} %{t})'] }, ...zone })).explanation;
+    (await check({ 'a.test': { TXT: [record] }, 'x.test': { TXT: ['%{i} is not one of %{d}%_servers (%{c} %{r} %{t})'] }, ...zone }))
+      .explanation;
   const text = '192.0.2.3 is not one of a.test servers (192.0.2.3 mx.impetus.test 1700000000)';
   assert.equal(await explained('v=spf1 exp=x.test -all'), text);
   assert.equal(await explained('v=spf1 exp=x.test ~all'), undefined);
@@ -257,7 +258,11 @@ test('A57 SPF: the macros of RFC 7208 section 7.4 expand as it says', async () =
 });
 
 test('A57 SPF: %{p} is the domain itself, else a name below it, else any name that leads back', async () => {
-  const names = { 'q.other.test': { A: ['192.0.2.3'] }, 'm.a.test': { A: ['192.0.2.3'] }, 'a.test': { TXT: ['v=spf1 exists:%{p}.x -all'] } };
+  const names = {
+    'q.other.test': { A: ['192.0.2.3'] },
+    'm.a.test': { A: ['192.0.2.3'] },
+    'a.test': { TXT: ['v=spf1 exists:%{p}.x -all'] },
+  };
   const asked = async (ptr: string[], zone: Zone): Promise<string | undefined> =>
     (await check({ ...names, '3.2.0.192.in-addr.arpa': { PTR: ptr }, ...zone })).asked.at(-1);
   assert.equal(await asked(['q.other.test', 'm.a.test'], {}), 'A m.a.test.x');
@@ -302,8 +307,15 @@ test('A57 SPF: a zoo of wrong macros and terms is permerror before anything is a
 });
 
 test('A57 SPF: ten terms may ask, the eleventh is permerror; ip4, ip6 and all are free, include and redirect and %{p} are not', async () => {
-  const exists = (count: number): string => Array.from({ length: count }, () => 'exists:h.test').join(' ').replaceAll('exists', '?a');
-  const zone: Zone = { 'h.test': { A: ['203.0.113.1'] }, 'next.test': { TXT: ['v=spf1 -all'] }, '3.2.0.192.in-addr.arpa': { PTR: ['h.test'] } };
+  const exists = (count: number): string =>
+    Array.from({ length: count }, () => 'exists:h.test')
+      .join(' ')
+      .replaceAll('exists', '?a');
+  const zone: Zone = {
+    'h.test': { A: ['203.0.113.1'] },
+    'next.test': { TXT: ['v=spf1 -all'] },
+    '3.2.0.192.in-addr.arpa': { PTR: ['h.test'] },
+  };
   const rows: [string, string][] = [
     [`${exists(10)} ip4:203.0.113.7 ip6:::1 -all`, 'fail'],
     [`${exists(11)} -all`, 'permerror'],
@@ -339,7 +351,7 @@ test('A57 SPF: two empty answers may be, the third is permerror; names in a PTR 
 
 test('A57 SPF: ten MX records are looked at, and an eleventh that would have to be is permerror', async () => {
   const hosts = Array.from({ length: 11 }, (_, i) => `m${i}.test`);
-  const zone: Zone = { ...Object.fromEntries(hosts.map((host) => [host, { A: ['192.0.2.3'] }])) };
+  const zone: Zone = Object.fromEntries(hosts.map((host) => [host, { A: ['192.0.2.3'] }]));
   const mx = (count: number): Zone => ({ ...zone, 'mx.test': { MX: hosts.slice(0, count).map((host, i) => `${i} ${host}`) } });
   assert.equal(await result('v=spf1 mx:mx.test -all', undefined, mx(11)), 'pass');
   assert.equal(await result('v=spf1 mx:mx.test -all', '203.0.113.1', mx(10)), 'fail');
@@ -381,7 +393,10 @@ test('A57 SPF: the null sender is judged by its HELO, and what is no domain is n
     const found = await check({}, undefined, { sender });
     assert.deepEqual([found.result, found.asked], ['none', []], sender);
   }
-  assert.equal((await check({ 'a.test': { TXT: ['v=spf1 exists:%{l}.x -all'] } }, undefined, { sender: '@a.test' })).asked.at(-1), 'A postmaster.x');
+  assert.equal(
+    (await check({ 'a.test': { TXT: ['v=spf1 exists:%{l}.x -all'] } }, undefined, { sender: '@a.test' })).asked.at(-1),
+    'A postmaster.x',
+  );
 });
 
 test('A57 SPF: a rule of our own counts for domains without a record', async () => {

@@ -35,8 +35,8 @@ export interface SpfQuestion {
   readonly defaultRule?: string | undefined;
 }
 
-export const SPF_LOOKUPS_MAX = 10;
-export const SPF_VOIDS_MAX = 2;
+const LOOKUPS_MAX = 10;
+const VOIDS_MAX = 2;
 const NAMES_MAX = 10;
 const NAME_OCTETS_MAX = 253;
 const LABEL_OCTETS_MAX = 63;
@@ -260,12 +260,12 @@ class Check {
   #noteVoid(answer: DnsAnswer): void {
     if (answer.kind === 'records' || answer.kind === 'failed') return;
     this.#voids += 1;
-    if (this.#voids > SPF_VOIDS_MAX) throw new Ended('permerror', `more than ${SPF_VOIDS_MAX} answers are empty`);
+    if (this.#voids > VOIDS_MAX) throw new Ended('permerror', `more than ${VOIDS_MAX} answers are empty`);
   }
 
   #count(): void {
     this.#terms += 1;
-    if (this.#terms > SPF_LOOKUPS_MAX) throw new Ended('permerror', `more than ${SPF_LOOKUPS_MAX} terms ask the DNS`);
+    if (this.#terms > LOOKUPS_MAX) throw new Ended('permerror', `more than ${LOOKUPS_MAX} terms ask the DNS`);
   }
 }
 
@@ -291,7 +291,7 @@ function nameOf(text: string): string | undefined {
 }
 
 /** Where the names of an address are. */
-export function reverseName(ip: IpAddress): string {
+function reverseName(ip: IpAddress): string {
   if (ip.family === 4) return `${ip.text.split('.').reverse().join('.')}.in-addr.arpa`;
   return `${[...Buffer.from(ip.bytes).toString('hex')].reverse().join('.')}.ip6.arpa`;
 }

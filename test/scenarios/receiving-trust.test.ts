@@ -33,7 +33,11 @@ spf_v1 "spf_v1" { default_rule = "?all" add_headers = true debug_level = INFO }
 before(async () => {
   await dns.listen();
   await sink.listen();
-  server = await prepareServer({ conf, ports: { sink: sink.port }, files: { 'resolv.conf': `${dns.line}\noptions timeout:1 attempts:1\n` } });
+  server = await prepareServer({
+    conf,
+    ports: { sink: sink.port },
+    files: { 'resolv.conf': `${dns.line}\noptions timeout:1 attempts:1\n` },
+  });
   await server.start();
 });
 after(async () => {
@@ -50,13 +54,24 @@ async function relayed(sender: string, text = 'From: a@a.test\r\n'): Promise<str
   assert.match(await handIn(server, 'x@next.test', { from: sender, text: `${text}Subject: ${mark}\r\n\r\nHello\r\n` }), /^250 /);
   const find = () => sink.messages.find((message) => message.data.includes(`Subject: ${mark}\r\n`));
   await until(() => find() !== undefined, 'the message');
-  return find()!.data.toString().replace(/\r\n(?=[ \t])/g, '');
+  return find()!
+    .data.toString()
+    .replace(/\r\n(?=[ \t])/g, '');
 }
 
 test('MOD-02 spf_v1 asks the name server, by macros too, and tells the next hop and the paniclog', async () => {
   assert.match(await relayed('a@ours.test'), /\r\nReceived-SPF: pass \(/);
-  assert.match(await relayed('a+b=c@theirs.test'), /^Authentication-Results: mx\.impetus\.test; spf=pass reason="exists:%\{l\}\.users\.test of theirs\.test matches" smtp\.mailfrom="a\+b=c@theirs\.test"/m);
-  assert.match(await relayed('other@theirs.test'), /^Authentication-Results: mx\.impetus\.test; spf=fail .* smtp\.mailfrom=other@theirs\.test/m);
+  assert.match(
+    await relayed('a+b=c@theirs.test'),
+    /^Authentication-Results: mx\.impetus\.test; spf=pass reason="exists:%\{l\}\.users\.test of theirs\.test matches" smtp\.mailfrom="a\+b=c@theirs\.test"/m,
+  );
+  assert.match(
+    await relayed('other@theirs.test'),
+    /^Authentication-Results: mx\.impetus\.test; spf=fail .* smtp\.mailfrom=other@theirs\.test/m,
+  );
   assert.match(await relayed('a@nothing.test'), /spf=none/);
-  await until(() => /spf_v1 "spf_v1".*other@theirs\.test: fail \(-all of theirs\.test matches\)/.test(server.read('paniclog.ec')), 'a line in the paniclog');
+  await until(
+    () => /spf_v1 "spf_v1".*other@theirs\.test: fail \(-all of theirs\.test matches\)/.test(server.read('paniclog.ec')),
+    'a line in the paniclog',
+  );
 });

@@ -7,7 +7,16 @@
  * Not here: the judgement (trust). Truth: MOD-02, LSN-13; the module's page.
  */
 import { parseIp, unmapIp, type Clock } from '#base';
-import { CONTINUE, type HeaderEdit, type HookView, type LaterAnswer, type Phase, type PhaseHook, type ValidationModule, type Verdict } from '#hooks';
+import {
+  CONTINUE,
+  type HeaderEdit,
+  type HookView,
+  type LaterAnswer,
+  type Phase,
+  type PhaseHook,
+  type ValidationModule,
+  type Verdict,
+} from '#hooks';
 import type { ModuleLog } from '#observe';
 import { checkSpf, lookupBy, receivedSpfValue, resultsValue, spfIdentity, type Query, type SpfVerdict } from '#trust';
 import { spfSettings, type SpfSettings } from './settings.ts';

@@ -35,7 +35,10 @@ export function spfSettings(stanza: {
     contextVariable: variable,
     defaultRule: rule === '' || rule.toLowerCase() === '?all' ? undefined : rule.replace(/^v=spf1\s+/i, ''),
     isDelayed: delayCheck === true,
-    texts: { fail: text(failFallbackString, 'SPF validation failure'), softfail: text(softfailFallbackString, 'SPF validation soft failure') },
+    texts: {
+      fail: text(failFallbackString, 'SPF validation failure'),
+      softfail: text(softfailFallbackString, 'SPF validation soft failure'),
+    },
     debugLevel: typeof debugLevel === 'string' ? debugLevel : undefined,
   };
 }

@@ -32,10 +32,23 @@ function setting(options: Readonly<Record<string, unknown>> = {}, o: { query?: Q
     if (text === undefined || type !== 'TXT') done({ kind: 'nxdomain', ...rest });
     else done({ kind: 'records', name, records: [{ name, type, ttl: 60, chunks: [Buffer.from(text)] }], ...rest });
   };
-  const log: ModuleLog = { name: 'spf_v1', debugLevel: 'INFO', wants: () => true, log: (level, text) => void lines.push(`${level} ${text}`) };
+  const log: ModuleLog = {
+    name: 'spf_v1',
+    debugLevel: 'INFO',
+    wants: () => true,
+    log: (level, text) => void lines.push(`${level} ${text}`),
+  };
   const holder: { world?: World } = {};
-  const wheel = { schedule: (ms: number, work: () => void) => holder.world!.wheel.schedule(ms, work), cancel: (id: number) => holder.world!.wheel.cancel(id) };
-  const module = new SpfModule(spfSettings({ instance: 'one', options }), { query: o.query ?? query, clock: { now: () => 1_700_000_000_000 }, wheel, log });
+  const wheel = {
+    schedule: (ms: number, work: () => void) => holder.world!.wheel.schedule(ms, work),
+    cancel: (id: number) => holder.world!.wheel.cancel(id),
+  };
+  const module = new SpfModule(spfSettings({ instance: 'one', options }), {
+    query: o.query ?? query,
+    clock: { now: () => 1_700_000_000_000 },
+    wheel,
+    log,
+  });
   const world = new World({ modules: [module], options: { relayHosts: ['192.0.2.7'], context: new Map(Object.entries(o.context ?? {})) } });
   holder.world = world;
   return { world, asked, lines };
@@ -52,7 +65,10 @@ async function talk(client: FakeClient, ...lines: string[]): Promise<string> {
 }
 
 /** Sends one message and gives what was stored of it. */
-async function stored({ world }: Setting, sender: string): Promise<{ text: string; status: string | undefined; context: Record<string, string> }> {
+async function stored(
+  { world }: Setting,
+  sender: string,
+): Promise<{ text: string; status: string | undefined; context: Record<string, string> }> {
   const client = await world.connect();
   const said = await talk(client, 'EHLO c.test', `MAIL FROM:<${sender}>`, 'RCPT TO:<b@x.test>', 'DATA', 'Subject: x\r\n\r\ntext\r\n.');
   assert.equal(codes(said), '250 250 250 354 250');
