@@ -147,5 +147,6 @@ function headOf(s: Session): EnvelopeHead {
     smtpUtf8,
     pathway: rules.pathway === 'default' ? undefined : rules.pathway,
     terms: transaction.terms,
+    bouncesRefusals: rules.bouncesRefusals,
   };
 }

@@ -56,6 +56,8 @@ export interface SessionRules {
   readonly listenerSessions: number;
   readonly serviceSessions: number;
   readonly traceHeaders: boolean;
+  /** Generate_Bounces_For_Multi_Recipient_Policy_Rejections. */
+  readonly bouncesRefusals: boolean;
   readonly body: BodyRules;
   readonly tls: TlsRules;
   readonly auth: AuthRules;
@@ -123,6 +125,7 @@ function readRules(o: OptionRecord): SessionRules {
     maxRecipientsPerMessage: numberOf(o['maxRecipientsPerMessage']),
     listenerSessions: numberOf(o['listenerSessions']),
     serviceSessions: numberOf(o['serviceSessions']),
+    bouncesRefusals: flagOf(o['generateBouncesForMultiRecipientPolicyRejections'], true),
     traceHeaders: flagOf(o['rfc2822TraceHeaders'], true),
     body: bodyRulesFrom(o, numberOf(o['maxMessageSize'])),
     tls,

@@ -11,6 +11,17 @@ export type { IntakePorts } from './intake.ts';
 export { MessageDraft } from './message-draft.ts';
 export type { FinishAnswer } from './message-draft.ts';
 export { receptionRecorder } from './reception-records.ts';
-export type { AcceptedPort, BindingPort, EnvelopeHead, IdPort, RecipientHead, SpoolPort, SubmitHead, SubmitPort } from './ports.ts';
+export type {
+  AcceptedPort,
+  BindingPort,
+  DoorNotice,
+  DoorNoticePort,
+  EnvelopeHead,
+  IdPort,
+  RecipientHead,
+  SpoolPort,
+  SubmitHead,
+  SubmitPort,
+} from './ports.ts';
 export { DEFAULT_BINDING } from './recipient.ts';
 export { LARGE_MESSAGE_BYTES, RESIDENT_TOTAL_BYTES, ResidentBudget } from './resident-budget.ts';

@@ -10,7 +10,7 @@ import type { Envelope } from '#mail';
 import type { PanicLog } from '#observe';
 import { assignAnew, type StoredRecipient } from './assign-anew.ts';
 import { MessageDraft, type FinishAnswer } from './message-draft.ts';
-import type { AcceptedPort, BindingPort, EnvelopeHead, IdPort, SpoolPort, SubmitHead, SubmitPort } from './ports.ts';
+import type { AcceptedPort, BindingPort, DoorNoticePort, EnvelopeHead, IdPort, SpoolPort, SubmitHead, SubmitPort } from './ports.ts';
 import type { ResidentBudget } from './resident-budget.ts';
 
 export interface IntakePorts {
@@ -28,6 +28,8 @@ export interface IntakePorts {
   /** Room for what modules read and change. */
   readonly editable: ResidentBudget;
   readonly panic: Pick<PanicLog, 'log'>;
+  /** Tells senders of recipients that never came into a queue; nobody is told when it is not given. */
+  readonly tell?: DoorNoticePort;
   /** Told of each envelope that became durable: the reception records and counters. */
   readonly received: (envelope: Envelope) => void;
   /** May note facts about a message in its stored context; `body` is undefined when it is too large to be held. */

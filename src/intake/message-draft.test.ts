@@ -18,7 +18,7 @@ import type { Envelope } from '#mail';
 import { NO_BINDINGS, World } from '../../test/kit/inbound.ts';
 import type { IntakeError } from './errors.ts';
 import type { MessageDraft } from './message-draft.ts';
-import type { BindingPort, EnvelopeHead } from './ports.ts';
+import type { BindingPort, DoorNotice, DoorNoticePort, EnvelopeHead } from './ports.ts';
 import { ResidentBudget } from './resident-budget.ts';
 
 function head(...addresses: readonly string[]): EnvelopeHead {
@@ -386,7 +386,7 @@ test('A recipient that a module rewrites is stored as such, by the store of its 
   );
 });
 
-test('A refusal in a phase of one recipient refuses the message, whose one reply is for all; a discard drops that one (POL-01, POL-07)', () => {
+test('A refusal for a while, or by set_binding, refuses the message, whose one reply is for all; a discard drops that one (POL-01, POL-07)', () => {
   for (const phase of ['data_spool_each_rcpt', 'set_binding'] as const) {
     const module = hooking(phase, ({ recipient }) =>
       recipient?.local === 'bad' ? { kind: 'reject', reply: { code: 451, text: 'no' } } : { kind: 'continue' },
@@ -401,6 +401,73 @@ test('A refusal in a phase of one recipient refuses the message, whose one reply
   assert.deepEqual(
     world.accepted[0]?.envelope.recipients.map(({ local }) => local),
     ['b'],
+  );
+});
+
+function telling(o: { error?: Error } = {}) {
+  const told: DoorNotice[] = [];
+  const tell: DoorNoticePort = (notice, done) => {
+    told.push(notice);
+    done(o.error);
+  };
+  return { told, tell };
+}
+
+test('BNC-05 recipients that policy refuses for good are told of by mail while others are taken; when all are refused the client hears it', () => {
+  const no = { code: 550, enhanced: '5.7.1', text: 'not for you' };
+  const module = hooking('data_spool_each_rcpt', ({ recipient }) =>
+    recipient?.local.startsWith('bad') === true ? { kind: 'reject', reply: no } : { kind: 'continue' },
+  );
+  const { told, tell } = telling();
+  const world = new World({ modules: [module], tell });
+  const draft = world.intake.open(head('b@x.test', 'bad1@x.test', 'bad2@x.test'));
+  draft.append(Buffer.from('Subject: s\r\n\r\n'));
+  assert.equal(finish(draft).error, undefined);
+  assert.deepEqual(
+    world.accepted[0]?.envelope.recipients.map(({ local }) => local),
+    ['b'],
+  );
+  assert.deepEqual(
+    told.map(({ action, recipients, original }) => [
+      action,
+      recipients.map(({ address, reply, module: by }) => [address, reply.code, by]),
+      original?.length,
+    ]),
+    [
+      [
+        'failed',
+        [
+          ['bad1@x.test', 550, 'p'],
+          ['bad2@x.test', 550, 'p'],
+        ],
+        14,
+      ],
+    ],
+  );
+  const all = finish(world.intake.open(head('bad1@x.test', 'bad2@x.test')));
+  assert.deepEqual([all.error?.reply, all.error?.module, told.length, world.accepted.length], [no, 'p', 1, 1]);
+});
+
+test('BNC-05 A62 a message whose notice of refused recipients cannot be stored is not taken', () => {
+  const module = hooking('data_spool_each_rcpt', ({ recipient }) =>
+    recipient?.local === 'bad' ? { kind: 'reject', reply: { code: 550, text: 'no' } } : { kind: 'continue' },
+  );
+  const { tell } = telling({ error: new Error('disk full') });
+  const world = new World({ modules: [module], tell });
+  const outcome = finish(world.intake.open(head('b@x.test', 'bad@x.test')));
+  assert.deepEqual([outcome.error?.code, outcome.error?.reply.code, world.accepted.length], ['storage', 452, 0]);
+});
+
+test('RFC 3461 NOTIFY=SUCCESS is answered for mailboxes of this host, once they have the message, and never to the null sender', () => {
+  const { told, tell } = telling();
+  const world = new World({ stores: [new FakeStore('here.test')], tell });
+  const { recipients, ...rest } = head('a@here.test', 'b@here.test', 'c@far.test');
+  const asking = recipients.map((one) => (one.local === 'b' ? one : { ...one, notify: ['SUCCESS'] }));
+  finish(world.intake.open({ ...rest, recipients: asking }));
+  finish(world.intake.open({ ...rest, recipients: asking, sender: '' }));
+  assert.deepEqual(
+    told.map(({ action, recipients: of }) => [action, of.map(({ address }) => address)]),
+    [['delivered', ['a@here.test']]],
   );
 });
 

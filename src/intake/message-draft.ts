@@ -7,11 +7,20 @@
  * Stores are committed before the spool: a repeated copy in a mailbox does less harm than one sent out twice.
  * Not here: trace headers and body policy (inbound). Truth: rules SMTP-03, SPL-04, OUT-03, OUT-48, POL-01, POL-27.
  */
-import { StoreRefusal, storedContext, type HeaderEdit, type HookView, type MessageView, type SigningRun, type Verdict } from '#hooks';
+import {
+  StoreRefusal,
+  storedContext,
+  type HeaderEdit,
+  type HookView,
+  type MessageView,
+  type Reply,
+  type SigningRun,
+  type Verdict,
+} from '#hooks';
 import { formatHeader, type Envelope } from '#mail';
 import { IntakeError } from './errors.ts';
 import type { IntakePorts } from './intake.ts';
-import type { EnvelopeHead } from './ports.ts';
+import type { DoorNotice, EnvelopeHead } from './ports.ts';
 import { KeptMessage } from './kept-message.ts';
 import { refill, splitByStore, type Part } from './parts.ts';
 import { DEFAULT_BINDING, IncomingRecipient } from './recipient.ts';
@@ -22,6 +31,7 @@ export type FinishAnswer = (error?: IntakeError, batchId?: string) => void;
 
 const NO_PARTS: readonly Part[] = [];
 const NOTHING = Buffer.alloc(0);
+const IN_MAILBOX: Reply = { code: 250, enhanced: '2.1.5', text: 'in the mailbox' };
 
 export class MessageDraft {
   readonly batchId: string;
@@ -190,8 +200,11 @@ export class MessageDraft {
       return;
     }
     this.#o.phases.run(this.#view('data_spool_each_rcpt', recipient), (verdict, module) => {
-      if (this.#state !== 'deciding' || this.#isRefused(verdict, module)) return;
-      recipient.isDiscarded = verdict.kind === 'discard';
+      if (this.#state !== 'deciding') return;
+      // A refusal for a while cannot be told to one recipient only: whoever sends must try all of them again.
+      if (verdict.kind === 'reject' && verdict.reply.code >= 500) recipient.refusal = { reply: verdict.reply, module };
+      else if (this.#isRefused(verdict, module)) return;
+      recipient.isDiscarded = verdict.kind === 'discard' || recipient.refusal !== undefined;
       if (recipient.isDiscarded) decided();
       else assign();
     });
@@ -204,7 +217,13 @@ export class MessageDraft {
 
   /** The last look before the disk: is anyone left, and may what is left lie in the default binding? */
   #validate(): void {
+    const refused = this.recipients.filter((recipient) => recipient.refusal !== undefined);
     if (this.recipients.every(isDiscarded)) {
+      const [first] = refused;
+      if (first?.refusal !== undefined) {
+        this.#refuse(new IntakeError('refused', first.refusal));
+        return;
+      }
       this.#discardSinks();
       this.#answer();
       return;
@@ -213,6 +232,33 @@ export class MessageDraft {
       this.#refuse(new IntakeError('no-binding'));
       return;
     }
+    if (refused.length > 0) this.#tellOfRefused(refused, () => this.#store());
+    else this.#store();
+  }
+
+  /** The notice is durable before the client hears yes: one of the two sides always knows of a recipient that was refused. */
+  #tellOfRefused(refused: readonly IncomingRecipient[], done: () => void): void {
+    const { tell } = this.#o;
+    if (tell === undefined) {
+      done();
+      return;
+    }
+    const recipients = refused.flatMap((recipient) =>
+      recipient.refusal ? [recipient.told(recipient.refusal.reply, recipient.refusal.module)] : [],
+    );
+    tell(this.#notice('failed', recipients), (error) => {
+      if (this.#state !== 'deciding') return;
+      if (error === undefined) done();
+      else this.#refuse(new IntakeError('storage', { cause: error }));
+    });
+  }
+
+  #notice(action: DoorNotice['action'], recipients: DoorNotice['recipients']): DoorNotice {
+    const { batchId, receivedAt } = this;
+    return { action, head: this.#head, batchId, receivedAt, recipients, original: this.#kept?.whole() ?? this.#body };
+  }
+
+  #store(): void {
     if (this.#kept?.isChanged === true || (this.#o.stores.length > 0 && this.recipients.some(isRewritten))) this.#writeAnew();
     else this.#sign();
   }
@@ -260,7 +306,6 @@ export class MessageDraft {
 
   #commit(): void {
     this.#state = 'committing';
-    this.#kept?.release();
     if (this.#top.length > 0) {
       for (const part of this.#parts) part.prepend?.(this.#top);
       if (this.#body !== undefined) this.#body = Buffer.concat([this.#top, this.#body]);
@@ -295,6 +340,7 @@ export class MessageDraft {
         return;
       }
       this.#handOver(envelope, part.isSpool);
+      if (!part.isSpool && this.#o.tell !== undefined) this.#tellOfSuccess(kept);
       this.#commitPart(index + 1);
     });
   }
@@ -308,6 +354,16 @@ export class MessageDraft {
       const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
       this.#o.panic.log('CRITICAL', 'ERROR', `message ${this.batchId} is stored but was not taken over: ${cause}`);
     }
+  }
+
+  /** NOTIFY=SUCCESS: the message is in mailboxes of this host, so nobody else will say so. */
+  #tellOfSuccess(kept: readonly IncomingRecipient[]): void {
+    const told = kept.filter(({ wantsSuccess }) => wantsSuccess);
+    if (told.length === 0 || this.#head.sender === '') return;
+    const recipients = told.map((recipient) => recipient.told(IN_MAILBOX));
+    this.#o.tell?.(this.#notice('delivered', recipients), (error) => {
+      if (error !== undefined) this.#o.panic.log('ERROR', 'SMTP', `no notice of success for message ${this.batchId}: ${error.message}`);
+    });
   }
 
   #refuse(error: IntakeError): void {

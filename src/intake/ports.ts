@@ -4,6 +4,7 @@
  * The one rule: a port is a call downwards or a typed answer; nobody is told anything through an event.
  * Not here: the spool's and the queue's own, wider interfaces. Truth: ARCHITECTURE.md, section on one message.
  */
+import type { Reply } from '#hooks';
 import type { ConnectionView, ValidationContext } from '#hooks';
 import type { BodySink } from '#hooks';
 import type { DeliveryTerms, Envelope } from '#mail';
@@ -70,7 +71,35 @@ export interface EnvelopeHead {
   readonly smtpUtf8?: boolean | undefined;
   readonly pathway?: string | undefined;
   readonly terms?: DeliveryTerms | undefined;
+  /** The sender is told by mail of recipients that policy refused while it took others (BNC-05). */
+  readonly bouncesRefusals?: boolean | undefined;
 }
+
+/** A recipient of whom the sender is told by mail. */
+export interface ToldRecipient {
+  readonly address: string;
+  readonly domain: string;
+  readonly notify: readonly string[] | undefined;
+  readonly orcpt: string | undefined;
+  /** What decided: the refusal of policy, or the words with which a mailbox took the message. */
+  readonly reply: Reply;
+  /** The module that refused; '' for none. */
+  readonly module: string;
+}
+
+/** What became of some recipients at the door: refused by policy while others were taken, or in mailboxes of this host. */
+export interface DoorNotice {
+  readonly action: 'failed' | 'delivered';
+  readonly head: EnvelopeHead;
+  readonly batchId: string;
+  readonly receivedAt: number;
+  readonly recipients: readonly ToldRecipient[];
+  /** The message; undefined when it is too large to be held. */
+  readonly original: Buffer | undefined;
+}
+
+/** Tells the sender; `done` without an error means that the notice is durable, or that nobody wants it. */
+export type DoorNoticePort = (notice: DoorNotice, done: (error?: Error) => void) => void;
 
 /** Internal messages (notifications, reports) enter here; the queue is given this port. */
 export interface SubmitPort {

@@ -5,10 +5,10 @@
  * Not here: choosing within a group by state of its bindings (the port's owner knows that).
  */
 import { parseHostPort, toAsciiDomain } from '#base';
-import type { RecipientHandle } from '#hooks';
+import type { RecipientHandle, Reply } from '#hooks';
 import { domainLiteral, parseMailbox, type EnvelopeRecipient } from '#mail';
 import type { PanicLog } from '#observe';
-import type { BindingPort, RecipientHead } from './ports.ts';
+import type { BindingPort, RecipientHead, ToldRecipient } from './ports.ts';
 
 /** The binding and the group of mail that nobody assigned. */
 export const DEFAULT_BINDING = 'default';
@@ -20,6 +20,8 @@ export class IncomingRecipient implements RecipientHandle {
   bindingGroup = DEFAULT_BINDING;
   priority: 0 | 1 = 0;
   isDiscarded = false;
+  /** Policy refused this recipient for good, whatever becomes of the others (BNC-05). */
+  refusal: { readonly reply: Reply; readonly module: string } | undefined;
   /** A module wrote another mailbox: who keeps it must be asked anew. */
   isRewritten = false;
   #routingDomain: string | undefined;
@@ -44,6 +46,16 @@ export class IncomingRecipient implements RecipientHandle {
 
   get domain(): string {
     return this.#head.domain;
+  }
+
+  /** As a notice tells of it. */
+  told(reply: Reply, module = ''): ToldRecipient {
+    const { address, domain, notify, orcpt } = this.#head;
+    return { address, domain, notify, orcpt, reply, module };
+  }
+
+  get wantsSuccess(): boolean {
+    return this.#head.notify?.includes('SUCCESS') === true;
   }
 
   setBinding(name: string): boolean {

@@ -42,22 +42,25 @@ export const DSN_ORIGINAL_MAX = 1_048_576;
 /** Octets of quoted headers; what is beyond is left out at the end of a field. */
 export const DSN_HEADERS_MAX = 65_536;
 
-type Kind = 'failed' | 'delayed' | 'delivered';
+type Kind = 'failed' | 'delayed' | 'relayed' | 'delivered';
 
 const SUBJECT: Readonly<Record<Kind, string>> = {
   failed: 'Undeliverable message',
   delayed: 'Delivery of your message is delayed',
+  relayed: 'Your message has been passed on',
   delivered: 'Your message has been delivered',
 };
 const OPENING: Readonly<Record<Kind, string>> = {
   failed: 'Your message could not be delivered to the recipients below. It will not be tried again.',
   delayed: 'Your message could not be delivered yet to the recipients below. You need not send it again: it will be tried further.',
-  delivered: 'Your message has been delivered to, or passed on for, the recipients below, as you asked to be told.',
+  relayed: 'Your message has been passed on for the recipients below, to a server that will not tell you of its delivery.',
+  delivered: 'Your message has been delivered to the recipients below, as you asked to be told.',
 };
 
 function kindOf(recipients: readonly DsnRecipient[]): Kind {
   if (recipients.some((recipient) => recipient.action === 'failed')) return 'failed';
-  return recipients.some((recipient) => recipient.action === 'delayed') ? 'delayed' : 'delivered';
+  if (recipients.some((recipient) => recipient.action === 'delayed')) return 'delayed';
+  return recipients.some((recipient) => recipient.action === 'relayed') ? 'relayed' : 'delivered';
 }
 
 /** How much of the original goes along: the option, within it what RET asks for; the whole only when delivery failed. */
@@ -136,7 +139,7 @@ export function buildDsn(input: DsnInput): Buffer {
   const clean = (text: string): string => (global ? oneLine(text, 900) : asciiLine(text, 900));
   const kind = kindOf(input.recipients);
   const mode = quoting(input, kind);
-  const block = input.original === undefined ? HeaderBlock.empty() : HeaderBlock.parse(input.original);
+  const block = input.original === undefined ? HeaderBlock.empty() : HeaderBlock.parse(input.original.subarray(0, DSN_HEADERS_MAX + 1));
   const boundary = `=_impetus_${input.random.bytes(16).toString('hex')}`;
   const parts: (readonly [string, Buffer])[] = [
     [

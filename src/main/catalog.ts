@@ -19,6 +19,7 @@ import {
 import type { ModuleLine } from '#control';
 import { keyCacheSettings, type KeyCacheSettings } from '#dkim';
 import type { LoggerModule, LoggerScope, MailboxStore, ValidationModule } from '#hooks';
+import { manifest as delayDsn } from '#manifest/delay_dsn';
 import { manifest as dkimSign } from '#manifest/dkim_sign';
 import { manifest as ecLogger } from '#manifest/ec_logger';
 import { manifest as bounceOverrides } from '#manifest/bounce_classifier_override';
@@ -41,6 +42,7 @@ import { manifest as staticRoutes } from '#manifest/static_routes';
 import { overrideSettings } from '#modules/bounce_classifier_override';
 import { openBounceLogger } from '#modules/bounce_logger';
 import { customFacts, openCustomLogger } from '#modules/custom_logger';
+import { isDelayTold } from '#modules/delay_dsn';
 import { dkimSignSettings } from '#modules/dkim_sign';
 import { openEcLogger } from '#modules/ec_logger';
 import { openEventLogger } from '#modules/event_logger';
@@ -250,6 +252,8 @@ export function validationStanzas(snapshot: Snapshot): ValidationStanza[] {
 export interface SendingSettings {
   readonly staticRoute: string | undefined;
   readonly mailLoop: MailLoopSettings | undefined;
+  /** delay_dsn was not switched off. */
+  readonly isDelayTold: boolean;
 }
 
 /** In a loop. Throws an Error that names the option to correct. */
@@ -260,6 +264,7 @@ export function sendingSettings(snapshot: Snapshot): SendingSettings {
   return {
     staticRoute: targets.find((target) => target !== undefined),
     mailLoop: guard === undefined ? undefined : mailLoopSettings(guard.options),
+    isDelayTold: isDelayTold(moduleInstances(snapshot, delayDsn.name)),
   };
 }
 

@@ -21,6 +21,7 @@ import { Queues } from '#queue';
 import { InstanceLease, Spool } from '#spool';
 import { availableMemory } from './available-memory.ts';
 import { makeStores, type SendingSettings, sendingSettings, type SignerStanza, signerStanzas, wantedFacts } from './catalog.ts';
+import { doorNotices } from './door-notices.ts';
 import { excludedKeys } from './excluded-keys.ts';
 import { inboundThrottles } from './inbound-throttles.ts';
 import { dhParamsOf, listenerProblem, offeredElsewhere } from './listener-check.ts';
@@ -159,10 +160,11 @@ export class LoopRuntime {
     const intakeOf: { intake?: Intake } = {};
     const options = optionsPort(resolver);
     const facts = new LogFacts(resolver, wantedFacts);
+    const notices = noticePort({ intake: () => intakeOf.intake!, clock, random: systemRandom, hostname: birth.hostname });
     this.#queues = new Queues({
       resolver: options,
       spool,
-      notices: noticePort({ intake: () => intakeOf.intake!, clock, random: systemRandom, hostname: birth.hostname }),
+      notices,
       clock,
       wheel,
       random: systemRandom,
@@ -170,6 +172,11 @@ export class LoopRuntime {
       counters: this.#counters,
       panic,
       facts: facts.of,
+      rendering: () => {
+        const { asyncBounceRendering, softBounceDrainRate } = resolver.global();
+        return { isAsync: asyncBounceRendering, perPass: softBounceDrainRate };
+      },
+      isDelayTold: () => this.#sending.isDelayTold,
     });
     this.#shard = new Shard({
       link,
@@ -196,6 +203,7 @@ export class LoopRuntime {
       resident: new ResidentBudget({ perMessage: resolver.global().largeMessageThreshold }),
       editable: new ResidentBudget({ perMessage: EDITABLE_BYTES, total: EDITABLE_TOTAL_BYTES }),
       panic,
+      tell: doorNotices({ notices, resolver, records: this.#records, counters: this.#counters, clock }),
       received: receptionRecorder({ records: this.#records, counters: this.#counters, clock, facts: facts.of }),
       note: facts.note,
       excludedConnection: excludedKeys(resolver, 'excludeVctxConn'),
@@ -273,6 +281,7 @@ export class LoopRuntime {
       timers: () => wheel.size,
     });
     this.#signing.answerOn(this.#questions);
+    this.#questions.on('delays.pending', () => this.#queues.delaysPending(1000));
     this.#desk(intake, bindingPort(resolver));
   }
 

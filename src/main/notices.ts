@@ -1,9 +1,10 @@
 /*
- * Notices of failure as the queue asks for them: built by mail (RFC 3464), brought through the door by the intake.
+ * Notices as the queue asks for them: built by mail (RFC 3464), brought through the door by the intake.
  *
  * The one rule: a notice enters as any message does, durable before the failure it tells of is believed; its sender is null, so
  * nothing ever answers it (BNC-02, BNC-03).
  */
+import { isAscii } from 'node:buffer';
 import { messageIdHeader, toAsciiDomain, type Clock, type Random } from '#base';
 import type { Intake } from '#intake';
 import { buildDsn, returnPathHeader, splitAddress } from '#mail';
@@ -21,31 +22,33 @@ const returnPath = Buffer.from(returnPathHeader(''));
 export function noticePort(o: NoticeOptions): NoticePort {
   return {
     send(facts, done) {
-      const to = splitAddress(facts.sender);
+      const to = splitAddress(facts.to);
       const now = o.clock.now();
       const message = buildDsn({
         random: o.random,
         now,
-        to: facts.sender,
+        to: facts.to,
         from: facts.mailerDaemon,
         messageId: messageIdHeader(o.intake().nextId(), o.hostname),
         reportingMta: o.hostname,
         arrivedAt: facts.receivedAt,
         envid: facts.envid,
-        recipients: facts.failed.map((recipient) => ({
+        recipients: facts.recipients.map((recipient) => ({
           address: recipient.address,
           orcpt: recipient.orcpt,
           action: facts.action,
           diagnostic: recipient.reply,
           remoteMta: recipient.remoteIp === '' ? undefined : recipient.remoteIp,
-          lastAttemptAt: now,
+          lastAttemptAt: facts.action === 'delayed' ? undefined : now,
+          willRetryUntil: facts.retryUntil,
         })),
         original: facts.original,
         inline: facts.quote,
+        ret: facts.ret,
         smtpUtf8: facts.smtpUtf8,
       });
       const domain = toAsciiDomain(to.domain) ?? to.domain.toLowerCase();
-      const recipient = { address: facts.sender, local: to.local, domain };
+      const recipient = { address: facts.to, local: to.local, domain };
       const head = {
         sender: '',
         senderDomain: '',
@@ -57,9 +60,4 @@ export function noticePort(o: NoticeOptions): NoticePort {
       o.intake().submit(head, Buffer.concat([returnPath, message]), (error) => done(error));
     },
   };
-}
-
-function isAscii(bytes: Buffer): boolean {
-  // The decoder marks every byte above 127, so an equal length in UTF-8 means that there is none.
-  return Buffer.byteLength(bytes.toString('latin1'), 'utf8') === bytes.length;
 }

@@ -130,13 +130,14 @@ export class DomainQueue {
     batch: Batch,
     recipients: Recipient[],
     o: { priority: 0 | 1; attempts: number; delayMs: number; lastReply?: string | undefined },
-  ): void {
+  ): Entry {
     const entry = new Entry(this, batch, recipients, o.priority);
     entry.attempts = o.attempts;
     entry.lastReply = o.lastReply;
     this.#context.counters.add('totalQueue', recipients.length);
     if (o.delayMs <= 0) this.#ready(entry);
     else this.delay(entry, o.delayMs);
+    return entry;
   }
 
   /** One transaction: recipients of one batch, at most `recipientsMax` of them. Undefined when there is none to be made now. */

@@ -22,6 +22,9 @@ export const options: SendingOptions = {
   blackhole: 'false',
   generateBounces: true,
   bouncesInlineOriginal: 'headers',
+  generateDelayDsn: false,
+  delayDsnRetryInterval: 3600,
+  delayDsnMaxRetryInterval: 43_200,
   maxRecipientsPerBatch: 100,
   maxResidentActiveQueue: 250,
   dropBodyAfterTransFail: 3,
@@ -84,6 +87,9 @@ export class Surroundings {
   options: Partial<SendingOptions> = {};
   /** What the door says to a notice. */
   noticeError: Error | undefined;
+  /** The door answers when it is told to. */
+  holdsNotices = false;
+  readonly #heldNotices: ((error?: Error) => void)[] = [];
   readonly queues: Queues;
 
   /** Bodies that the door hands over: of every message, or of every other one, so that objects and packed entries wait side by side. */
@@ -91,7 +97,7 @@ export class Surroundings {
   readonly #ids = new MessageIdSource({ instance: 70_001, clock: this.clock, lastSlot: 0, persistSlot: () => undefined });
   #accepted = 0;
 
-  constructor(o: { residentBytesMax?: number; bodies?: 'all' | 'some' } = {}) {
+  constructor(o: { residentBytesMax?: number; bodies?: 'all' | 'some'; rendering?: () => { isAsync: boolean; perPass: number } } = {}) {
     this.#bodies = o.bodies ?? 'all';
     this.queues = new Queues({
       resolver: {
@@ -112,7 +118,8 @@ export class Surroundings {
       notices: {
         send: (facts, done) => {
           this.notices.push(facts);
-          done(this.noticeError);
+          if (this.holdsNotices) this.#heldNotices.push(done);
+          else done(this.noticeError);
         },
       },
       clock: this.clock,
@@ -121,6 +128,7 @@ export class Surroundings {
       records: { record: (r) => void this.records.push(r) },
       counters: { add: (name, n = 1) => void this.counts.set(name, (this.counts.get(name) ?? 0) + n) },
       panic: { log: (_level, _subsystem, text) => void this.panics.push(text) },
+      rendering: o.rendering,
       ...(o.residentBytesMax === undefined ? {} : { residentBytesMax: o.residentBytesMax }),
     });
     this.queues.onWork((queue) => this.announced.push(queue));
@@ -169,6 +177,13 @@ export class Surroundings {
       delivery.recipients.map(() => result),
     );
     return true;
+  }
+
+  /** The oldest notice at the door is durable; false when there is none. */
+  releaseNotice(): boolean {
+    const done = this.#heldNotices.shift();
+    done?.();
+    return done !== undefined;
   }
 
   pass(seconds: number): void {

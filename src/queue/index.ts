@@ -11,9 +11,9 @@ export { DomainQueue, type QueueStatistics } from './domain-queue.ts';
 export type { EntrySlice, EntryState, EntryView } from './entry-view.ts';
 export type { Delivery } from './entry.ts';
 export type {
-  FailedRecipient,
   NoticeFacts,
   NoticePort,
+  NoticeRecipient,
   OptionsPort,
   QueueNote,
   QueueSpool,

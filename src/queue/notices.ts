@@ -1,21 +1,30 @@
 /**
- * Delivery status notices: who is told of which failures, and that the notice is durable before the failure is believed.
+ * Delivery status notices: who is told of what became of mail, and that the notice is durable before a failure is believed.
  *
- * The one rule: at most one notice for the recipients that fail together, never to the null sender (A51, BNC-03), never where
- * Generate_Bounces is false or NOTIFY does not ask for it. While the door is shut (full disk) a notice waits NOTICE_RETRY_MS
- * and comes again; a notice that policy refuses is given up with a line in the panic log.
- * Bounds: NOTICES_AT_ONCE are being made at a time; those behind them hold no body, only what the queue held of them anyway.
- * Not here: the text of a notice (the port's owner). Truth: rules BNC-01 to BNC-03, BNC-12; RFC 3461 section 4.1; SD-2558.
+ * The one rule: at most one notice for the recipients that share a fate, never to the null sender (A51, BNC-03), never where
+ * Generate_Bounces is false or NOTIFY does not ask for it. Mail of the null sender that fails is told to MDN_Failures_Notify, but never
+ * a failure of what went to that mailbox. While the door is shut (full disk) a notice waits NOTICE_RETRY_MS and comes again; a notice that
+ * policy refuses is given up with a line in the panic log. Notices are begun in turns of their own, so many at a time (BNC-04).
+ * Bounds: NOTICES_AT_ONCE are being made at a time, of originals of NOTICE_BYTES_AT_ONCE together; those behind hold no body of their own.
+ * Not here: the text of a notice (the port's owner). Truth: rules BNC-01 to BNC-04, BNC-12; RFC 3461 sections 4.1 and 5.2; SD-2558.
  */
 import type { TimerWheel } from '#base';
+import { wantsNotice } from '#mail';
 import type { Counters, PanicLog } from '#observe';
 import type { Batch } from './batch.ts';
 import type { NoticeFacts, NoticePort, SendingOptions } from './ports.ts';
 import type { Residency } from './residency.ts';
 import type { Failure } from './verdicts.ts';
 
-const NOTICES_AT_ONCE = 16;
+const NOTICES_AT_ONCE = 128;
+export const NOTICE_BYTES_AT_ONCE = 32 * 1_048_576;
 export const NOTICE_RETRY_MS = 60_000;
+
+/** Async_Bounce_Rendering and Soft_Bounce_Drain_Rate. */
+export interface Rendering {
+  readonly isAsync: boolean;
+  readonly perPass: number;
+}
 
 interface NoticePorts {
   readonly port: NoticePort;
@@ -23,15 +32,27 @@ interface NoticePorts {
   readonly wheel: Pick<TimerWheel, 'schedule'>;
   readonly counters: Pick<Counters, 'add'>;
   readonly panic: Pick<PanicLog, 'log'>;
+  /** At once when it is not given. */
+  readonly rendering?: (() => Rendering) | undefined;
 }
 
-interface Job {
-  readonly batch: Batch;
-  readonly options: Pick<SendingOptions, 'bouncesInlineOriginal' | 'mailerDaemon'>;
-  readonly failures: readonly Failure[];
+type NoticeOptions = Pick<SendingOptions, 'bouncesInlineOriginal' | 'mailerDaemon' | 'generateBounces' | 'mdnFailuresNotify'>;
+
+interface NoticeAbout {
+  readonly options: NoticeOptions;
+  readonly recipients: readonly Failure[];
   readonly action: NoticeFacts['action'];
+  /** Of mail that is late: until when it is tried, epoch milliseconds. */
+  readonly retryUntil?: number;
+}
+
+interface Job extends NoticeAbout {
+  readonly batch: Batch;
+  readonly to: string;
   readonly done: () => void;
 }
+
+const kindOf = { failed: 'failure', delayed: 'delay', relayed: 'success', delivered: 'success' } as const;
 
 export class Notices {
   readonly #o: NoticePorts;
@@ -39,6 +60,8 @@ export class Notices {
   /** Jobs before this place are gone: a long list is not moved for each of them. */
   #first = 0;
   #underWay = 0;
+  #bytesUnderWay = 0;
+  #isScheduled = false;
 
   constructor(o: NoticePorts) {
     this.#o = o;
@@ -49,36 +72,57 @@ export class Notices {
     return this.#waiting.length - this.#first + this.#underWay;
   }
 
-  /** Tells the sender of failures if somebody wants to know, then calls `done`; at once when nobody does. */
-  report(
-    batch: Batch,
-    options: SendingOptions,
-    failures: readonly Failure[],
-    done: () => void,
-    action: NoticeFacts['action'] = 'failed',
-  ): void {
-    const isTold = batch.sender !== '' && options.generateBounces;
-    const told = isTold ? failures.filter(({ recipient }) => isWanted(recipient.notify, action)) : [];
-    if (told.length === 0) {
+  /** Tells the sender if somebody wants to know, then calls `done`; at once when nobody does. */
+  report(batch: Batch, about: NoticeAbout, done: () => void): void {
+    const to = readerOf(batch, about);
+    const told = to === undefined ? [] : about.recipients.filter(({ recipient }) => isTold(to, batch, recipient, about.action));
+    if (to === undefined || told.length === 0) {
       done();
       return;
     }
-    this.#waiting.push({ batch, options, failures: told, action, done });
-    this.#pump();
+    this.#waiting.push({ ...about, recipients: told, batch, to, done });
+    this.#go();
+  }
+
+  #go(): void {
+    if (this.#o.rendering?.().isAsync === true) this.#soon();
+    else this.#pump();
+  }
+
+  /** The next notices are begun in a turn of their own. */
+  #soon(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#o.wheel.schedule(0, () => {
+      this.#isScheduled = false;
+      this.#pump();
+    });
   }
 
   #pump(): void {
-    while (this.#underWay < NOTICES_AT_ONCE) {
+    const rendering = this.#o.rendering?.();
+    let left = rendering?.isAsync === true ? Math.max(1, rendering.perPass) : Infinity;
+    for (; ; left -= 1) {
       const job = this.#waiting[this.#first];
       if (job === undefined) {
         this.#waiting = [];
         this.#first = 0;
         return;
       }
+      if (!this.#hasRoom(job)) return;
+      if (left <= 0) {
+        this.#soon();
+        return;
+      }
       this.#first += 1;
       this.#underWay += 1;
+      this.#bytesUnderWay += job.batch.size;
       this.#quote(job);
     }
+  }
+
+  #hasRoom({ batch }: Job): boolean {
+    return this.#underWay === 0 || (this.#underWay < NOTICES_AT_ONCE && this.#bytesUnderWay + batch.size <= NOTICE_BYTES_AT_ONCE);
   }
 
   #quote(job: Job): void {
@@ -94,10 +138,11 @@ export class Notices {
     const { batch } = job;
     const facts: NoticeFacts = {
       batchId: batch.id,
-      sender: batch.sender,
+      to: job.to,
       action: job.action,
       receivedAt: batch.receivedAt,
-      failed: job.failures.map(({ recipient, result }) => ({
+      retryUntil: job.retryUntil,
+      recipients: job.recipients.map(({ recipient, result }) => ({
         address: recipient.address,
         orcpt: recipient.orcpt,
         reply: result.reply,
@@ -105,39 +150,49 @@ export class Notices {
       })),
       envid: batch.envid,
       quote: quoteOf(job),
+      ret: batch.ret,
       mailerDaemon: job.options.mailerDaemon,
       smtpUtf8: batch.smtpUtf8,
       original,
     };
     this.#o.port.send(facts, (error) => {
       this.#underWay -= 1;
+      this.#bytesUnderWay -= batch.size;
       if (error === undefined || isRefusal(error)) this.#end(job, error);
       else this.#o.wheel.schedule(NOTICE_RETRY_MS, () => this.#again(job));
-      this.#pump();
+      this.#go();
     });
   }
 
   #again(job: Job): void {
     this.#waiting.push(job);
-    this.#pump();
+    this.#go();
   }
 
   #end(job: Job, refusal: Error | undefined): void {
-    if (refusal === undefined) this.#o.counters.add('bounces');
-    else this.#o.panic.log('ERROR', 'SMTP', `notice about message ${job.batch.id} to its sender was refused: ${refusal.message}`);
+    if (refusal !== undefined)
+      this.#o.panic.log('ERROR', 'SMTP', `notice about message ${job.batch.id} to ${job.to} was refused: ${refusal.message}`);
+    else if (job.action === 'failed') this.#o.counters.add('bounces');
     job.done();
   }
 }
 
-/** RFC 3461 section 4.1: without NOTIFY a failure is told; with it, only when it lists FAILURE. */
-function isWanted(notify: readonly string[] | undefined, action: NoticeFacts['action']): boolean {
-  return notify === undefined || notify.length === 0 || notify.includes(action === 'failed' ? 'FAILURE' : 'DELAY');
+/** Who reads of it; undefined when nobody does. */
+function readerOf(batch: Batch, { options, action }: NoticeAbout): string | undefined {
+  if (action === 'failed' && !options.generateBounces) return undefined;
+  if (batch.sender !== '') return batch.sender;
+  return action === 'failed' ? options.mdnFailuresNotify || undefined : undefined;
+}
+
+/** RFC 3461 section 4.1, and no end to notices about notices: what went to the reader of failures is not told to that reader. */
+function isTold(to: string, batch: Batch, recipient: Failure['recipient'], action: NoticeFacts['action']): boolean {
+  if (batch.sender === '' && recipient.address.toLowerCase() === to.toLowerCase()) return false;
+  return wantsNotice(recipient.notify, kindOf[action]);
 }
 
 /** How much of the original goes back. Of mail that must not travel in clear nothing does: the notice itself may (RFC 8689 section 5). */
 function quoteOf({ batch, options }: Job): NoticeFacts['quote'] {
-  if (batch.terms?.requireTls === true) return 'none';
-  return batch.ret === 'HDRS' && options.bouncesInlineOriginal === 'all' ? 'headers' : options.bouncesInlineOriginal;
+  return batch.terms?.requireTls === true ? 'none' : options.bouncesInlineOriginal;
 }
 
 /** The door said no to this message and would say it again. */

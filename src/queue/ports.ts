@@ -53,6 +53,11 @@ export interface SendingOptions {
   readonly generateBounces: boolean;
   readonly bouncesInlineOriginal: 'none' | 'headers' | 'all';
   readonly mailerDaemon?: string | undefined;
+  readonly mdnFailuresNotify?: string | undefined;
+  readonly generateDelayDsn: boolean;
+  readonly delayDsnRetryInterval: number;
+  readonly delayDsnMaxRetryInterval: number;
+  readonly bouncePattern?: string | undefined;
   readonly maxRecipientsPerBatch: number;
   readonly maxResidentActiveQueue: number;
   readonly maxResidentActiveQueueSize?: number | undefined;
@@ -104,8 +109,8 @@ export interface SendingOptions {
   readonly tlsProtocols?: string | undefined;
 }
 
-/** A recipient that failed for good, as a notice tells of it. */
-export interface FailedRecipient {
+/** A recipient as a notice tells of it. */
+export interface NoticeRecipient {
   readonly address: string;
   readonly orcpt?: string | undefined;
   /** The whole reply, with its code; ours are marked `[internal]` (Q-14). */
@@ -117,15 +122,19 @@ export interface FailedRecipient {
 /** Everything that a delivery status notice says (BNC-02, BNC-12). */
 export interface NoticeFacts {
   readonly batchId: string;
-  /** What became of the recipients: given up, or late and still being tried. */
-  readonly action: 'failed' | 'delayed';
+  /** What became of the recipients: given up, late and still being tried, handed to a server that tells nobody, or in their mailboxes. */
+  readonly action: 'failed' | 'delayed' | 'relayed' | 'delivered';
   /** To whom: never the null sender (BNC-03). */
-  readonly sender: string;
+  readonly to: string;
   readonly receivedAt: number;
-  readonly failed: readonly FailedRecipient[];
+  readonly recipients: readonly NoticeRecipient[];
+  /** Of mail that is late: until when it is tried, epoch milliseconds. */
+  readonly retryUntil?: number | undefined;
   readonly envid?: string | undefined;
   /** How much of the original is quoted. */
   readonly quote: 'none' | 'headers' | 'all';
+  /** RET as received. */
+  readonly ret?: 'FULL' | 'HDRS' | undefined;
   readonly mailerDaemon?: string | undefined;
   readonly smtpUtf8: boolean;
   /** The message as stored; undefined when `quote` is none or it could not be read. */

@@ -15,7 +15,8 @@ import type { Counters, PanicLog, RecordSink } from '#observe';
 import { batchOf, holdOf, originOf, recipientOf, type Batch, type Recipient } from './batch.ts';
 import type { EntryView } from './entry-view.ts';
 import { DomainQueue } from './domain-queue.ts';
-import { Notices } from './notices.ts';
+import { DelayNotices } from './delay-notices.ts';
+import { Notices, type Rendering } from './notices.ts';
 import { startPatrol } from './patrol.ts';
 import type { NoticePort, OptionsPort, QueueSpool, RecipientProgress, RecoveredMessage, SendingOptions } from './ports.ts';
 import type { QueueContext } from './queue-context.ts';
@@ -42,6 +43,10 @@ export interface QueuesOptions {
   readonly panic: Pick<PanicLog, 'log'>;
   /** Whether failures of mail from this sender count as bounces; all do when it is not given. */
   readonly isBounceAddress?: ((sender: string, options: SendingOptions) => boolean) | undefined;
+  /** Async_Bounce_Rendering and Soft_Bounce_Drain_Rate; notices are made at once when it is not given. */
+  readonly rendering?: (() => Rendering) | undefined;
+  /** Whether the module delay_dsn may work; it may when this is not given. */
+  readonly isDelayTold?: (() => boolean) | undefined;
   /** What loggers want to know of a message when it leaves. */
   readonly facts?: ((envelope: Envelope) => readonly string[]) | undefined;
   /** Max_Resident_Messages. */
@@ -70,6 +75,7 @@ export class Queues implements AcceptedPort {
   readonly #o: QueuesOptions;
   readonly #context: QueueContext;
   readonly #notices: Notices;
+  readonly #delays: DelayNotices;
   readonly #bindings = new Map<string, BindingQueues>();
   readonly #waiting: Waiting;
   readonly #empty = new Set<DomainQueue>();
@@ -88,13 +94,23 @@ export class Queues implements AcceptedPort {
       ...(o.residentBytesMax === undefined ? {} : { bytesMax: o.residentBytesMax }),
       ...(o.residentMessagesMax === undefined ? {} : { messagesMax: o.residentMessagesMax }),
     });
-    this.#notices = new Notices({ port: o.notices, residency: this.residency, wheel, counters, panic });
-    const verdicts = new Verdicts({
+    this.#notices = new Notices({ port: o.notices, residency: this.residency, wheel, counters, panic, rendering: o.rendering });
+    this.#delays = new DelayNotices({
+      clock,
+      wheel,
+      panic,
+      notices: this.#notices,
+      find: (id) => this.#waiting.find(id),
+      expiresInMs: (entry) => verdicts.expiresInMs(entry),
+      isOn: o.isDelayTold ?? (() => true),
+    });
+    const verdicts: Verdicts = new Verdicts({
       clock,
       records,
       counters,
       residency: this.residency,
       notices: this.#notices,
+      delays: this.#delays,
       isBounceAddress: o.isBounceAddress ?? (() => true),
       forget: (id) => this.#waiting.forget(id),
     });
@@ -188,7 +204,8 @@ export class Queues implements AcceptedPort {
       const longest = attempts === 0 ? 0 : retryDelay(attempts, queue.options) * 1000;
       const held = attempts === 0 ? holdOf(batch, now).left : 0;
       const delayMs = Math.max(held, Math.min(Math.max(0, nextAt - now), longest));
-      queue.addDelayed(batch, recipients, { priority, attempts, delayMs, lastReply });
+      const entry = queue.addDelayed(batch, recipients, { priority, attempts, delayMs, lastReply });
+      if (attempts > 0 && queue.options.generateDelayDsn) this.#delays.watch(entry);
     }
   }
 
@@ -270,6 +287,11 @@ export class Queues implements AcceptedPort {
   /** Entries that wait, ready or delayed. */
   get waiting(): number {
     return this.#waiting.size;
+  }
+
+  /** Notices of delay that are to come, soonest first. */
+  delaysPending(max: number): ReturnType<DelayNotices['pending']> {
+    return this.#delays.pending(max);
   }
 
   /** Notices that are not durable yet. */

@@ -15,6 +15,8 @@ export interface RecipientResult {
   readonly remoteIp: string;
   /** Octets of the message that were sent. */
   readonly bytes: number;
+  /** Of what was delivered: who took it tells no sender of success (RFC 3461 section 5.2.2), so we do, and what we say. */
+  readonly success?: 'relayed' | 'delivered';
 }
 
 /** A result for which no peer was needed. */

@@ -42,7 +42,7 @@ test('DELIVERBY with return: what is not delivered in time goes back at that tim
   s.pass(10);
   assert.equal(s.queue('a.test').take(), undefined, 'nobody connects for it any more');
   assert.equal(s.kinds(), 'TP');
-  assert.match(s.notices[0]?.failed[0]?.reply ?? '', /^554 5\.4\.7 /);
+  assert.match(s.notices[0]?.recipients[0]?.reply ?? '', /^554 5\.4\.7 /);
   assert.equal(s.notices[0]?.action, 'failed');
   assert.equal(s.settled.length, 1);
 });
@@ -55,7 +55,7 @@ test('DELIVERBY with notice: the sender hears once that the message is late, and
   s.pass(1200);
   s.attempt('a.test', transient);
   assert.deepEqual(
-    s.notices.map(({ action, failed }) => [action, failed[0]?.address]),
+    s.notices.map(({ action, recipients }) => [action, recipients[0]?.address]),
     [['delayed', '1@a.test']],
   );
   s.pass(2400);

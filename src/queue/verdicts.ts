@@ -10,6 +10,7 @@ import type { Clock } from '#base';
 import type { Counters, RecordSink } from '#observe';
 import { holdOf, type Batch, type Recipient } from './batch.ts';
 import type { Entry } from './entry.ts';
+import type { DelayNotices } from './delay-notices.ts';
 import type { Notices } from './notices.ts';
 import type { SendingOptions } from './ports.ts';
 import type { Residency } from './residency.ts';
@@ -22,6 +23,7 @@ interface VerdictPorts {
   readonly counters: Pick<Counters, 'add'>;
   readonly residency: Residency;
   readonly notices: Notices;
+  readonly delays: Pick<DelayNotices, 'watch'>;
   /** Whether failures of mail from this sender count as bounces (BNC-06). */
   readonly isBounceAddress: (sender: string, options: SendingOptions) => boolean;
   /** The recipient with this id has an outcome. */
@@ -32,6 +34,11 @@ interface VerdictPorts {
 export interface Failure {
   readonly recipient: Recipient;
   readonly result: RecipientResult;
+}
+
+/** The sender asked to hear of success, and nobody further on will say so. */
+function isSuccessTold(batch: Batch, recipient: Recipient, result: RecipientResult): boolean {
+  return result.success !== undefined && batch.sender !== '' && recipient.notify?.includes('SUCCESS') === true;
 }
 
 export class Verdicts {
@@ -62,6 +69,7 @@ export class Verdicts {
     let later: Recipient[] | undefined;
     let laterResult: RecipientResult | undefined;
     let failed: Failure[] | undefined;
+    let succeeded: Failure[] | undefined;
     const retries = entry.attempts;
     for (let i = 0; i < entry.recipients.length; i += 1) {
       const recipient = entry.recipients[i] as Recipient;
@@ -69,6 +77,8 @@ export class Verdicts {
       switch (result.kind) {
         case 'delivered':
           this.#delivered(entry, recipient, result);
+          if (isSuccessTold(entry.batch, recipient, result)) (succeeded ??= []).push({ recipient, result });
+          else entry.batch.open -= 1;
           break;
         case 'transient':
           this.#transient(entry, recipient, result);
@@ -84,6 +94,7 @@ export class Verdicts {
       if (ended !== undefined) failed = failed === undefined ? ended : [...failed, ...ended];
     }
     if (failed !== undefined) this.#fail(entry, failed, retries);
+    if (succeeded !== undefined) this.#tellSuccess(entry, succeeded);
     this.#settle(entry.batch);
   }
 
@@ -134,7 +145,15 @@ export class Verdicts {
       facts: batch.facts,
     });
     batch.home.note(batch.id, { kind: 'delivered', recipient: recipient.index });
-    batch.open -= 1;
+  }
+
+  /** NOTIFY=SUCCESS: the message is kept until its notice was made. What a crash loses then is the notice, never a second delivery. */
+  #tellSuccess({ batch, queue }: Entry, succeeded: readonly Failure[]): void {
+    const action = succeeded.every(({ result }) => result.success === 'delivered') ? 'delivered' : 'relayed';
+    this.#o.notices.report(batch, { options: queue.options, recipients: succeeded, action }, () => {
+      batch.open -= succeeded.length;
+      this.#settle(batch);
+    });
   }
 
   /** Another attempt for these recipients, or the failures with which they end. */
@@ -157,6 +176,7 @@ export class Verdicts {
     const note = { kind: 'deferred', recipients: indexes, attempts: entry.attempts, nextAt, reply: result.reply } as const;
     batch.home.note(batch.id, note);
     queue.delay(entry, delayMs);
+    if (queue.options.generateDelayDsn) this.#o.delays.watch(entry);
     this.#tellLate(entry, nextAt, result);
     return undefined;
   }
@@ -172,10 +192,11 @@ export class Verdicts {
   #tellLate(entry: Entry, nextAt: number, result: RecipientResult): void {
     const { batch, queue } = entry;
     const by = batch.terms?.deliverBy;
-    if (by === undefined || by.mode !== 'notify' || batch.isToldLate || by.at > nextAt) return;
+    if (by === undefined || by.mode !== 'notify' || batch.isToldLate || by.at > nextAt || !queue.options.generateBounces) return;
     batch.isToldLate = true;
     const late = entry.recipients.map((recipient) => ({ recipient, result }));
-    this.#o.notices.report(batch, queue.options, late, () => undefined, 'delayed');
+    const retryUntil = Math.round(this.#o.clock.now() + this.expiresInMs(entry));
+    this.#o.notices.report(batch, { options: queue.options, recipients: late, action: 'delayed', retryUntil }, () => undefined);
   }
 
   /** @param retries attempts before the one that failed, for the records */
@@ -187,7 +208,7 @@ export class Verdicts {
     this.#o.counters.add('totalQueue', -failures.length);
     for (const { recipient, result } of failures) this.#record('P', entry, { recipient, result }, retries);
     const options = isQuiet ? { ...queue.options, generateBounces: false } : queue.options;
-    this.#o.notices.report(batch, options, failures, () => {
+    this.#o.notices.report(batch, { options, recipients: failures, action: 'failed' }, () => {
       for (const { recipient } of failures) batch.home.note(batch.id, { kind: 'failed', recipient: recipient.index });
       batch.open -= failures.length;
       this.#settle(batch);

@@ -9,7 +9,16 @@ import { Authenticator } from '#auth';
 import { ManualClock, MessageIdSource, parseIp, systemRandom, TimerWheel, type IpAddress } from '#base';
 import { PhaseRunner, type BodySink, type MailboxStore, type ValidationModule } from '#hooks';
 import { EsmtpSession, sessionRulesOf, type OptionRecord, type Pressure, type SessionPorts } from '#inbound';
-import { EDITABLE_BYTES, EDITABLE_TOTAL_BYTES, Intake, receptionRecorder, ResidentBudget, type BindingPort, type SpoolPort } from '#intake';
+import {
+  EDITABLE_BYTES,
+  EDITABLE_TOTAL_BYTES,
+  Intake,
+  receptionRecorder,
+  ResidentBudget,
+  type BindingPort,
+  type DoorNoticePort,
+  type SpoolPort,
+} from '#intake';
 import type { Envelope } from '#mail';
 import { Connection, TlsContexts } from '#net';
 import type { CounterName, MailRecord } from '#observe';
@@ -137,6 +146,7 @@ export interface WorldOptions {
   readonly resident?: ResidentBudget;
   readonly mailLoop?: { readonly receivedMax: number; readonly code: number | undefined };
   readonly editable?: ResidentBudget;
+  readonly tell?: DoorNoticePort;
 }
 
 export const NO_BINDINGS: BindingPort = { hasBinding: () => false, chooseFromGroup: () => undefined, isDefaultForbidden: false };
@@ -180,6 +190,7 @@ export class World {
       resident: o.resident ?? new ResidentBudget(),
       editable: o.editable ?? new ResidentBudget({ perMessage: EDITABLE_BYTES, total: EDITABLE_TOTAL_BYTES }),
       panic,
+      ...(o.tell === undefined ? {} : { tell: o.tell }),
       received: receptionRecorder({ records, counters, clock: this.clock }),
     });
     this.ports = {

@@ -170,7 +170,38 @@ const auth = (mechanism: string, parameters: string): Row => ({
 });
 
 /** By the name of the option; certificates come as files of the folder (see `fileOptions`). */
+/** Whether the sender is to be told by mail of a recipient that policy refuses while another is taken. */
+const refusedAreTold: Row['probe'] = async ({ options, ip }) => {
+  const told: (boolean | undefined)[] = [];
+  const world = new World({
+    options: { ...options, openRelay: true },
+    modules: [
+      {
+        name: 'policy',
+        hooks: {
+          data_spool_each_rcpt: ({ recipient }) =>
+            recipient?.local === 'bad' ? { kind: 'reject', reply: { code: 550, text: 'no' } } : { kind: 'continue' },
+        },
+      },
+    ],
+    tell: ({ head }, done) => {
+      told.push(head.bouncesRefusals);
+      done();
+    },
+  });
+  const client = await world.connect(ip);
+  client.lines('EHLO c.test', 'MAIL FROM:<a@a.test>', 'RCPT TO:<b@b.test>', 'RCPT TO:<bad@b.test>', 'DATA');
+  client.say('Subject: x\r\n\r\nx\r\n.\r\n');
+  return told[0];
+};
+
 export const rows: Readonly<Record<string, Row>> = {
+  Generate_Bounces_For_Multi_Recipient_Policy_Rejections: {
+    set: 'Generate_Bounces_For_Multi_Recipient_Policy_Rejections = false',
+    seen: false,
+    unset: true,
+    probe: refusedAreTold,
+  },
   Context: { set: 'Context = [ site = A ]', seen: 'A', unset: undefined, probe: key('site') },
   Extension: { set: 'Extension = XDUMPCONTEXT', seen: true, unset: false, probe: keyword('XDUMPCONTEXT') },
   Extension_Argument: {

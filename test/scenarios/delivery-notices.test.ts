@@ -9,13 +9,15 @@ import { after, before, test } from 'node:test';
 import { mainMatching, mainRecords } from '../kit/log-lines.ts';
 import { mailOf } from '../kit/mailbox.ts';
 import { handIn } from '../kit/outgoing.ts';
-import { prepareServer, until, type Server } from '../kit/server.ts';
+import { command, prepareServer, until, type Server } from '../kit/server.ts';
 import { Sink } from '../kit/sink.ts';
+import { SmtpClient } from '../kit/smtp-client.ts';
 
 const hop = new Sink({
   extensions: ['PIPELINING'],
   replies: {
     RCPT: (line) => {
+      if (line.includes('<late')) return '451 4.2.1 Mailbox busy';
       if (line.includes('<gone')) return '550 5.1.1 No such account';
       if (line.includes('<rude')) return { raw: '550-5.7.1 first \x1b[31m line\r\n550 5.7.1 "quoted" \r\r\n' };
       return undefined;
@@ -23,6 +25,12 @@ const hop = new Sink({
   },
 });
 let server: Server;
+
+const eachRcpt = `
+export function data_spool_each_rcpt(event) {
+  if (event.recipient.local.startsWith('denied')) return { reject: 550, text: '5.7.1 denied by policy' };
+}
+`;
 
 before(async () => {
   await hop.listen();
@@ -32,6 +40,12 @@ Relay_Hosts = ( 127.0.0.1 )
 Routes = ( "127.0.0.1:{port:hop}" )
 ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" { } }
 maildir { basedir = "{dir}/mail" domains = ( "home.test" ) createusers = true }
+delay_dsn { }
+policy "each" { file = "{dir}/policy.ts" }
+Domain "late.test" { Generate_Delay_DSN = true Delay_DSN_Retry_Interval = 1 Delay_DSN_Max_Retry_Interval = 2 Retry_Interval = 3600 }
+Domain "null.test" { MDN_Failures_Notify = "postmaster@home.test" }
+Pathway "quiet" { Generate_Bounces_For_Multi_Recipient_Policy_Rejections = false }
+ESMTP_Listener { Listen "127.0.0.1:{port:quiet}" { Pathway = "quiet" } }
 Domain "silent.test" { Generate_Bounces = false }
 Domain "full.test" { Bounces_Inline_Original = all }
 Domain "none.test" { Bounces_Inline_Original = none }
@@ -40,6 +54,7 @@ Domain "inline.test" { Blackhole = inline }
 Domain "true.test" { Blackhole = true }
 `,
     ports: { hop: hop.port },
+    files: { 'policy.ts': eachRcpt },
   });
   await server.start();
 });
@@ -171,4 +186,68 @@ test('Q-16 Blackhole inline (and true) refuses at RCPT; internal accepts, fails 
   assert.equal(failure?.fields.at(-1), '554 5.7.0 [internal] Blackholed');
   assert.match((await notices('hole'))[0]!, /554 5\.7\.0 \[internal\] Blackholed/);
   assert.ok(!hop.commands.some((line) => line.includes('@hole.test')));
+});
+
+test('BNC-11 BNC-12 Generate_Delay_DSN, Delay_DSN_Retry_Interval and Delay_DSN_Max_Retry_Interval: whose mail is late hears so, again and again, and the console shows when next', async () => {
+  await handIn(server, ['late1@late.test', 'late2@late.test'], {
+    from: 'patient@home.test',
+    rcpt: ' NOTIFY=DELAY ORCPT=rfc822;first@old.test',
+  });
+  const [text = ''] = await notices('patient', 2);
+  const { top, parts } = parse(text);
+  assert.match(top.headers.get('subject') ?? '', /delayed/);
+  const [, ...recipients] = status(parts[1]);
+  assert.deepEqual(
+    recipients.map((fields) =>
+      ['original-recipient', 'final-recipient', 'action', 'status', 'diagnostic-code'].map((name) => fields.get(name)),
+    ),
+    ['late1', 'late2'].map((name) => [
+      'rfc822; first@old.test',
+      `rfc822; ${name}@late.test`,
+      'delayed',
+      '4.2.1',
+      'smtp; 451 4.2.1 Mailbox busy',
+    ]),
+  );
+  assert.ok(recipients[0]?.has('will-retry-until'));
+  const { out } = await command('ec_console', [server.path('control'), 'delay_dsn', 'show', 'pending', 'events']);
+  assert.match(out, /^1 pending events:\n\d{4}-\S+Z [0-9A-F/-]+$/m);
+});
+
+test('RFC 3461 section 5.2 NOTIFY=SUCCESS: relayed to a server without DSN, delivered into a mailbox of this host', async () => {
+  await handIn(server, 'good@far.test', { from: 'glad@home.test', rcpt: ' NOTIFY=SUCCESS' });
+  const relayed = status(parse((await notices('glad'))[0]!).parts[1])[1];
+  assert.deepEqual(
+    ['action', 'status', 'diagnostic-code'].map((name) => relayed?.get(name)),
+    ['relayed', '2.0.0', 'smtp; 250 2.0.0 taken'],
+  );
+  await handIn(server, 'here@home.test', { from: 'sure@home.test', rcpt: ' NOTIFY=SUCCESS,FAILURE' });
+  const delivered = status(parse((await notices('sure'))[0]!).parts[1])[1];
+  assert.deepEqual(
+    ['action', 'status', 'final-recipient'].map((name) => delivered?.get(name)),
+    ['delivered', '2.1.5', 'rfc822; here@home.test'],
+  );
+});
+
+test('BNC-03 MDN_Failures_Notify: the postmaster hears of failed mail that has no sender', async () => {
+  await notices('postmaster');
+  const [, recipient] = status(parse(mailOf(server, 'postmaster')[0]!).parts[1]);
+  assert.equal(recipient?.get('final-recipient'), 'rfc822; gone@null.test');
+});
+
+test('BNC-05 Generate_Bounces_For_Multi_Recipient_Policy_Rejections: some refused by policy are told of by mail, all refused is a refusal', async () => {
+  assert.match(await handIn(server, ['denied1@far.test', 'good@far.test'], { from: 'some@home.test' }), /^250 /);
+  const [, ...recipients] = status(parse((await notices('some'))[0]!).parts[1]);
+  assert.deepEqual(
+    recipients.map((fields) => ['final-recipient', 'status', 'diagnostic-code'].map((name) => fields.get(name))),
+    [['rfc822; denied1@far.test', '5.7.1', 'smtp; 550 5.7.1 denied by policy']],
+  );
+  await until(() => / P="?each_rcpt"? E=550 M="?policy .*denied by policy/.test(server.read('rejectlog.ec')), 'a line in the reject log');
+  assert.match(await handIn(server, ['denied1@far.test', 'denied2@far.test'], { from: 'some@home.test' }), /^550 .*denied by policy$/);
+  const client = await SmtpClient.greet(server.ports['quiet']!);
+  assert.match(await client.send('quiet5@home.test', ['denied1@far.test', 'good@far.test'], 'Subject: q\r\n\r\nx'), /^250 /);
+  await client.quit();
+  await handIn(server, ['denied1@far.test', 'good@far.test'], { from: 'after@home.test' });
+  await notices('after');
+  assert.deepEqual([mailOf(server, 'quiet5'), mailOf(server, 'some').length], [[], 1]);
 });

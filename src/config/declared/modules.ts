@@ -749,8 +749,8 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
   {
     name: 'delay_dsn',
     singleton: false,
-    status: 'inert',
-    implemented: false,
+    status: 'works',
+    implemented: true,
     since: '3.0',
     category: 'bounce',
     about: 'send delayed-delivery notifications',

@@ -269,7 +269,7 @@ export class Transaction {
   /** LMTP: the replies come in the order of the recipients that were taken. */
   #recipientAnswered(reply: ServerReply): void {
     const index = this.results.indexOf(undefined);
-    this.results[index] = reply.class === 'positive' ? this.#result('delivered', serverReplyText(reply)) : this.#verdict(reply);
+    this.results[index] = reply.class === 'positive' ? this.#delivered(reply) : this.#verdict(reply);
     if (!this.results.includes(undefined)) this.#awaiting = 'over';
   }
 
@@ -291,7 +291,7 @@ export class Transaction {
   /** The reply is the verdict for all who have none. */
   #settle(reply: ServerReply): void {
     const isDelivered = reply.class === 'positive' && this.#awaiting === 'confirmation';
-    const result = isDelivered ? this.#result('delivered', serverReplyText(reply)) : this.#verdict(reply);
+    const result = isDelivered ? this.#delivered(reply) : this.#verdict(reply);
     for (let i = 0; i < this.results.length; i += 1) this.results[i] ??= result;
   }
 
@@ -300,6 +300,13 @@ export class Transaction {
     if (reply.class === 'permanent' && !isTooManyRecipients(reply)) return this.#result('permanent', text);
     // A yes or a "go on" where it makes no sense is no verdict at all.
     return this.#result('transient', reply.class === 'positive' || reply.class === 'intermediate' ? malformedReply(text) : text);
+  }
+
+  /** Where DSN is not offered, a sender who asked to hear of success hears of it from us. */
+  #delivered(reply: ServerReply): RecipientResult {
+    const result = this.#result('delivered', serverReplyText(reply));
+    if (this.#capabilities.dsn) return result;
+    return { ...result, success: this.#place.isPerRecipient ? 'delivered' : 'relayed' };
   }
 
   #result(kind: RecipientResult['kind'], reply: string): RecipientResult {

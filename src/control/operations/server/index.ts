@@ -6,6 +6,7 @@ import { absentOperations } from './absent.ts';
 import { bounceOperations } from './bounces.ts';
 import { cacheList, cacheStat, cacheStats } from './caches.ts';
 import { counterOperations } from './counter.ts';
+import { delayOperations } from './delays.ts';
 import { dig, dnsLookup, dnsStats, dnsSubmit } from './dns.ts';
 import { loggerOperations } from './logger.ts';
 import { moduleHooks, moduleList } from './modules.ts';
@@ -27,6 +28,7 @@ export const serverOperations: readonly Operation[] = [
   cacheStats,
   count,
   ...counterOperations,
+  ...delayOperations,
   dig,
   dnsLookup,
   dnsStats,
