@@ -38,6 +38,7 @@ interface JlogBatch {
 
 const subscriberName = /^[A-Za-z0-9_.-]{1,64}$/;
 const segmentName = /^[0-9a-f]{8}\.log$/;
+const placeText = /^([0-9a-f]{8}) (\d{1,15})\n$/;
 const mark = 'impetus-jlog 1\n';
 /** Most of a segment that is read at a time. */
 const readBytesMax = 1024 * 1024;
@@ -101,10 +102,21 @@ export class JlogFolder {
   /** Where a subscriber reads next; undefined when there is none of that name. */
   place(name: string): JlogPlace | undefined {
     if (!subscriberName.test(name) || !existsSync(this.#placePath(name))) return undefined;
-    const match = /^([0-9a-f]{8}) (\d{1,15})\n$/.exec(readFileSync(this.#placePath(name), 'utf8'));
+    const match = placeText.exec(readFileSync(this.#placePath(name), 'utf8'));
     // What is damaged begins anew: twice is better than never.
     if (match === null) return { segment: this.segments()[0] ?? 1, offset: 0 };
     return { segment: Number.parseInt(match[1] as string, 16), offset: Number(match[2]) };
+  }
+
+  /** Whether the file of a subscriber's place cannot be read: then `place` is the oldest record that is there. */
+  isDamaged(name: string): boolean {
+    return !placeText.test(readFileSync(this.#placePath(name), 'utf8'));
+  }
+
+  /** Writes the place of a subscriber anew, as `place` gives it. */
+  repair(name: string): void {
+    const place = this.place(name);
+    if (place !== undefined) this.#setPlace(name, place);
   }
 
   /** The lines behind `place`, whole ones only, at most so many. */

@@ -55,6 +55,14 @@ export function listSpool(o: CheckOptions, tell: (message: StoredMessage) => voi
   );
 }
 
+/** Hands out the body of the message piece by piece. Rejects with SpoolError when it does not hold any more. */
+export type BodyOf = (part: (bytes: Buffer) => Promise<void> | void) => Promise<void>;
+
+/** Tells every live message and waits for each; its body can be read meanwhile. True ends the reading. */
+export function readSpool(o: CheckOptions, tell: (message: StoredMessage, body: BodyOf) => Promise<boolean | void>): Promise<Inspection> {
+  return inspected(o, (inspector) => inspector.visit((message) => tell(message, (part) => inspector.body(message, part))));
+}
+
 function hasId(message: StoredMessage, id: string): boolean {
   return message.batchId === id || message.envelope.recipients.some((r) => r.id === id);
 }

@@ -4,7 +4,7 @@
 // live and what was noted about them, not when they are due. Files and records are described in docs/protocols/spool.md.
 // Disk, clock, chance and the lock are handed in. Imports base, system (the lock), mail and observe types only.
 
-export { type CheckOptions, checkSpool, type Dropped, dropMessage, extractMessage, listSpool } from './check.ts';
+export { type BodyOf, type CheckOptions, checkSpool, type Dropped, dropMessage, extractMessage, listSpool, readSpool } from './check.ts';
 export { claimSpool, type ClaimOptions, type LockPort, type SpoolClaim } from './claim.ts';
 export { nodeDisk, type SpoolFs } from './disk.ts';
 export type { CommitDone, SpoolDraft } from './draft.ts';

@@ -28,6 +28,9 @@ export interface StoredMessage {
   path: string;
 }
 
+/** True ends the reading. */
+type Visit = (message: StoredMessage) => boolean | void | Promise<boolean | void>;
+
 export interface Inspection {
   logs: number;
   segments: number;
@@ -67,7 +70,7 @@ export class SpoolInspector {
   }
 
   /** Calls `visit` for every live message; when it answers true, the rest is not read. */
-  async visit(visit: (message: StoredMessage) => boolean | void): Promise<Inspection> {
+  async visit(visit: Visit): Promise<Inspection> {
     const sum: Inspection = {
       logs: 0,
       segments: 0,
@@ -86,7 +89,7 @@ export class SpoolInspector {
     return sum;
   }
 
-  async #log(log: number, sum: Inspection, visit: (message: StoredMessage) => boolean | void): Promise<boolean> {
+  async #log(log: number, sum: Inspection, visit: Visit): Promise<boolean> {
     const directory = logDirectory(this.#dir, log);
     const scan = new LogScan({ disk: this.#disk, spoolId: this.#spoolId, log });
     const generations: number[] = [];
@@ -131,7 +134,7 @@ export class SpoolInspector {
     segment: ScannedSegment,
     rows: number[],
     sum: Inspection,
-    visit: (message: StoredMessage) => boolean | void,
+    visit: Visit,
   ): Promise<boolean> {
     if (rows.length === 0) return false;
     const isOver = await this.#withFile(segment.path, async (fd) => {
@@ -145,7 +148,8 @@ export class SpoolInspector {
         sum.live += 1;
         sum.bodyBytes += message.bodyBytes;
         for (const state of message.states) if (state.outcome === 'open') sum.openRecipients += 1;
-        if (visit(message) === true) return true;
+        const answer = visit(message);
+        if ((answer instanceof Promise ? await answer : answer) === true) return true;
       }
       return false;
     });
