@@ -24,7 +24,7 @@ Lines:
   --in | --reception   --out | --delivery   --tran | --transient   --perm | --permanent   --main (no rejections)
 Rejections:
   --vctx-conn=KEY[=VALUE]   --vctx-mess=KEY[=VALUE]
-Each has a form with -regex (PCRE); --regex takes all values as such. An option may be given several times: any of its values will do.
+Each has a form with -regex (PCRE); --regex takes all values as such. An option may be given several times; one of its values must hold.
 TIME is epoch seconds or "Sep 12 18:12:21 2006".
 Output:
   --count   how many lines of each kind          --date   dates instead of epoch seconds

@@ -128,14 +128,7 @@ export class SpoolInspector {
     }
   }
 
-  async #segment(
-    log: number,
-    scan: LogScan,
-    segment: ScannedSegment,
-    rows: number[],
-    sum: Inspection,
-    visit: Visit,
-  ): Promise<boolean> {
+  async #segment(log: number, scan: LogScan, segment: ScannedSegment, rows: number[], sum: Inspection, visit: Visit): Promise<boolean> {
     if (rows.length === 0) return false;
     const isOver = await this.#withFile(segment.path, async (fd) => {
       for (const row of rows) {
