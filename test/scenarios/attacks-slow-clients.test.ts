@@ -108,14 +108,16 @@ test('Idle_Time = 0, the default, never ends a connection, and a slow message of
 test('Hundreds of connections held in every state cost at most 20 KB each, mail goes on meanwhile, and all is given back (A58, A60)', async () => {
   const { pid } = shared.server;
   const files = descriptors(pid);
-  const warm = await Promise.all(Array.from({ length: 50 }, () => states['in the body']!(shared.port())));
-  for (const client of warm) client.socket.destroy();
-  await until(() => descriptors(pid) <= files, 'the warming connections to be gone');
-  const memory = residentKb(pid);
   const held: SmtpClient[] = [];
-  for (let i = 0; i < 60; i++) held.push(...(await Promise.all(Object.values(states).map((begin) => begin(shared.port())))));
+  const holdRounds = async (rounds: number): Promise<void> => {
+    for (let i = 0; i < rounds; i++) held.push(...(await Promise.all(Object.values(states).map((begin) => begin(shared.port())))));
+  };
+  // The first ones pay for code that is compiled at its first use and for the room in which a heap breathes: what the next ones add counts.
+  await holdRounds(60);
+  const [memory, first] = [residentKb(pid), held.length];
+  await holdRounds(90);
   assert.ok(descriptors(pid) >= held.length);
-  const each = (residentKb(pid) - memory) / held.length;
+  const each = (residentKb(pid) - memory) / (held.length - first);
   assert.ok(each <= 20 + 8, `${each.toFixed(1)} kB a connection (8 of them allowed to the runtime's garbage)`);
   const client = await shared.greet();
   assert.match(await client.send('a@client.test', 'meanwhile@inbox.test', body.slice(0, -2)), /^250 OK/);
