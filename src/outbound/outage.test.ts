@@ -36,7 +36,16 @@ test('Q-01, Q-02, Q-07: through an hour without the next hop a message is tried 
   const { server, world, dials, pass } = await away(t, {}, HOUR);
   world.send('1@a.test');
   await world.until(() => world.kinds === 'T');
-  await pass(HOUR + 60);
+  // What `explain` shows: first the host that failed and when it may be dialled again, then the time of the message itself.
+  const queue = world.queues.queueFor('default', 'default', 'a.test');
+  const inSeconds = (): number => Math.round(((world.deliverer.standing(queue).nextAtMono ?? NaN) - world.clock.mono()) / 1000);
+  assert.deepEqual([world.deliverer.standing(queue).cause?.kind, inSeconds()], ['host-failed', 120]);
+  await pass(180);
+  assert.equal(world.deliverer.standing(queue).cause?.kind, 'retry');
+  const [waiting] = queue.walk(0, 1).entries;
+  assert.equal(Math.round(((waiting?.nextAt ?? 0) - world.clock.now()) / 1000), 1200 - 180);
+  assert.equal(waiting?.lastReply, '451 4.4.1 [internal] No valid hosts (unable to make any connections)');
+  await pass(HOUR - 120);
   await world.until(() => world.kinds === 'TTD');
   assert.deepEqual(dials, [0, 1200, 3600]);
   assert.equal(server.messages.length, 1);

@@ -48,6 +48,8 @@ Domain "/^park\\d+\\.test$/" { Outbound_Throttle_Messages = "1/86400" }
   await client.quit();
   await until(() => hop.messages.length === 1, 'the one message that the throttle lets through');
   assert.equal(await queued(server), 9_989);
+  const { out: parked } = await command('ec_console', [server.path('control'), 'explain queue default park9000.test']);
+  assert.match(parked, /Outbound_Throttle_Messages = 1\/86400[\s\S]*Next wake-up:  in (2[0-4]|1\d) h/);
   // Whatever the arrival of so many left to do is done when the processor is quiet.
   const quietFor = async (seconds: number): Promise<number> => {
     const before = processor(server);
@@ -74,7 +76,7 @@ test('SPL-08, SPL-09: a message larger than anything that may be kept in memory 
     conf: `
 Relay_Hosts = ( 127.0.0.1 )
 Routes = ( "127.0.0.1:{port:hop}" )
-Retry_Interval = 1
+Retry_Interval = 3600
 Large_Message_Threshold = 65536
 Max_Resident_Messages = 1
 Max_Resident_Active_Queue = 0
@@ -83,14 +85,29 @@ ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" { } }
 `,
     ports: { hop: hop.port },
   });
-  const line = `${'0123456789abcdef'.repeat(4)}\r\n`;
-  const body = Buffer.from(line.repeat(Math.ceil((16 * 1_048_576) / line.length)), 'latin1');
+  const text = `${'0123456789abcdef'.repeat(4)}\r\n`;
+  const body = Buffer.from(text.repeat(Math.ceil((16 * 1_048_576) / text.length)), 'latin1');
   const client = await SmtpClient.greet(server.ports['smtp']!);
   assert.equal(await client.codes('MAIL FROM:<a@sender.test>', 'RCPT TO:<u@large.test>'), '250 250');
   const head = Buffer.from(`${whole}\r\n`, 'latin1');
   await client.writeDrained(Buffer.concat([Buffer.from(`BDAT ${head.length + body.length} LAST\r\n`), head, body]));
   assert.match(await client.reply(), /^250 /);
   await client.quit();
+  const ask = async (words: string): Promise<string> => (await command('ec_console', [server.path('control'), words])).out;
+  let why = '';
+  await until(
+    async () => {
+      why = await ask('explain queue default large.test');
+      return why.includes('451 4.3.0 once more');
+    },
+    () => `the first answer of the hop; explain says:\n${why}`,
+    120,
+  );
+  const line = server.read('ecelerity.conf').split('\n').findIndex((each) => each.startsWith('Retry_Interval')) + 1;
+  assert.match(why, new RegExp(`waits for its next attempt[^]*ecelerity.conf:${line}\\n[^]*Next wake-up: {2}in (59|60) min`));
+  const [id = ''] = [...(await ask('showqueue large.test')).matchAll(/^\[delayed\/default\] (\S+)/gm)].map((match) => match[1]!);
+  assert.match(await ask(`explain message ${id}`), /Attempts: {6}1; the last one ended with: 451 4\.3\.0 once more/);
+  await ask('flush domain large.test');
   await until(() => mailFor(hop, 'large.test').length === 1, 'the large message', 120);
   const [message] = mailFor(hop, 'large.test');
   const got = message?.data.subarray(message.data.length - body.length) ?? Buffer.alloc(0);

@@ -54,6 +54,10 @@ Domain "/^regex\\\\d\\\\.test$/" {
   Routes = ( "127.0.0.1:{port:slow}" )
   Scope_Max_Outbound_Connections = 2
 }
+Domain "deadfirst.test" {
+  Routes = ( "smtp://127.0.0.1:{port:dead}?pref=10" "smtp://127.0.0.1:{port:slow}?pref=20" )
+  Max_Outbound_Connections = 1
+}
 Domain "dead.test" { Routes = ( "127.0.0.1:{port:dead}" ) }
 Domain "tls.test" {
   Routes = ( "127.0.0.1:{port:quick}" )
@@ -188,6 +192,13 @@ test('Q-07 Q-10 explain names the dead host, what it answered, and when it is tr
   await many(2, 'dead.test');
   const text = await explained('queue default dead.test', /host 127\.0\.0\.1 failed: 4\d\d 4\.4\.1 \[internal\]/);
   has(text, 'Host_Failure_Retry', place('Host_Failure_Retry'), 'Next wake-up:  in 1');
+});
+
+test('OUT-22 Q-07 behind a dead first host explain names what binds at the second, and not the host that nobody waits for', async () => {
+  await many(3, 'deadfirst.test');
+  const text = await explained('queue default deadfirst.test', /Max_Outbound_Connections = 1, 1 in use/);
+  has(text, 'State:         sending', place('Max_Outbound_Connections', 'Domain "deadfirst.test"'));
+  assert.doesNotMatch(text, /failed/);
 });
 
 test('OUT-60 explain says that TLS is demanded and not offered, and where it is demanded', async () => {

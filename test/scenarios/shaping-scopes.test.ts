@@ -17,7 +17,11 @@ const NEARER_MS = 400;
 
 /** One sink for each address, so that what is open at a time can be told apart. */
 const slow = (): Sink => new Sink({ hold: () => new Promise((done) => setTimeout(done, 15)) });
-const hops = { a: slow(), b: slow(), regex: slow(), group: slow(), rate: new Sink({}), live: slow(), host: slow(), header: new Sink({}) };
+let letGo: () => void = () => undefined;
+const gate = new Promise<void>((done) => (letGo = done));
+/** They answer to no message before letGo(). */
+const [a, b] = [new Sink({ hold: () => gate }), new Sink({ hold: () => gate })];
+const hops = { a, b, regex: slow(), group: slow(), rate: new Sink({}), live: slow(), host: slow(), header: new Sink({}) };
 let server: Server;
 
 before(async () => {
@@ -59,6 +63,7 @@ Binding "hosted" { Host "127.0.0.1" { Max_Outbound_Connections = 2 } }
   await server.start();
 });
 after(async () => {
+  letGo();
   await server.end();
   await Promise.all(Object.values(hops).map((hop) => hop.close()));
 });
@@ -82,6 +87,19 @@ const taken = (hop: Sink, count: number): Promise<void> =>
 test('OUT-01 OUT-02 SHP-01 FB-04a two bindings send from their own addresses, each within its own limit for a domain', async () => {
   await handInMany(many(30, 'two.test'), 'first');
   await handInMany(many(30, 'other-two.test'), 'second');
+  await until(() => hops.a.open === 2 && hops.b.open === 5, 'all connections that the limits allow');
+  const user = await ConsoleUser.open(server);
+  // Each binding is told of its own limit, at its own place.
+  for (const [queue, limit] of [
+    ['first two.test', 2],
+    ['second other-two.test', 5],
+  ] as const) {
+    const [binding = ''] = queue.split(' ');
+    const text = await user.run(`explain queue ${queue}`);
+    assert.ok(text.includes(`Max_Outbound_Connections = ${limit}, ${limit} in use`) && text.includes(`Binding ${binding}`), text);
+  }
+  user.close();
+  letGo();
   await Promise.all([taken(hops.a, 30), taken(hops.b, 30)]);
   assert.deepEqual([from(hops.a), from(hops.b)], [['127.0.0.11'], ['127.0.0.12']]);
   assert.ok(hops.a.said('EHLO').every((line) => line === 'EHLO first.test'));
@@ -107,8 +125,18 @@ test('OUT-01 OUT-04 in a group the suspended member is passed over, and one with
 });
 
 test('SHP-05 FB-14 a throttle of five a second is shared by all domains of its definition, never exceeded, and keeps mail moving', async () => {
-  await handInMany([...many(8, 'rate1.test'), ...many(8, 'rate2.test')]);
-  await taken(hops.rate, 16);
+  await handInMany([...many(12, 'rate1.test'), ...many(12, 'rate2.test')]);
+  const user = await ConsoleUser.open(server);
+  const texts: string[] = [];
+  await until(
+    async () => {
+      texts.push(await user.run('explain queue default rate2.test'), await user.run('explain queue default rate1.test'));
+      return texts.some((text) => text.includes('Outbound_Throttle_Messages = 5') && text.includes('Domain /^rate'));
+    },
+    () => `explain to name the throttle; it said:\n${texts.join('\n')}`,
+  );
+  user.close();
+  await taken(hops.rate, 24);
   const at = hops.rate.messages.map((message) => message.at).sort((a, b) => a - b);
   // Of any six one must have waited until the first of them was a second old.
   for (let i = 5; i < at.length; i += 1) {
