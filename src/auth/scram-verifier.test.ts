@@ -28,7 +28,7 @@ async function attempt(mechanism: MechanismName, password: string): Promise<stri
   const initial = client.initial();
   let step = await new Promise<SaslStep>((done) => exchange.begin(initial === undefined ? undefined : Buffer.from(initial), done));
   while (step.kind === 'challenge') {
-    const answer = client.answer(step.text);
+    const answer = await client.answer(step.text);
     step = await new Promise<SaslStep>((done) => exchange.next(Buffer.from(answer), done));
   }
   if (step.kind === 'pass') client.finish();

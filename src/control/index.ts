@@ -21,6 +21,7 @@ export {
   type LoopAnswers,
   type ModuleLine,
   type Operation,
+  SmtpTraces,
   type ServerPort,
   type WhereAsked,
   type WhereSet,

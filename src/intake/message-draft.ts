@@ -58,13 +58,13 @@ export class MessageDraft {
     this.#o = o;
     this.#head = head;
     this.batchId = o.ids.next();
-    this.receivedAt = o.clock.now();
+    this.receivedAt = head.stored?.receivedAt ?? o.clock.now();
     this.recipients = head.recipients.map((recipient) => new IncomingRecipient(o.ids.next(), recipient, o));
     // RFC 6710: two steps are all that the queue knows.
     if ((head.terms?.mtPriority ?? 0) > 0) for (const recipient of this.recipients) recipient.setPriority(1);
     this.#resident = new ResidentBody(o.resident);
     this.#kept = o.phases.readsMessages ? new KeptMessage(o.editable) : undefined;
-    this.#signing = o.signer?.()?.begin();
+    this.#signing = head.stored === undefined ? o.signer?.()?.begin() : undefined;
     this.#parts = splitByStore(o, this.recipients);
     for (const part of this.#parts) part.sink.onDrain = () => this.#drained(part);
   }

@@ -73,6 +73,8 @@ export interface EnvelopeHead {
   readonly terms?: DeliveryTerms | undefined;
   /** The sender is told by mail of recipients that policy refused while it took others (BNC-05). */
   readonly bouncesRefusals?: boolean | undefined;
+  /** It was received before, by the server whose spool it comes from (SPL-12): its time goes on, and it is signed already. */
+  readonly stored?: { readonly receivedAt: number } | undefined;
 }
 
 /** A recipient of whom the sender is told by mail. */

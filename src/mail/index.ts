@@ -17,6 +17,7 @@ export { deliveryStatus, dsnStatus, wantsNotice } from './dsn-fields.ts';
 export type { DsnAction, DsnMessageFields, DsnRecipient } from './dsn-fields.ts';
 export { termsOf } from './envelope.ts';
 export type { DeliverBy, DeliveryTerms, Envelope, EnvelopeBody, EnvelopeRecipient } from './envelope.ts';
+export { headerEnvelope } from './header-envelope.ts';
 export { fieldValue, formatHeader, HEADER_FIELDS_MAX, HEADER_OCTETS_MAX, HeaderBlock } from './header-block.ts';
 export type { HeaderField } from './header-block.ts';
 export { domainLiteral, formatMailbox, isPrintableAddress, parseMailbox, splitAddress } from './mailbox.ts';

@@ -35,6 +35,7 @@ import { noticePort } from './notices.ts';
 import { bindingNamed, bindingPort, optionsPort } from './options-port.ts';
 import { Outgoing } from './outgoing.ts';
 import { Shard } from './shard.ts';
+import { SpoolImports, type ImportOrder } from './spool-import.ts';
 import { Signing } from './signing.ts';
 import { debugFlagsOf, resolverOf } from './site.ts';
 import { esmtpStanzas } from './stanzas.ts';
@@ -283,6 +284,17 @@ export class LoopRuntime {
     this.#signing.answerOn(this.#questions);
     this.#questions.on('delays.pending', () => this.#queues.delaysPending(1000));
     this.#desk(intake, bindingPort(resolver));
+    this.#importing(intake);
+  }
+
+  /** `spool import`: all of it is the first loop's work. */
+  #importing(intake: Intake): void {
+    const { hostname, product, spoolDirectory } = this.#birth;
+    const panic = (text: string): void => this.#panic.log('ERROR', 'FD', text);
+    const imports = new SpoolImports({ intake, clock: systemClock, random: systemRandom, hostname, product, own: spoolDirectory, panic });
+    const isMine = this.#link.self === 0;
+    this.#questions.on('spool.import', (args) => (isMine ? imports.start(args as ImportOrder) : undefined));
+    this.#questions.on('spool.import-poll', (args) => (isMine ? imports.poll((args as ImportOrder).path) : undefined));
   }
 
   /** What operators ask about queues. */

@@ -7,6 +7,7 @@
 import type { Resolver } from '#config';
 import type { EsmtpService } from '#inbound';
 import type { TlsContexts } from '#net';
+import type { TracerWish } from '#outbound';
 import type { LoopDelay } from './loop-delay.ts';
 import type { LoopQuestions } from './loop-questions.ts';
 import type { Outgoing } from './outgoing.ts';
@@ -32,6 +33,7 @@ export function answerForRooms(questions: LoopQuestions, rooms: Rooms): void {
   questions.on('loop.caches', () => [...resolver.caches(), ...(outgoing?.caches() ?? []), ...tls.caches()]);
   questions.on('inbound.sessions', () => firstOf(service.lines()));
   questions.on('outbound.sessions', () => firstOf(outgoing?.lines() ?? []));
+  questions.on('outbound.trace', (args) => outgoing?.trace(args as TracerWish[]) ?? []);
   questions.on('dns.stats', () => outgoing?.dnsStats());
   questions.on('dns.lookup', (args) => outgoing?.dnsKnown(args as { name: string; type: string }));
   questions.on('dns.submit', (args) => outgoing?.dnsAsk(args as { name: string; type: string }));

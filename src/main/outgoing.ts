@@ -11,7 +11,7 @@ import type { Resolver as ConfigResolver } from '#config';
 import { HostTable, isRecordType, parseResolvConf, Resolver as DnsResolver, type DnsAnswer, type ResolvConf } from '#dns';
 import type { LimitTable } from '#limits';
 import type { Counters, PanicLog } from '#observe';
-import { Deliverer, OutboundTls, tcpConnect, type ConnectionLine, type GlobalSendingOptions, type Standing } from '#outbound';
+import { Deliverer, OutboundTls, tcpConnect, type ConnectionLine, type GlobalSendingOptions, type Standing, type TracedLines, type TracerWish } from '#outbound';
 import type { DomainQueue, Queues } from '#queue';
 import type { SendingSettings } from './catalog.ts';
 import { shapingPort } from './options-port.ts';
@@ -86,6 +86,11 @@ export class Outgoing {
     if (mx?.kind === 'records') for (const record of mx.records) if (record.type === 'MX') this.#dns.forget(record.exchange);
     this.#dns.forget(queue.domain);
     this.#deliverer.refresh(queue);
+  }
+
+  /** What was said since the last call, of the conversations that are asked for. */
+  trace(wishes: readonly TracerWish[]): TracedLines[] {
+    return this.#deliverer.trace(wishes);
   }
 
   lines(): IterableIterator<ConnectionLine> {

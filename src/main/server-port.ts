@@ -4,12 +4,13 @@
  * The one rule: figures come from shared memory, queues by asking every loop with a deadline; nothing here waits for mail.
  */
 import type { Clock } from '#base';
-import type { NamedCounters, ServerPort } from '#control';
+import type { NamedCounters, ServerPort, SmtpTraces } from '#control';
 import { formatPanic, type CounterName, type Counters, type PanicLine } from '#observe';
 
 interface ServerPortOptions {
   readonly counters: Counters;
   readonly namedCounters: NamedCounters;
+  readonly smtpTraces: SmtpTraces;
   readonly clock: Clock;
   /** Monotonic milliseconds. */
   readonly startedAt: number;
@@ -54,6 +55,7 @@ export function serverPort(o: ServerPortOptions): ServerPort {
     whereSet: o.whereSet,
     simulate: o.simulate,
     namedCounters: o.namedCounters,
+    smtpTraces: o.smtpTraces,
     warnings: o.warnings,
   };
 }

@@ -16,7 +16,7 @@ import {
   type Resolver,
   type Snapshot,
 } from '#config';
-import { NamedCounters, vault, type AccountingEvent, type LoopAnswers } from '#control';
+import { NamedCounters, SmtpTraces, vault, type AccountingEvent, type LoopAnswers } from '#control';
 import type { ListenStanza } from '#inbound';
 import { LimitTable } from '#limits';
 import { entryBeside, LoopPool, LoopsError } from '#loops';
@@ -296,10 +296,17 @@ export class Server {
 
   async #startControl(desk: ConfigDesk): Promise<void> {
     this.#desk = desk;
+    const { traceSmtpMode: traceMode } = this.#resolver.global();
     this.#control = new ControlListener({
       server: serverPort({
         counters: this.#counters,
         namedCounters: this.#namedCounters,
+        smtpTraces: new SmtpTraces({
+          askLoops: (question, args) => this.#askLoops(question, args),
+          clock: systemClock,
+          wheel: this.#wheel,
+          mode: () => traceMode,
+        }),
         startedAt: this.#startedAt,
         resetAt: () => this.#resetAt,
         reset: () => {

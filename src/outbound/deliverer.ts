@@ -17,6 +17,7 @@ import type { ConnectPort, DnsPort, GlobalSendingOptions, ShapingPort } from './
 import { HostMemory } from './route/host-memory.ts';
 import { Planner } from './route/planner.ts';
 import type { TlsPort } from './session/tls.ts';
+import { Tracers, type TracedLines, type TracerWish } from './session/trace.ts';
 import { AddressMetrics } from './shaping/address-metrics.ts';
 import { Shaper } from './shaping/shaper.ts';
 import { Siblings } from './shaping/siblings.ts';
@@ -92,6 +93,7 @@ export class Deliverer {
       isMigrating: () => global().migrateConnectionsBetweenSiblingDomains ?? true,
       metrics: new AddressMetrics({ clock, random, lifetimeSeconds: () => global().addressMetricsLifetime ?? 1800 }),
       bodies: gate,
+      tracers: new Tracers(clock),
       panic: o.panic ?? { log: () => undefined },
       later: (pool) => this.#note(pool),
     };
@@ -115,9 +117,18 @@ export class Deliverer {
     return standingOf(queue, this.#pools.get(queue)?.standing);
   }
 
-  /** The way of a queue is looked for anew. */
+  /** The way of a queue is looked for anew, and hosts that failed may be tried at once. */
   refresh(queue: DomainQueue): void {
-    this.#pools.get(queue)?.refresh();
+    this.#pools.get(queue)?.renew();
+  }
+
+  /** What was said since the last call, in the conversations that are wished for; what others wished for before ends. */
+  trace(wishes: readonly TracerWish[]): TracedLines[] {
+    const { tracers } = this.#ports;
+    const taken = tracers.take();
+    if (!tracers.set(wishes)) return taken;
+    for (const { queue, sessions } of this.#pools.values()) for (const session of sessions) session.trace(tracers.of(queue, session.remoteIp));
+    return taken;
   }
 
   *lines(): IterableIterator<ConnectionLine> {

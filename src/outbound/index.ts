@@ -6,6 +6,7 @@
  */
 export { Deliverer, type ConnectionLine, type DelivererOptions } from './deliverer.ts';
 export type { ConnectPort, Dial, DnsPort, GlobalSendingOptions, MailHost, HostLimit, MailPlan, ShapingPort } from './ports.ts';
+export type { TracedLines, TracerWish } from './session/trace.ts';
 export { OutboundTls, type OutboundTlsOptions, type TlsPort } from './session/tls.ts';
 export type { Cause, Standing } from './standing.ts';
 export { tcpConnect } from './tcp-connect.ts';

@@ -5,7 +5,7 @@
 // Disk, clock, chance and the lock are handed in. Imports base, system (the lock), mail and observe types only.
 
 export { type BodyOf, type CheckOptions, checkSpool, type Dropped, dropMessage, extractMessage, listSpool, readSpool } from './check.ts';
-export { claimSpool, type ClaimOptions, type LockPort, type SpoolClaim } from './claim.ts';
+export { claimSpool, type ClaimOptions, type LockPort, readMarker, type SpoolClaim } from './claim.ts';
 export { nodeDisk, type SpoolFs } from './disk.ts';
 export type { CommitDone, SpoolDraft } from './draft.ts';
 export { SpoolError, type SpoolErrorCode, spoolErrors } from './errors.ts';

@@ -4,7 +4,7 @@
  * The one rule: what counts is what the hop heard. A password is only ever given to a hop whose certificate names it.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -43,6 +43,7 @@ before(async () => {
     conf: `
 Relay_Hosts = ( 127.0.0.1 )
 Retry_Interval = 3600
+Trace_SMTP_Mode = 0600
 Resolv_Conf = "{dir}/resolv.conf"
 ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" { } }
 outbound_smtp_auth { }
@@ -113,6 +114,47 @@ test('OUT-47, A45: we log in where the certificate names the hop, and nowhere el
     assert.equal(await failure('T', domain), '451 4.7.0 [internal] AUTH needs TLS that proved who the server is');
   assert.deepEqual(hop('bare').said('AUTH'), []);
   for (const log of ['mainlog.ec', 'paniclog.ec']) assert.ok(!server.read(log).includes('s3cret') && !server.read(log).includes(secret));
+});
+
+test('OUT-47, A45: trace smtp writes conversations of a domain to a file of Trace_SMTP_Mode, without what we prove ourselves with and without the mail', async () => {
+  const user = await ConsoleUser.open(server);
+  const file = server.path('trace.log');
+  assert.match(await user.refused('trace smtp add * relay.test trace.log'), /expected an absolute path/);
+  assert.equal(await user.run(`trace smtp add * Relay.TEST ${file}`), 'Registered smtp tracer #1');
+  assert.equal(await user.run('trace smtp add default other.test'), 'Registered smtp tracer #2');
+  hop('safe').messages.length = 0;
+  assert.match(await handIn(server, 'traced@relay.test'), /^250 /);
+  await arrivals(hop('safe'), 'relay.test');
+  await until(
+    () => /octets of a message[^]*< 250 2\.0\.0 taken/.test(server.read('trace.log')),
+    () => `the answer to the message in the file:\n${server.read('trace.log')}`,
+  );
+  const text = server.read('trace.log');
+  // The connection may have been opened before the tracer was there.
+  assert.match(text, /^\S+Z #\d+\.\d+ default relay\.test 127\.0\.0\.1 > MAIL FROM:<[^>]*>/m);
+  assert.match(text, /> RCPT TO:<traced@relay\.test>/);
+  assert.ok(!text.includes('Subject'), 'the mail itself is not in it');
+  assert.match(await user.run('trace smtp show 1 500'), /RCPT TO:<traced@relay\.test>/);
+  const list = await user.run('trace smtp list');
+  assert.match(list, new RegExp(`\\[ {5}1\\] {2}binding: \\*\\n +domain: relay\\.test\\n +file: ${file} @ \\d+`));
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  // A new connection logs in under the eyes of the tracer.
+  await until(() => hop('safe').open === 0, 'the connection to end');
+  assert.match(await handIn(server, 'again@relay.test'), /^250 /);
+  await until(
+    () => /< 235 2\.7\.0 welcome/.test(server.read('trace.log')),
+    () => server.read('trace.log'),
+  );
+  const whole = server.read('trace.log');
+  assert.match(whole, /= TLS begins/);
+  assert.match(whole, /> AUTH PLAIN \(what follows is not shown\)/);
+  for (const secret of ['s3cret', Buffer.from('\0ada\0s3cret').toString('base64')]) assert.ok(!whole.includes(secret));
+  assert.equal(await user.run('trace smtp remove 1'), 'Removed smtp tracer #1');
+  assert.equal(await user.run('trace smtp show 2'), 'Nothing was said yet.');
+  assert.match(await user.refused('trace smtp remove 1'), /no smtp tracer "1"/);
+  await user.run('trace smtp remove 2');
+  assert.equal(await user.run('trace smtp list'), 'There are no smtp tracers.');
+  user.close();
 });
 
 test('OUT-45: XClient = required tells the hop who handed the mail in, and keeps it from a hop that cannot hear it', async () => {

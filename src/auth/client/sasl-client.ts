@@ -5,7 +5,8 @@
  * LOGIN, which the caller must ask for. Used by the console's client and by outbound SMTP AUTH.
  * Not here: frames, base64, replies (the callers). Truth: RFC 4616, RFC 2195, RFC 2831, RFC 5802, RFC 7677.
  */
-import { createHash, createHmac, pbkdf2Sync, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto';
+import { promisify } from 'node:util';
 import type { MechanismName } from '../settings.ts';
 
 export interface SaslIdentity {
@@ -22,8 +23,8 @@ export interface SaslClient {
   readonly mechanism: MechanismName;
   /** What to send with the mechanism's name; undefined when the server speaks first. */
   initial(): string | undefined;
-  /** The answer to a challenge. Throws an Error with a sentence when the server is not what it should be. */
-  answer(challenge: string): string;
+  /** The answer to a challenge; later where it takes long to find. Throws an Error with a sentence when the server is not what it should be. */
+  answer(challenge: string): string | Promise<string>;
   /** Throws when the server says yes without having proven itself. */
   finish(): void;
 }
@@ -110,6 +111,8 @@ function digestClient({ user, password, service, host, nonce: cnonce }: SaslIden
   };
 }
 
+const stretch = promisify(pbkdf2);
+
 /** Iterations of PBKDF2 beyond which a server wants to keep us busy rather than safe. */
 const ITERATIONS_MAX = 600_000;
 
@@ -134,13 +137,15 @@ function scramClient({ user, password, nonce }: SaslIdentity): SaslClient {
         throw new Error('the challenge of SCRAM-SHA-256 is not an answer to us');
       if (iterations < 1 || iterations > ITERATIONS_MAX)
         throw new Error(`the server wants ${count} iterations: expected 1 to ${ITERATIONS_MAX}`);
-      const salted = pbkdf2Sync(password.normalize('NFKC'), Buffer.from(salt, 'base64'), iterations, 32, 'sha256');
-      const clientKey = hmac('sha256', salted, 'Client Key');
       const final = `c=biws,r=${whole}`;
       const message = `${first},${challenge},${final}`;
-      const signature = hmac('sha256', createHash('sha256').update(clientKey).digest(), message);
-      serverSignature = hmac('sha256', hmac('sha256', salted, 'Server Key'), message);
-      return `${final},p=${Buffer.from(clientKey.map((byte, i) => byte ^ (signature[i] ?? 0))).toString('base64')}`;
+      // In a thread of its own: other mail does not wait for it.
+      return stretch(password.normalize('NFKC'), Buffer.from(salt, 'base64'), iterations, 32, 'sha256').then((salted) => {
+        const clientKey = hmac('sha256', salted, 'Client Key');
+        const signature = hmac('sha256', createHash('sha256').update(clientKey).digest(), message);
+        serverSignature = hmac('sha256', hmac('sha256', salted, 'Server Key'), message);
+        return `${final},p=${Buffer.from(clientKey.map((byte, i) => byte ^ (signature[i] ?? 0))).toString('base64')}`;
+      });
     },
     finish() {
       if (!isProven) throw new Error('the server has not proven that it knows the password');

@@ -597,10 +597,10 @@ export const resourceOptions = [
     scopes: ['Global'],
     effect: 'restart',
     since: '3.0',
-    status: 'inert',
-    implemented: false,
+    status: 'works',
+    implemented: true,
     category: 'resource',
-    about: 'permissions of trace files',
+    about: 'permissions of the files of trace smtp',
   },
   {
     name: 'UMem_Reap_Interval',

@@ -134,7 +134,7 @@ async function authenticate({ stream, frames, offered, host, identity }: Door): 
       return;
     }
     if (frame['kind'] === 'challenge')
-      stream.write(formatFrame({ kind: 'auth', ...encode(sasl.answer(Buffer.from(String(frame['data']), 'base64').toString())) }));
+      stream.write(formatFrame({ kind: 'auth', ...encode(await sasl.answer(Buffer.from(String(frame['data']), 'base64').toString())) }));
   }
 }
 

@@ -30,6 +30,7 @@ import { writeConfig } from './write-config.ts';
 
 export { completeLine } from './complete.ts';
 export { NamedCounters } from './server/named-counters.ts';
+export { SmtpTraces } from './queue/smtp-traces.ts';
 export type { Answer, ConsoleSession, LoopAnswers, ModuleLine, Operation, ServerPort, WhereAsked, WhereSet } from './operation.ts';
 
 const help = helpOperation(() => operations, unknown);

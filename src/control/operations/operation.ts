@@ -8,6 +8,7 @@
 
 import type { ConfigSession, Resolver } from '#config';
 import type { SimulationPlan, SimulationResult } from '#simulation';
+import type { SmtpTraces } from './queue/smtp-traces.ts';
 import type { NamedCounters } from './server/named-counters.ts';
 
 export interface Answer {
@@ -96,6 +97,7 @@ export interface ServerPort {
   /** Modules that the configuration loads. */
   modules(): readonly ModuleLine[];
   readonly namedCounters: NamedCounters;
+  readonly smtpTraces: SmtpTraces;
   /** Where the value of an option that sends mail comes from; undefined for an option that is none. */
   whereSet(asked: WhereAsked, resolver?: Resolver): WhereSet | undefined;
   /** What mail would take under a configuration: that of a session, in force or in the making. */

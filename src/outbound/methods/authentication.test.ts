@@ -2,6 +2,7 @@
  * Logging in at the next hop: who is told the password, and who never is.
  */
 import assert from 'node:assert/strict';
+import { createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
 import type { SendingOptions } from '#queue';
 import { startServer, World, type FakeServer, type ServerScript } from '../fixtures.test.ts';
@@ -158,6 +159,42 @@ test('SD-4009, SD-3685: users and passwords of every length up to 400 are sent w
     const [, user, password] = Buffer.from(text.slice(11).trim(), 'base64').toString().split('\0');
     assert.deepEqual([user?.length, password?.length], [length, length]);
   }
+});
+
+test('OUT-47: the proof of SCRAM-SHA-256 is found beside other work; who speaks meanwhile ends the exchange, who proves himself gets the mail', async (t) => {
+  const salt = randomBytes(16);
+  const salted = pbkdf2Sync('secret', salt, 4096, 32, 'sha256');
+  const hmac = (key: Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
+  let first = '';
+  let challenge = '';
+  const meet = (isImpatient: boolean) =>
+    meeting(t, {
+      options: { outboundSmtpAuthType: 'SCRAM-SHA-256', retryInterval: 3600 },
+      script: {
+        extensions: ['STARTTLS', 'AUTH SCRAM-SHA-256'],
+        answer: (verb, line) => {
+          const text = (encoded = ''): string => Buffer.from(encoded, 'base64').toString();
+          if (verb === 'AUTH') {
+            first = text(line.split(' ')[2]).slice(3);
+            challenge = `r=${first.slice(first.indexOf('r=') + 2)}more,s=${salt.toString('base64')},i=4096`;
+            const once = `334 ${Buffer.from(challenge).toString('base64')}`;
+            return isImpatient ? `${once}\r\n${once}` : once;
+          }
+          const final = text(line);
+          if (!final.startsWith('c=biws')) return line === '' && verb !== 'banner' ? '235 in' : undefined;
+          const message = `${first},${challenge},${final.slice(0, final.indexOf(',p='))}`;
+          return `334 ${Buffer.from(`v=${hmac(hmac(salted, 'Server Key'), message).toString('base64')}`).toString('base64')}`;
+        },
+      },
+    });
+  const { world } = await meet(false);
+  world.send('1@a.test');
+  await world.until(() => world.records.length > 0);
+  assert.equal(world.kinds, 'D', world.summary());
+  const { world: other } = await meet(true);
+  other.send('1@a.test');
+  await other.until(() => other.records.length > 0);
+  assert.deepEqual(other.failures, ['T 11 451 4.7.0 [internal] AUTH failed: the server does not wait for an answer']);
 });
 
 test('a server that goes on asking, or asks nonsense, ends the exchange', () => {

@@ -20,7 +20,11 @@ type AuthOptions = Pick<SendingOptions, 'outboundSmtpAuthType' | 'outboundSmtpAu
 
 /** A line to say, the end, or the reply with which the connection fails. */
 export type AuthStep =
-  { readonly kind: 'say'; readonly text: string } | { readonly kind: 'done' } | { readonly kind: 'failed'; readonly reply: string };
+  | { readonly kind: 'say'; readonly text: string }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly reply: string }
+  /** The answer takes long to find. */
+  | { readonly kind: 'later'; readonly step: Promise<AuthStep> };
 
 /** Whether the options ask for a login. */
 export function wantsLogin(options: AuthOptions): boolean {
@@ -32,6 +36,7 @@ export class Authentication {
   /** Sent with the first challenge because it made the command too long. */
   #initial: string | undefined;
   #steps = 0;
+  #isThinking = false;
 
   private constructor(client: SaslClient) {
     this.#client = client;
@@ -77,6 +82,7 @@ export class Authentication {
   }
 
   #next(reply: ServerReply): AuthStep {
+    if (this.#isThinking) return { kind: 'failed', reply: authReply('the server does not wait for an answer') };
     if (reply.class === 'positive') {
       this.#client.finish();
       return { kind: 'done' };
@@ -94,7 +100,20 @@ export class Authentication {
     if (challenge === undefined && this.#client.mechanism !== 'LOGIN') {
       return { kind: 'failed', reply: authReply('the challenge is no base64') };
     }
-    return { kind: 'say', text: `${encode(this.#client.answer(challenge ?? ''))}\r\n` };
+    const found = this.#client.answer(challenge ?? '');
+    if (typeof found === 'string') return { kind: 'say', text: `${encode(found)}\r\n` };
+    this.#isThinking = true;
+    return { kind: 'later', step: this.#later(found) };
+  }
+
+  async #later(found: Promise<string>): Promise<AuthStep> {
+    try {
+      return { kind: 'say', text: `${encode(await found)}\r\n` };
+    } catch (error) {
+      return { kind: 'failed', reply: authReply(error instanceof Error ? error.message : 'the exchange cannot go on') };
+    } finally {
+      this.#isThinking = false;
+    }
   }
 }
 

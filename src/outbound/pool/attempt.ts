@@ -14,6 +14,7 @@ import { tlsDemand, type HostMemory } from '../route/host-memory.ts';
 import type { Target } from '../route/targets.ts';
 import { Opening, type Opened, type OpeningFailure } from '../session/opening.ts';
 import type { TlsPort } from '../session/tls.ts';
+import type { Conversation } from '../session/trace.ts';
 import { Wire, type WirePorts } from '../session/wire.ts';
 import { stage } from '../stages.ts';
 
@@ -63,6 +64,8 @@ interface AttemptOptions {
   /** Addresses to connect from; undefined where the system may choose. */
   readonly sources: readonly string[] | undefined;
   readonly admission: Admission;
+  /** Who wants to read the conversation. */
+  readonly trace: (ip: string) => Conversation | undefined;
 }
 
 export class Attempt {
@@ -117,6 +120,7 @@ export class Attempt {
     });
     this.#dialledAt = this.#ports.clock.mono();
     this.#wire = new Wire(this.#ports.connect(to), opening, this.#ports);
+    this.#wire.trace = this.#o.trace(target.ip);
     opening.start(this.#wire);
   }
 

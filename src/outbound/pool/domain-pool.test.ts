@@ -388,3 +388,39 @@ test('SHP-10: a connection that is not answered ends after Connect_Timeout with 
     [{ binding: 'default', domain: 'a.test', remoteIp: '127.0.0.1', state: 'reading confirmation' }],
   );
 });
+
+test('Q-07: refresh domain lifts Host_Failure_Retry: a host that is up again gets its mail at once', async (t) => {
+  const server = await startServer(t);
+  let isDown = true;
+  const world = new World(t, {
+    isManual: true,
+    options: { remoteSmtpPort: server.port, hostFailureRetry: 900, retryInterval: 1200 },
+    redirect: (to) => (isDown ? { ...to, port: nobody } : to),
+  });
+  world.send('1@a.test');
+  world.send('2@a.test');
+  await world.until(() => world.kinds === 'T');
+  isDown = false;
+  const queue = world.queues.queueFor('default', 'default', 'a.test');
+  assert.equal(world.deliverer.standing(queue).cause?.kind, 'host-failed');
+  world.deliverer.refresh(queue);
+  await world.until(() => world.kinds === 'TD');
+  assert.equal(server.messages.length, 1);
+});
+
+test('OUT-28: an idle connection is not used for a host that the domain has no more; it is while DNS does not answer', async (t) => {
+  const server = await startServer(t);
+  let answer: () => MailPlan = () => plan('127.0.0.1');
+  const world = new World(t, { isManual: true, dns: () => answer(), options: { remoteSmtpPort: server.port, idleTimeout: 600 } });
+  world.send('1@a.test');
+  await world.until(() => world.kinds === 'D');
+  world.pass(61);
+  answer = () => ({ kind: 'temporary', reason: 'SERVFAIL', stage: 'mx' });
+  world.send('2@a.test');
+  await world.until(() => world.kinds === 'DD');
+  assert.equal(server.connections, 1);
+  answer = () => plan('127.0.0.2');
+  world.send('3@a.test');
+  await world.until(() => world.dials.length === 2);
+  assert.equal(world.dials[1]?.ip, '127.0.0.2');
+});

@@ -15,20 +15,22 @@ import type { BodiesPort, DnsPort } from '../ports.ts';
 import { replies } from '../replies.ts';
 import { tlsDemand } from '../route/host-memory.ts';
 import type { Planner } from '../route/planner.ts';
-import type { Target } from '../route/targets.ts';
 import { ClientSession, type SessionOwner } from '../session/session.ts';
+import type { Tracers } from '../session/trace.ts';
 import type { AddressMetrics } from '../shaping/address-metrics.ts';
-import { faceOf, identityOf } from '../shaping/identity.ts';
+import { ehloNameOf, faceOf, identityOf } from '../shaping/identity.ts';
 import { TURN_MS } from '../shaping/place-gate.ts';
 import { Lease, type Shape, type Shaper } from '../shaping/shaper.ts';
 import { siblingName, siblingNames, type Siblings } from '../shaping/siblings.ts';
 import type { Cause, Standing } from '../standing.ts';
 import { transcoded, type MatchPort } from '../transcode.ts';
-import { Attempt, type Admission, type AttemptFailure, type AttemptOutcome, type AttemptPorts, type AttemptSuccess } from './attempt.ts';
+import { admissionOf } from './admission.ts';
+import { Attempt, type AttemptFailure, type AttemptOutcome, type AttemptPorts, type AttemptSuccess } from './attempt.ts';
 import { Connection, type ConnectionHolder } from './connection.ts';
 import { connectionLimit, wantedConnections } from './growth.ts';
 import { Parking } from './parking.ts';
 import { PlanKeeper, type FailedPlan, type Way } from './plan-keeper.ts';
+import { Setbacks } from './setbacks.ts';
 
 export interface PoolPorts extends AttemptPorts {
   readonly planner: Planner;
@@ -39,6 +41,7 @@ export interface PoolPorts extends AttemptPorts {
   readonly isMigrating: () => boolean;
   readonly metrics: AddressMetrics;
   readonly bodies: BodiesPort;
+  readonly tracers: Tracers;
   readonly clock: Clock;
   readonly panic: Pick<PanicLog, 'log'>;
   /** Patterns of Response_Transcode_Pattern. */
@@ -68,24 +71,19 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
   readonly #attempts = new Map<Attempt, Lease>();
   readonly #plans: PlanKeeper;
   readonly #parking: Parking;
+  readonly #setbacks: Setbacks;
   /** Hosts where TLS failed and clear text waits for a throttle. */
   readonly #clearOwed = new Set<string>();
   #shape: Shape | undefined;
   #shapedFor: SendingOptions | undefined;
-  /** No connection is opened until it fires. */
-  #restTimer = 0;
-  #restUntil = 0;
-  #restCause: Cause | undefined;
-  /** Since the last connection that worked. */
-  #failures = 0;
-  #firstFailureMono = 0;
   #growTimer = 0;
   #isStopping = false;
 
   constructor(queue: DomainQueue, ports: PoolPorts) {
     this.queue = queue;
     this.#ports = ports;
-    const { planner, dns, clock, shaper } = ports;
+    const { planner, dns, clock, wheel, shaper } = ports;
+    this.#setbacks = new Setbacks({ clock, wheel, ready: () => ports.later(this) });
     this.#plans = new PlanKeeper({ queue, planner, dns, clock, ready: () => ports.later(this) });
     this.#parking = new Parking({
       shaper,
@@ -112,7 +110,15 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
   /** Gives ready mail to idle connections, and opens more where that is wanted. */
   poke(): void {
     if (this.#isStopping) return;
-    while (this.#idle.length > 0 && this.queue.ready > 0 && !this.#parking.isThrottled) this.#employ(this.#idle.at(-1) as Connection);
+    while (this.#idle.length > 0 && this.queue.ready > 0 && !this.#parking.isThrottled) {
+      const plan = this.#plans.current();
+      // It is being looked for anew, and will be told.
+      if (plan === undefined) break;
+      const connection = this.#idle.at(-1) as Connection;
+      // A connection that works is better than an answer of the DNS that could not be had; a host that is named no more gets nothing.
+      if (plan.kind === 'failed' || leadsTo(plan, connection)) this.#employ(connection);
+      else this.retire(connection);
+    }
     this.#grow();
   }
 
@@ -138,7 +144,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
   forget(): void {
     this.#parking.leave();
     this.#ports.wheel.cancel(this.#growTimer);
-    this.#ports.wheel.cancel(this.#restTimer);
+    this.#setbacks.endRest();
   }
 
   /** The configuration or DNS changed: routes and limits are looked up anew and resting ends. */
@@ -147,9 +153,16 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     this.#shapedFor = undefined;
     this.#clearOwed.clear();
     this.#parking.leave();
-    this.#endRest();
+    this.#setbacks.endRest();
     for (const connection of this.#idle.filter(({ face }) => face !== faceOf(this.options))) this.retire(connection);
     this.#ports.later(this);
+  }
+
+  /** An operator's word: hosts that failed may be tried at once, and the way is looked for anew. */
+  renew(): void {
+    const demand = tlsDemand(this.options, this.queue.domain);
+    for (const target of this.#plans.targets) this.#ports.hosts.succeed(target, demand);
+    this.refresh();
   }
 
   /** Whether the options are not those that it works by. */
@@ -161,7 +174,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
   get isStuck(): boolean {
     // A queue that may have no connection waits for the operator, and for its time to be over.
     if (this.#isStopping || this.queue.ready === 0 || this.connections > 0 || connectionLimit(this.options) === 0) return false;
-    const isAwaited = this.#restTimer !== 0 || this.#growTimer !== 0 || this.#plans.isPlanning;
+    const isAwaited = this.#setbacks.isResting || this.#growTimer !== 0 || this.#plans.isPlanning;
     return !isAwaited && !this.#parking.isThrottled && !this.#parking.isParked;
   }
 
@@ -171,7 +184,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     const state = busy > 0 ? 'sending' : this.#attempts.size > 0 ? 'connecting' : this.queue.ready > 0 ? 'waiting' : 'idle';
     const parked = this.queue.ready > 0 ? this.#parking.cause() : undefined;
     if (parked?.cause.kind === 'throttle') return { state, ...parked };
-    if (this.#restTimer !== 0) return { state, nextAtMono: this.#restUntil, cause: this.#restCause };
+    if (this.#setbacks.isResting) return { state, ...this.#setbacks.standing };
     return { state, nextAtMono: undefined, cause: parked?.cause ?? this.#cause() };
   }
 
@@ -307,7 +320,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
   }
 
   #grow(): void {
-    while (!this.#isStopping && this.#restTimer === 0 && !this.#parking.isParked) {
+    while (!this.#isStopping && !this.#setbacks.isResting && !this.#parking.isParked) {
       const busy = this.#sessions.size - this.#idle.length;
       const isInContact = this.#sessions.size > 0;
       if (this.#parking.isThrottled && this.connections > 0) return;
@@ -379,6 +392,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
         connection.holder.give(connection);
         connection.holder = this;
         connection.session.moveTo(this);
+        connection.session.trace(this.#ports.tracers.of(this.queue, target.ip));
         this.#sessions.set(connection.session, connection);
         this.queue.connections = this.connections;
         connection.session.wake();
@@ -389,7 +403,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
   }
 
   #identity(): string {
-    return identityOf(this.options, { domain: this.queue.domain, ehloName: this.#ehloName() });
+    return identityOf(this.options, { domain: this.queue.domain, ehloName: ehloNameOf(this.queue, this.#ports.hostName) });
   }
 
   /** There is no way to the domain. Whether that is for good is said by the plan, or by how often it happened (OUT-25). */
@@ -401,22 +415,30 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     else {
       this.queue.deferAll(this.#transcoded(internalResult('transient', plan.reply)));
       const kind = plan.isLookup ? ('unresolvable' as const) : ('host-failed' as const);
-      this.#rest(this.options.hostFailureRetry * 1000, { kind, detail: plan.reply });
+      this.#setbacks.rest(this.options.hostFailureRetry * 1000, { kind, detail: plan.reply });
     }
   }
 
   #begin(plan: Way, lease: Lease): void {
     const { options, queue } = this;
-    const { planner, metrics } = this.#ports;
-    const { messages } = this.#shaped();
+    const { planner, metrics, shaper } = this.#ports;
+    const { messages, connections } = this.#shaped();
     const expectation = messages !== undefined && this.connections === 0 ? messages.gate : undefined;
     if (expectation !== undefined) expectation.expected += 1;
-    const ehloName = this.#ehloName();
+    const ehloName = ehloNameOf(this.queue, this.#ports.hostName);
     const targets = metrics.steer(queue.binding, planner.spread(plan.targets));
     const name = identityOf(options, { domain: queue.domain, ehloName });
     const attempt = new Attempt(
       this.#ports,
-      { targets, options, ehloName, domain: queue.domain, sources: plan.sources, admission: this.#admission(lease) },
+      {
+        targets,
+        options,
+        ehloName,
+        domain: queue.domain,
+        sources: plan.sources,
+        admission: admissionOf({ queue, shaper, metrics, parking: this.#parking, clearOwed: this.#clearOwed }, lease, connections),
+        trace: (ip) => this.#ports.tracers.of(queue, ip),
+      },
       (outcome) => {
         this.#attempts.delete(attempt);
         this.#attempted(plan, { lease, identity: name, face: faceOf(options) }, outcome);
@@ -426,46 +448,6 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     this.#attempts.set(attempt, lease);
     this.#counted(1);
     attempt.start();
-  }
-
-  /** What one attempt takes for each host that it dials. */
-  #admission(lease: Lease): Admission {
-    const { shaper, metrics } = this.#ports;
-    const { connections } = this.#shaped();
-    let held: string[] = [];
-    const leave = (): void => {
-      for (const name of held) shaper.drop(lease, name);
-      held = [];
-    };
-    const pass = (): boolean => {
-      if (connections === undefined || connections.gate.take(connections.limit, 1) === 1) return true;
-      this.#parking.atRate(connections);
-      return false;
-    };
-    return {
-      admit: (target) => {
-        const demands = shaper.hostDemands(this.queue, target);
-        const refusal = shaper.extend(lease, demands);
-        if (refusal !== undefined) {
-          this.#parking.atPlace(refusal);
-          return false;
-        }
-        held = demands.map(({ name }) => name);
-        if (pass()) return true;
-        leave();
-        return false;
-      },
-      admitAgain: (target) => {
-        if (pass()) return true;
-        this.#clearOwed.add(spotOf(target));
-        return false;
-      },
-      failed: (target) => {
-        leave();
-        metrics.failed(this.queue.binding, target.ip);
-      },
-      isClearOwed: (target) => this.#clearOwed.delete(spotOf(target)),
-    };
   }
 
   #attempted(plan: Way, held: Held, outcome: AttemptOutcome): void {
@@ -481,7 +463,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
   }
 
   #opened({ lease, identity, face }: Held, outcome: AttemptSuccess): void {
-    this.#failures = 0;
+    this.#setbacks.worked();
     // A host was found: those lines are left in which this attempt stood for others.
     this.#parking.leaveConnections();
     this.#ports.counters.add('outboundConnectionsTotal');
@@ -493,7 +475,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     const session = new ClientSession({
       wire,
       capabilities,
-      ehloName: this.#ehloName(),
+      ehloName: ehloNameOf(this.queue, this.#ports.hostName),
       isTls,
       isProven,
       remoteIp: target.ip,
@@ -512,12 +494,11 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
 
   #unreachable(plan: Way, failure: AttemptFailure): void {
     if (this.#isStopping) return;
-    if (this.#failures === 0) this.#firstFailureMono = this.#ports.clock.mono();
-    this.#failures += 1;
+    this.#setbacks.failed();
     const demand = tlsDemand(this.options, this.queue.domain);
     const waits = plan.targets.map((target) => this.#ports.hosts.wait(target, demand));
     const ms = Math.max(1, Math.min(this.options.hostFailureRetry * 1000, ...waits));
-    this.#rest(ms, { kind: 'host-failed', host: failure.remoteIp, option: 'hostFailureRetry', detail: failure.reply });
+    this.#setbacks.rest(ms, { kind: 'host-failed', host: failure.remoteIp, option: 'hostFailureRetry', detail: failure.reply });
     if (this.#sessions.size > 0) return;
     const { kind, reply, stage, remoteIp } = { ...failure, kind: 'transient' as const };
     const result: RecipientResult = { kind, reply, stage, remoteIp, bytes: 0 };
@@ -527,7 +508,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
         delivery,
         delivery.recipients.map(() => result),
       );
-    if (this.#isLongSilent()) this.queue.deferAll(this.#transcoded({ ...result, reply: replies.noValidHosts }));
+    if (this.#setbacks.isLongSilent(this.options)) this.queue.deferAll(this.#transcoded({ ...result, reply: replies.noValidHosts }));
   }
 
   #finish(delivery: Delivery, results: readonly RecipientResult[]): void {
@@ -539,46 +520,13 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     return transcoded(result, this.options, this.#ports.match);
   }
 
-  /** Q-08. */
-  #isLongSilent(): boolean {
-    const { mxFailuresToDelay, connectTimeoutToDelay } = this.options;
-    if (mxFailuresToDelay > 0 && this.#failures >= mxFailuresToDelay) return true;
-    return this.#ports.clock.mono() - this.#firstFailureMono >= connectTimeoutToDelay * 1000;
-  }
-
-  /** No new connections for so long. */
-  #rest(ms: number, cause: Cause): void {
-    if (this.#restTimer !== 0 || this.#isStopping) return;
-    this.#restCause = cause;
-    this.#restUntil = this.#ports.clock.mono() + ms;
-    this.#restTimer = this.#ports.wheel.schedule(ms, () => {
-      this.#restTimer = 0;
-      this.#ports.later(this);
-    });
-  }
-
-  #endRest(): void {
-    if (this.#restTimer !== 0) this.#ports.wheel.cancel(this.#restTimer);
-    this.#restTimer = 0;
-  }
-
   /** A connection more or less. */
   #counted(sign: 1 | -1): void {
     this.queue.connections = this.connections;
     this.#ports.counters.add('outboundConnections', sign);
   }
-
-  /** OUT-42. The sender's domain is that of the mail which is next when the connection is opened. */
-  #ehloName(): string {
-    const { ehloHostname } = this.options;
-    if (ehloHostname === '__hostname__' || ehloHostname === '') return this.#ports.hostName;
-    if (ehloHostname !== '__message__') return ehloHostname;
-    const sender = this.queue.nextSender;
-    const domain = sender === undefined ? '' : sender.slice(sender.lastIndexOf('@') + 1);
-    return /^[\w.-]+$/.test(domain) ? domain : this.#ports.hostName;
-  }
 }
 
-function spotOf(target: Target): string {
-  return `${target.ip} ${target.port}`;
+function leadsTo({ targets }: Way, { target }: Connection): boolean {
+  return targets.some(({ ip, port }) => ip === target.ip && port === target.port);
 }

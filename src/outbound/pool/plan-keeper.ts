@@ -9,6 +9,7 @@ import { parseIp, type Clock } from '#base';
 import type { DomainQueue } from '#queue';
 import type { DnsPort } from '../ports.ts';
 import type { Plan, Planner } from '../route/planner.ts';
+import type { Target } from '../route/targets.ts';
 import { replies } from '../replies.ts';
 
 export type FailedPlan = Extract<Plan, { kind: 'failed' }>;
@@ -54,9 +55,9 @@ export class PlanKeeper {
     return this.#ask();
   }
 
-  /** The way that was found last, as long as it is believed; nothing is asked. */
-  get known(): Way | undefined {
-    return this.#plan?.kind === 'targets' && this.#o.clock.mono() < this.#until ? this.#plan : undefined;
+  /** Where the way that was found last led to, believed or not; nothing is asked. */
+  get targets(): readonly Target[] {
+    return this.#plan?.kind === 'targets' ? this.#plan.targets : [];
   }
 
   forget(): void {

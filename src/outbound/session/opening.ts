@@ -208,7 +208,15 @@ export class Opening implements WireOwner {
   #authStep(step: AuthStep | undefined): void {
     if (step?.kind === 'say') this.#say('auth', step.text);
     else if (step?.kind === 'done') this.#open();
+    else if (step?.kind === 'later') void step.step.then((found) => this.#authFound(found));
     else this.#fail(step?.reply ?? replies.defect);
+  }
+
+  /** What took a while; the connection may be gone meanwhile. */
+  #authFound(step: AuthStep): void {
+    if (this.#step !== 'auth') return;
+    this.#authStep(step);
+    this.#wire?.flush();
   }
 
   #say(step: Step, text: string): void {

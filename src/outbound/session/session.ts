@@ -17,6 +17,7 @@ import { stage } from '../stages.ts';
 import { contentFor } from '../methods/content.ts';
 import { methodOf } from '../methods/method.ts';
 import { refusal, type Refusal } from './envelope.ts';
+import type { Conversation } from './trace.ts';
 import { Transaction, type TransactionPlace } from './transaction.ts';
 import type { Wire, WireOwner } from './wire.ts';
 
@@ -89,6 +90,11 @@ export class ClientSession implements WireOwner {
   /** Another queue lends it out from now on. Only while it is idle; the caller tells the former owner. */
   moveTo(owner: SessionOwner): void {
     this.#place.owner = owner;
+  }
+
+  /** Who reads along from now on. */
+  trace(conversation: Conversation | undefined): void {
+    this.#place.wire.trace = conversation;
   }
 
   /** Asks for work; afterwards everything said is on its way. */

@@ -10,6 +10,7 @@
 import type { Socket } from 'node:net';
 import type { Clock, TimerWheel } from '#base';
 import { ReplyReader, type ReplyFault, type ServerReply } from '#smtp';
+import type { Conversation } from './trace.ts';
 
 export type LossReason = 'closed' | 'refused';
 
@@ -32,6 +33,8 @@ export interface WirePorts {
 
 export class Wire {
   owner: WireOwner;
+  /** Who reads along; undefined where nobody asked. */
+  trace: Conversation | undefined;
   readonly #ports: WirePorts;
   readonly #reader = new ReplyReader();
   #socket: Socket;
@@ -83,6 +86,7 @@ export class Wire {
     const out = this.#out;
     if (out.length === 0 || this.#isOver) return;
     this.#out = [];
+    this.trace?.said(out);
     if (out.length === 1) {
       this.#socket.write(out[0] as string, 'latin1');
       return;
@@ -107,6 +111,7 @@ export class Wire {
     raw.removeListener('end', this.#onClose);
     this.#reader.clear();
     this.#out = [];
+    this.trace?.note('TLS begins');
     this.#socket = begin(raw);
     this.#listen(this.#socket);
   }
@@ -140,6 +145,7 @@ export class Wire {
   readonly #onConnect = (): void => {
     if (this.#isOver || this.#isOpen) return;
     this.#isOpen = true;
+    this.trace?.note('connected');
     this.owner.connected();
     this.flush();
   };
@@ -149,6 +155,7 @@ export class Wire {
     this.#isHeard = true;
     this.#reader.feed(chunk);
     for (let reply = this.#reader.next(); reply !== undefined; reply = this.#reader.next()) {
+      this.trace?.heard(reply);
       this.owner.reply(reply);
       if (this.#isOver) return;
     }
@@ -173,6 +180,7 @@ export class Wire {
   }
 
   #over(): void {
+    if (!this.#isOver) this.trace?.note(this.#isOpen ? 'closed' : 'no connection');
     this.#isOver = true;
     this.#out = [];
     if (this.#timer !== 0) this.#ports.wheel.cancel(this.#timer);

@@ -5,7 +5,7 @@
  * method, same demands of TLS (with the domain, where a certificate must name it), same credentials. When in doubt they differ.
  * Not here: who may take over which connection (siblings.ts). Truth: rules SHP-07, OUT-02, OUT-42, OUT-60 to OUT-63.
  */
-import type { SendingOptions } from '#queue';
+import type { DomainQueue, SendingOptions } from '#queue';
 
 /** Keys of options that a connection shows to its server. A new option of that kind is found by its name. */
 const shown = /^(?:tls|bindAddress|ehloHostname|deliveryMethod|remoteSmtpPort)|auth|xclient|credential|password|proxy|socks/i;
@@ -29,4 +29,14 @@ export function faceOf(options: SendingOptions): string {
     known.set(options, text);
   }
   return text;
+}
+
+/** OUT-42. The sender's domain is that of the mail which is next when the connection is opened. */
+export function ehloNameOf(queue: DomainQueue, hostName: string): string {
+  const { ehloHostname } = queue.options;
+  if (ehloHostname === '__hostname__' || ehloHostname === '') return hostName;
+  if (ehloHostname !== '__message__') return ehloHostname;
+  const sender = queue.nextSender;
+  const domain = sender === undefined ? '' : sender.slice(sender.lastIndexOf('@') + 1);
+  return /^[\w.-]+$/.test(domain) ? domain : hostName;
 }

@@ -9,15 +9,19 @@ import { messageOperations } from './messages.ts';
 import { outboundOperations } from './outbound.ts';
 import { searchOperations } from './search.ts';
 import { simulateOperations } from './simulate.ts';
+import { importOperations } from './spool-import.ts';
 import { steeringOperations } from './steering.ts';
+import { traceOperations } from './trace-smtp.ts';
 
 export const queueOperations: readonly Operation[] = [
   ...bindingOperations,
   ...explainOperations,
+  ...importOperations,
   ...listOperations,
   ...messageOperations,
   ...outboundOperations,
   ...searchOperations,
   ...simulateOperations,
   ...steeringOperations,
+  ...traceOperations,
 ];

@@ -14,11 +14,6 @@ const reasons: readonly (readonly [words: string, reason: string])[] = [
   ['threads io queue', 'there is no pool of threads for files that could be waited for: "threads" shows the event loops'],
   ['tls rekey', 'temporary RSA keys are not used: every session has keys of its own (ECDHE)'],
   ['unlink stats', 'the spool has no file for each message: nothing is unlinked'],
-  ['spool import', 'a spool or a folder of messages cannot be read into a running server yet'],
-  ['spool import_poll', 'a spool or a folder of messages cannot be read into a running server yet'],
-  ['trace smtp add', 'conversations with next hops are not recorded yet: "explain" says how the last attempt ended'],
-  ['trace smtp list', 'conversations with next hops are not recorded yet: "explain" says how the last attempt ended'],
-  ['trace smtp remove', 'conversations with next hops are not recorded yet: "explain" says how the last attempt ended'],
   ['spool_in', 'bodies are read back by themselves when they are needed'],
 ];
 

@@ -1,0 +1,268 @@
+/*
+ * `spool import`: mail of another spool of ours, or a folder of messages in files, comes through the door of this loop and leaves its old place.
+ *
+ * The one rule: a message leaves where it was when it is durable here, and not before; so a crash can bring one twice and loses none. What was decided
+ * about it is kept (recipients still open, binding, time of reception, terms); no policy may refuse it again. What cannot be read stays and is counted.
+ * Bounds: WORKERS_MAX messages under way; FILE_MAX octets of a file; REMEMBERED imports that can be asked for.
+ * Not here: words for people (control). Truth: SPL-12; section 5.1, `spool import`, `spool import_poll`.
+ */
+import { lstat, opendir, readFile, unlink } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { toAsciiDomain, type Clock, type Random } from '#base';
+import { ValidationContext } from '#hooks';
+import type { EnvelopeHead, Intake, MessageDraft } from '#intake';
+import { HeaderBlock, headerEnvelope, receivedHeader, splitAddress, termsOf, traceHeaders, type Hop } from '#mail';
+import { claimSpool, nodeDisk, readMarker, Spool, SpoolError, type RecoveredBatch, type SpoolClaim } from '#spool';
+
+const WORKERS_MAX = 64;
+const FILE_MAX = 64 * 1_048_576;
+const REMEMBERED = 16;
+const PROBLEMS_KEPT = 10;
+
+interface ImportPorts {
+  readonly intake: Intake;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hostname: string;
+  readonly product: string;
+  /** SpoolBase of this server. */
+  readonly own: string;
+  readonly panic: (text: string) => void;
+}
+
+export interface ImportOrder {
+  readonly path: string;
+  readonly workers: number;
+  readonly isTraced: boolean;
+}
+
+interface ImportStatus {
+  readonly path: string;
+  readonly kind: 'spool' | 'folder';
+  imported: number;
+  failed: number;
+  isOver: boolean;
+  /** Of the first that failed, and of what ended the import. */
+  readonly problems: string[];
+}
+
+/** One message to bring in: `done` with a problem, or undefined when it is durable here. */
+interface Item {
+  readonly name: string;
+  bring(): Promise<string | undefined>;
+  /** It leaves its old place. */
+  leave(): Promise<void>;
+}
+
+interface Source {
+  readonly items: AsyncGenerator<Item>;
+  close(): Promise<void>;
+}
+
+export class SpoolImports {
+  readonly #o: ImportPorts;
+  readonly #known = new Map<string, ImportStatus>();
+
+  constructor(o: ImportPorts) {
+    this.#o = o;
+  }
+
+  poll(path: string): ImportStatus | undefined {
+    return this.#known.get(resolve(path));
+  }
+
+  /** Begins; answers with a problem, or undefined when it goes on by itself. */
+  async start({ path: given, workers, isTraced }: ImportOrder): Promise<string | undefined> {
+    const path = resolve(given);
+    if (path === resolve(this.#o.own)) return 'it is the spool of this server';
+    if (this.#known.get(path)?.isOver === false) return 'it is being imported already';
+    try {
+      if (!(await lstat(path)).isDirectory()) return 'it is no directory';
+      const isSpool = (await readMarker(nodeDisk, path)) !== undefined;
+      // Whoever else uses it is found now, and not when nobody listens any more.
+      const claim = isSpool ? await claimSpool({ dir: path, random: this.#o.random }) : undefined;
+      const status: ImportStatus = { path, kind: isSpool ? 'spool' : 'folder', imported: 0, failed: 0, isOver: false, problems: [] };
+      const source = claim === undefined ? { items: this.#files(path, isTraced), close: () => Promise.resolve() } : await this.#ofSpool(claim, isTraced);
+      this.#remember(status);
+      void this.#run(source, status, Math.min(WORKERS_MAX, Math.max(1, workers)));
+      return undefined;
+    } catch (error) {
+      return reasonOf(error);
+    }
+  }
+
+  #remember(status: ImportStatus): void {
+    this.#known.delete(status.path);
+    this.#known.set(status.path, status);
+    for (const [path, { isOver }] of this.#known) {
+      if (this.#known.size <= REMEMBERED) break;
+      if (isOver) this.#known.delete(path);
+    }
+  }
+
+  async #run({ items, close }: Source, status: ImportStatus, workers: number): Promise<void> {
+    const work = async (): Promise<void> => {
+      for (let step = await items.next(); step.done !== true; step = await items.next()) await this.#one(step.value, status);
+    };
+    try {
+      for (const end of await Promise.allSettled(Array.from({ length: workers }, work))) if (end.status === 'rejected') throw end.reason;
+    } catch (error) {
+      status.problems.push(`it ended early: ${reasonOf(error)}`);
+    } finally {
+      // Only when nobody is under way: the last ones leave after the source has given out everything.
+      await close().catch((error: unknown) => status.problems.push(reasonOf(error)));
+      status.isOver = true;
+    }
+  }
+
+  async #one(item: Item, status: ImportStatus): Promise<void> {
+    let problem: string | undefined;
+    try {
+      problem = await item.bring();
+      if (problem === undefined) {
+        status.imported += 1;
+        await item.leave();
+      }
+    } catch (error) {
+      problem = reasonOf(error);
+    }
+    if (problem === undefined) return;
+    status.failed += 1;
+    if (status.problems.length < PROBLEMS_KEPT) status.problems.push(`${item.name}: ${problem}`);
+  }
+
+  async #ofSpool(claim: SpoolClaim, isTraced: boolean): Promise<Source> {
+    const { clock, panic } = this.#o;
+    try {
+      const spool = await Spool.open({ dir: claim.dir, loop: 0, clock, panic, durable: true });
+      const close = async (): Promise<void> => {
+        await spool.flush();
+        await spool.close();
+        claim.release();
+      };
+      return { items: this.#batches(spool, isTraced), close };
+    } catch (error) {
+      claim.release();
+      throw error;
+    }
+  }
+
+  async *#batches(spool: Spool, isTraced: boolean): AsyncGenerator<Item> {
+    for await (const batch of spool.recover()) {
+      const id = batch.envelope.batchId;
+      yield { name: id, bring: () => this.#stored(spool, batch, isTraced), leave: async () => spool.settled(id) };
+    }
+  }
+
+  #stored(spool: Spool, { envelope, states }: RecoveredBatch, isTraced: boolean): Promise<string | undefined> {
+    const open = envelope.recipients.flatMap((recipient, i) => (states[i]?.outcome === 'open' ? [{ recipient, state: states[i] }] : []));
+    const { sender, connectionId, remoteIp, remotePort, helo, ret, envid, body, smtpUtf8, pathway, receivedAt } = envelope;
+    const context = new ValidationContext();
+    for (const [key, value] of Object.entries(envelope.contextConnection)) context.setConnection(key, value);
+    for (const [key, value] of Object.entries(envelope.contextMessage)) context.setMessage(key, value);
+    const head: EnvelopeHead = {
+      connection: { id: connectionId, remoteIp, remotePort, localIp: '', localPort: 0, protocol: 'internal', helo },
+      protocol: 'internal',
+      context,
+      sender,
+      senderDomain: domainOf(sender),
+      recipients: open.map(({ recipient: { address, local, domain, notify, orcpt }, state }) => {
+        return { address, local, domain: state?.route ?? domain, notify, orcpt };
+      }),
+      ret,
+      envid,
+      body,
+      smtpUtf8,
+      pathway,
+      terms: termsOf(envelope),
+      stored: { receivedAt },
+    };
+    const prepare = (draft: MessageDraft): void =>
+      open.forEach(({ recipient, state }, i) => {
+        const incoming = draft.recipients[i];
+        const binding = state?.binding ?? recipient.binding;
+        if (binding !== 'default') incoming?.setBinding(binding);
+        if (recipient.gateway !== undefined) incoming?.setGateway(recipient.gateway);
+        if (recipient.priority === 1) incoming?.setPriority(1);
+      });
+    const top = (id: string): Buffer => Buffer.from(receivedHeader(this.#hop(id, sender)));
+    return this.#through(head, { prepare, top: isTraced ? top : undefined, parts: (take) => spool.loadBodyParts(envelope.batchId, take) });
+  }
+
+  async *#files(path: string, isTraced: boolean): AsyncGenerator<Item> {
+    for await (const { name } of await opendir(path)) {
+      if (name.startsWith('.')) continue;
+      const file = join(path, name);
+      yield { name, bring: () => this.#file(file, isTraced), leave: () => unlink(file) };
+    }
+  }
+
+  async #file(path: string, isTraced: boolean): Promise<string | undefined> {
+    const facts = await lstat(path);
+    if (!facts.isFile()) return 'it is no file of a message: a folder is read without its sub-folders, and a spool of Momentum cannot be read';
+    if (facts.size > FILE_MAX) return `it is larger than ${FILE_MAX} octets`;
+    const text = (await readFile(path)).toString('latin1').replace(/^From [^\n]*\n/, '');
+    const message = Buffer.from(text.replace(/\r\n|\r|\n/g, '\r\n'), 'latin1');
+    const headers = HeaderBlock.parse(message);
+    const found = headerEnvelope(headers);
+    if ('problem' in found) return found.problem;
+    const { bodyAt } = headers;
+    for (const hidden of ['bcc', 'resent-bcc', 'return-path']) headers.remove(hidden);
+    const { sender, recipients } = found;
+    const has8 = message.some((octet) => octet > 127);
+    const isUtf8 = [sender, ...recipients.map((recipient) => recipient.text)].some((address) => /[^ -~]/.test(address));
+    const head: EnvelopeHead = {
+      connection: { id: this.#o.intake.nextId(), remoteIp: '', remotePort: 0, localIp: '', localPort: 0, protocol: 'internal', helo: '' },
+      protocol: 'internal',
+      context: new ValidationContext(),
+      sender,
+      senderDomain: domainOf(sender),
+      recipients: recipients.map(({ text: address, local, domain }) => ({ address, local, domain })),
+      ...(has8 ? { body: '8BITMIME' as const } : {}),
+      ...(isUtf8 ? { smtpUtf8: true } : {}),
+    };
+    const top = (id: string): Buffer => traceHeaders(this.#hop(id, sender));
+    const parts = async (take: (bytes: Buffer) => Promise<void>): Promise<void> => {
+      await take(Buffer.concat([headers.toBuffer(), Buffer.from('\r\n'), message.subarray(bodyAt)]));
+    };
+    return this.#through(head, { top: isTraced ? top : undefined, parts });
+  }
+
+  /** Through the door; a problem, or undefined when it is durable. */
+  async #through(
+    head: EnvelopeHead,
+    o: {
+      readonly prepare?: (draft: MessageDraft) => void;
+      readonly top: ((id: string) => Buffer) | undefined;
+      readonly parts: (take: (bytes: Buffer) => Promise<void>) => Promise<void>;
+    },
+  ): Promise<string | undefined> {
+    const draft = this.#o.intake.open(head);
+    o.prepare?.(draft);
+    // A piece may be written over by the next one.
+    const take = (bytes: Buffer): Promise<void> => new Promise((done) => (draft.append(Buffer.from(bytes)) ? done() : (draft.onDrain = done)));
+    try {
+      if (o.top !== undefined) await take(o.top(draft.batchId));
+      await o.parts(take);
+    } catch (error) {
+      draft.abort();
+      throw error;
+    }
+    return new Promise((done) => draft.finish((error) => done(error === undefined ? undefined : error.message)));
+  }
+
+  #hop(id: string, sender: string): Hop {
+    const { hostname, product, clock } = this.#o;
+    return { remoteIp: '', remotePort: 0, helo: 'import', by: hostname, sender, product, with: 'local', id, at: clock.now() };
+  }
+}
+
+function domainOf(sender: string): string {
+  const { domain } = splitAddress(sender);
+  return toAsciiDomain(domain) ?? domain.toLowerCase();
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof SpoolError) return error.message;
+  return error instanceof Error ? error.message : String(error);
+}

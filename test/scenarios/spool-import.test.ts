@@ -1,0 +1,112 @@
+/**
+ * `spool import` on the real server: mail of a spool that another server left behind, and a folder of messages in files.
+ *
+ * The one rule: what counts is what the hop got, and what is left where the mail came from.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { ConsoleUser } from '../kit/console.ts';
+import { handIn, mailFor } from '../kit/outgoing.ts';
+import { prepareServer, startServer, until, type Server } from '../kit/server.ts';
+import { Sink } from '../kit/sink.ts';
+
+const hop = new Sink({ extensions: ['PIPELINING', 'DSN'] });
+let server: Server;
+let user: ConsoleUser;
+
+before(async () => {
+  await hop.listen();
+  server = await prepareServer({
+    conf: `
+Relay_Hosts = ( 127.0.0.1 )
+Routes = ( "127.0.0.1:{port:hop}" )
+ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" { } }
+Binding "first" { EHLO_Hostname = "first.test" }
+`,
+    ports: { hop: hop.port },
+  });
+  await server.start();
+  user = await ConsoleUser.open(server);
+});
+after(async () => {
+  user.close();
+  await server.end();
+  await hop.close();
+});
+
+/** What import_poll says when it is over. */
+async function imported(path: string): Promise<string> {
+  let text = '';
+  await until(
+    async () => {
+      text = await user.run(`spool import_poll ${path}`);
+      return text.includes(': over;');
+    },
+    () => `the import to be over; it says:\n${text}`,
+  );
+  return text;
+}
+
+test('SPL-12 CON spool import takes over what another server left behind: open recipients, binding, DSN wishes, time of reception', async (t) => {
+  const old = await startServer(t, {
+    conf: `
+Relay_Hosts = ( 127.0.0.1 )
+Routes = ( "127.0.0.1:{port:hop}" )
+ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" { } }
+Binding "first" { Suspend_Delivery = true }
+Domain "/^held/" { Suspend_Delivery = true }
+`,
+    ports: { hop: hop.port },
+  });
+  assert.match(await handIn(old, ['gone@gone.test', 'u@held.test'], { rcpt: ' NOTIFY=NEVER' }), /^250 /);
+  await until(() => mailFor(hop, 'gone.test').length === 1, 'the recipient that was not held');
+  assert.match(await handIn(old, 'v@held2.test', { text: `Subject: large\r\n\r\n${'x'.repeat(70)}\r\n`.repeat(4_000) }), /^250 /);
+  const before = await ConsoleUser.open(old);
+  await before.run('rebind default held2.test to first');
+  const [, received = ''] = /Created: (\d+)/.exec(await before.run('showqueue held.test')) ?? [];
+  before.close();
+  assert.match(await user.refused(`spool import ${old.path('spool')}`), /in use by another process/);
+  await old.stop();
+
+  await user.run('config set Suspend_Delivery true');
+  assert.match(await user.run(`spool import ${old.path('spool')} 4`), /has begun/);
+  assert.match(await imported(old.path('spool')), /Import of the spool .*: over; 2 messages imported, 0 could not be/);
+  assert.match(await user.run('showqueue held.test'), new RegExp(`^\\[active/default\\] \\S+ Created: ${received}\\n`));
+  assert.match(await user.run('showqueue binding first held2.test'), /^\[active\/first\] /);
+  await user.run('config set Suspend_Delivery false');
+  await until(() => mailFor(hop, 'held.test').length === 1 && mailFor(hop, 'held2.test').length === 1, 'both messages');
+  const [small] = mailFor(hop, 'held.test');
+  assert.deepEqual(small?.rcptTo, ['RCPT TO:<u@held.test> NOTIFY=NEVER']);
+  const text = small?.data.toString('latin1') ?? '';
+  assert.match(text, /^Received: from local \(helo=import\)[^]*\r\nReturn-Path: <a@sender\.test>\r\nReceived: from \[127[^]*Subject: x\r\n[^]*\r\n\r\nhello\r\n$/);
+  assert.ok((mailFor(hop, 'held2.test')[0]?.data.length ?? 0) > 280_000);
+  assert.equal(mailFor(hop, 'gone.test').length, 1);
+  // Nothing is left there, and a server can still use it.
+  await user.run(`spool import ${old.path('spool')}`);
+  assert.match(await imported(old.path('spool')), /over; 0 messages imported, 0 could/);
+  await old.start();
+});
+
+test('CON spool import of a folder sends each file to whom its headers name, hides Bcc, and leaves alone what it cannot read', async () => {
+  const folder = server.path('messages');
+  mkdirSync(`${folder}/59A3B`, { recursive: true });
+  writeFileSync(`${folder}/one.eml`, 'From: ada@a.test\nTo: u@folder.test\nBcc: hidden@folder2.test\nSubject: one\n\n.dot\nend\n');
+  writeFileSync(`${folder}/two`, 'From ada Sat Nov 28\nReturn-Path: <>\nTo: "V, of" <v@folder.test>\nSubject: two\n\ntext\n');
+  writeFileSync(`${folder}/bad.eml`, 'Subject: for nobody\n\ntext\n');
+  await user.run(`spool import ${folder} 2 suppress_trace_headers`);
+  const said = await imported(folder);
+  assert.match(said, /Import of the folder .*: over; 2 messages imported, 2 could not be and stay there/);
+  assert.match(said, /bad\.eml: neither To, Cc nor Bcc names anybody/);
+  assert.match(said, /59A3B: it is no file of a message: .*a spool of Momentum cannot be read/);
+  await until(() => mailFor(hop, 'folder.test').length === 2 && mailFor(hop, 'folder2.test').length === 1, 'the messages');
+  const [first] = mailFor(hop, 'folder2.test');
+  assert.equal(first?.data.toString('latin1'), 'From: ada@a.test\r\nTo: u@folder.test\r\nSubject: one\r\n\r\n.dot\r\nend\r\n');
+  assert.ok(mailFor(hop, 'folder.test').some(({ mailFrom }) => mailFrom.startsWith('MAIL FROM:<>')));
+  assert.deepEqual(readdirSync(folder).toSorted(), ['59A3B', 'bad.eml']);
+  assert.match(await user.refused(`spool import ${server.path('spool')}`), /it is the spool of this server/);
+  assert.match(await user.refused('spool import /nowhere/at/all'), /no such file/);
+  assert.match(await user.refused('spool import relative'), /expected an absolute path/);
+  assert.match(await user.refused('spool import_poll /nowhere'), /No import of "\/nowhere" is known/);
+  assert.ok(existsSync(server.path('spool')));
+});
