@@ -10,7 +10,7 @@ import { parseMailbox, type Mailbox } from './mailbox.ts';
 
 const RECIPIENTS_MAX = 10_000;
 
-export interface HeaderEnvelope {
+interface HeaderEnvelope {
   /** '' for the null sender. */
   readonly sender: string;
   readonly recipients: readonly Mailbox[];

@@ -11,7 +11,16 @@ import type { Resolver as ConfigResolver } from '#config';
 import { HostTable, isRecordType, parseResolvConf, Resolver as DnsResolver, type DnsAnswer, type ResolvConf } from '#dns';
 import type { LimitTable } from '#limits';
 import type { Counters, PanicLog } from '#observe';
-import { Deliverer, OutboundTls, tcpConnect, type ConnectionLine, type GlobalSendingOptions, type Standing, type TracedLines, type TracerWish } from '#outbound';
+import {
+  Deliverer,
+  OutboundTls,
+  tcpConnect,
+  type ConnectionLine,
+  type GlobalSendingOptions,
+  type Standing,
+  type TracedLines,
+  type TracerWish,
+} from '#outbound';
 import type { DomainQueue, Queues } from '#queue';
 import type { SendingSettings } from './catalog.ts';
 import { shapingPort } from './options-port.ts';

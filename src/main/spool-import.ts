@@ -82,7 +82,8 @@ export class SpoolImports {
       // Whoever else uses it is found now, and not when nobody listens any more.
       const claim = isSpool ? await claimSpool({ dir: path, random: this.#o.random }) : undefined;
       const status: ImportStatus = { path, kind: isSpool ? 'spool' : 'folder', imported: 0, failed: 0, isOver: false, problems: [] };
-      const source = claim === undefined ? { items: this.#files(path, isTraced), close: () => Promise.resolve() } : await this.#ofSpool(claim, isTraced);
+      const source =
+        claim === undefined ? { items: this.#files(path, isTraced), close: () => Promise.resolve() } : await this.#ofSpool(claim, isTraced);
       this.#remember(status);
       void this.#run(source, status, Math.min(WORKERS_MAX, Math.max(1, workers)));
       return undefined;
@@ -199,7 +200,8 @@ export class SpoolImports {
 
   async #file(path: string, isTraced: boolean): Promise<string | undefined> {
     const facts = await lstat(path);
-    if (!facts.isFile()) return 'it is no file of a message: a folder is read without its sub-folders, and a spool of Momentum cannot be read';
+    if (!facts.isFile())
+      return 'it is no file of a message: a folder is read without its sub-folders, and a spool of Momentum cannot be read';
     if (facts.size > FILE_MAX) return `it is larger than ${FILE_MAX} octets`;
     const text = (await readFile(path)).toString('latin1').replace(/^From [^\n]*\n/, '');
     const message = Buffer.from(text.replace(/\r\n|\r|\n/g, '\r\n'), 'latin1');
@@ -240,7 +242,8 @@ export class SpoolImports {
     const draft = this.#o.intake.open(head);
     o.prepare?.(draft);
     // A piece may be written over by the next one.
-    const take = (bytes: Buffer): Promise<void> => new Promise((done) => (draft.append(Buffer.from(bytes)) ? done() : (draft.onDrain = done)));
+    const take = (bytes: Buffer): Promise<void> =>
+      new Promise((done) => (draft.append(Buffer.from(bytes)) ? done() : (draft.onDrain = done)));
     try {
       if (o.top !== undefined) await take(o.top(draft.batchId));
       await o.parts(take);

@@ -127,7 +127,8 @@ export class Deliverer {
     const { tracers } = this.#ports;
     const taken = tracers.take();
     if (!tracers.set(wishes)) return taken;
-    for (const { queue, sessions } of this.#pools.values()) for (const session of sessions) session.trace(tracers.of(queue, session.remoteIp));
+    for (const { queue, sessions } of this.#pools.values())
+      for (const session of sessions) session.trace(tracers.of(queue, session.remoteIp));
     return taken;
   }
 

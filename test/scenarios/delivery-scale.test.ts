@@ -103,7 +103,11 @@ ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" { } }
     () => `the first answer of the hop; explain says:\n${why}`,
     120,
   );
-  const line = server.read('ecelerity.conf').split('\n').findIndex((each) => each.startsWith('Retry_Interval')) + 1;
+  const line =
+    server
+      .read('ecelerity.conf')
+      .split('\n')
+      .findIndex((each) => each.startsWith('Retry_Interval')) + 1;
   assert.match(why, new RegExp(`waits for its next attempt[^]*ecelerity.conf:${line}\\n[^]*Next wake-up: {2}in (59|60) min`));
   const [id = ''] = [...(await ask('showqueue large.test')).matchAll(/^\[delayed\/default\] (\S+)/gm)].map((match) => match[1]!);
   assert.match(await ask(`explain message ${id}`), /Attempts: {6}1; the last one ended with: 451 4\.3\.0 once more/);

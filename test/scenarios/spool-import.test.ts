@@ -79,7 +79,10 @@ Domain "/^held/" { Suspend_Delivery = true }
   const [small] = mailFor(hop, 'held.test');
   assert.deepEqual(small?.rcptTo, ['RCPT TO:<u@held.test> NOTIFY=NEVER']);
   const text = small?.data.toString('latin1') ?? '';
-  assert.match(text, /^Received: from local \(helo=import\)[^]*\r\nReturn-Path: <a@sender\.test>\r\nReceived: from \[127[^]*Subject: x\r\n[^]*\r\n\r\nhello\r\n$/);
+  assert.match(
+    text,
+    /^Received: from local \(helo=import\)[^]*\r\nReturn-Path: <a@sender\.test>\r\nReceived: from \[127[^]*Subject: x\r\n[^]*\r\n\r\nhello\r\n$/,
+  );
   assert.ok((mailFor(hop, 'held2.test')[0]?.data.length ?? 0) > 280_000);
   assert.equal(mailFor(hop, 'gone.test').length, 1);
   // Nothing is left there, and a server can still use it.

@@ -53,7 +53,13 @@ test('a tracer is asked for by binding and domain, goes on when others come and 
   const conversation = tracers.of(queue, '192.0.2.1');
   const line = 'x'.repeat(2_000);
   for (let i = 0; i < 10_000; i += 1) conversation?.note(line);
-  assert.equal(tracers.set([{ id: 1, binding: 'first', domain: '*' }, { id: 2, binding: '*', domain: '*' }]), true);
+  assert.equal(
+    tracers.set([
+      { id: 1, binding: 'first', domain: '*' },
+      { id: 2, binding: '*', domain: '*' },
+    ]),
+    true,
+  );
   const [first, second] = tracers.take();
   assert.deepEqual([first?.id, second?.id, second?.lines.length], [1, 2, 0]);
   assert.ok(first !== undefined && first.lost > 0 && first.lost + first.lines.length === 10_000);

@@ -30,7 +30,7 @@ interface TracesPorts {
   readonly mode: () => number;
 }
 
-export interface TracerLine {
+interface TracerLine {
   readonly id: number;
   readonly binding: string;
   readonly domain: string;

@@ -20,7 +20,8 @@ interface Status {
 const begin: Operation = {
   words: ['spool', 'import'],
   usage: 'spool import <directory> [<concurrency> [suppress_trace_headers]]',
-  about: 'take over the mail of another spool, or of a folder of messages (RFC 5322) in files; each leaves its place when it is queued here',
+  about:
+    'take over the mail of another spool, or of a folder of messages (RFC 5322) in files; each leaves its place when it is queued here',
   examples: ['spool import /var/spool/old', 'spool import /var/tmp/messages 8 suppress_trace_headers'],
   namesFiles: () => true,
   async run(server, args, { session }) {
