@@ -39,4 +39,5 @@ export type {
   VerifyToken,
 } from './authentication.ts';
 export type { MessageSigner, SigningRecipient, SigningRun, SigningView } from './message-signer.ts';
+export { rejectionRecord } from './rejection-record.ts';
 export type { LoggerModule, LoggerScope, OpenLogger } from './logger.ts';

@@ -8,6 +8,7 @@
 import type { ValidationContext } from './validation-context.ts';
 
 export interface SigningRecipient {
+  readonly local: string;
   readonly domain: string;
   readonly binding: string;
   readonly bindingGroup: string;

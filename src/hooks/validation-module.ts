@@ -41,6 +41,10 @@ export interface SenderHandle {
 
 /** One recipient, with the few things a module may set on it: an address at RCPT TO, all of them from `data_spool_each_rcpt` on. */
 export interface RecipientHandle {
+  /** The id of its message (SMTP-03), once it has one. */
+  readonly id?: string;
+  /** Its domain is one of Bounce_Domains where the client came in. */
+  readonly takesBounces?: boolean;
   readonly address: string;
   readonly local: string;
   readonly domain: string;

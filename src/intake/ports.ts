@@ -55,6 +55,8 @@ export interface RecipientHead {
   readonly domain: string;
   readonly notify?: string[] | undefined;
   readonly orcpt?: string | undefined;
+  /** Its domain is one of Bounce_Domains. */
+  readonly takesBounces?: boolean | undefined;
 }
 
 /** All that is known of a message before its first byte. */

@@ -54,6 +54,10 @@ export class IncomingRecipient implements RecipientHandle {
     return { address, domain, notify, orcpt, reply, module };
   }
 
+  get takesBounces(): boolean {
+    return this.#head.takesBounces === true;
+  }
+
   get wantsSuccess(): boolean {
     return this.#head.notify?.includes('SUCCESS') === true;
   }

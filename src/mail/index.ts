@@ -22,6 +22,12 @@ export { fieldValue, formatHeader, HEADER_FIELDS_MAX, HEADER_OCTETS_MAX, HeaderB
 export type { HeaderField } from './header-block.ts';
 export { domainLiteral, formatMailbox, isPrintableAddress, parseMailbox, splitAddress } from './mailbox.ts';
 export type { Mailbox } from './mailbox.ts';
+export { readBounce, SuppressList } from './out-of-band.ts';
+export type { ReceivedBounce } from './out-of-band.ts';
+export { findInReport, parseReport, REPORT_OCTETS } from './report.ts';
+export type { Report } from './report.ts';
+export { formatTraceMark, parseTraceMark } from './trace-mark.ts';
+export type { TraceMark } from './trace-mark.ts';
 export { asciiLine, oneLine, oneLineOfBytes } from './one-line.ts';
 export { encodeQuotedPrintable } from './quoted-printable.ts';
 export { dateHeader, newMessageIdHeader, receivedHeader, returnPathHeader, traceHeaders } from './trace.ts';

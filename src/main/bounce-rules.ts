@@ -27,6 +27,32 @@ interface BounceRulesOptions {
 const tablePath = new URL('../../etc/bounce-rules.txt', import.meta.url).pathname;
 const tableRefreshSeconds = 60;
 
+/** The rules of a thread that may never need them: read at the first question. */
+export class LateBounceRules {
+  readonly #setup: () => BounceSetup;
+  readonly #o: BounceRulesOptions;
+  #rules: BounceRules | undefined;
+
+  constructor(setup: () => BounceSetup, o: BounceRulesOptions) {
+    this.#setup = setup;
+    this.#o = o;
+  }
+
+  get(): BounceRules {
+    this.#rules ??= new BounceRules(this.#setup(), this.#o);
+    return this.#rules;
+  }
+
+  /** The configuration changed. */
+  reconfigured(): void {
+    this.#rules?.use(this.#setup());
+  }
+
+  close(): void {
+    this.#rules?.close();
+  }
+}
+
 export class BounceRules {
   readonly #o: BounceRulesOptions;
   #setup: BounceSetup;

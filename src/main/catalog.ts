@@ -27,6 +27,7 @@ import { manifest as bounceLogger } from '#manifest/bounce_logger';
 import { manifest as customLogger } from '#manifest/custom_logger';
 import { manifest as eventLogger } from '#manifest/event_logger';
 import { manifest as eximLogger } from '#manifest/exim_logger';
+import { manifest as fbl } from '#manifest/fbl';
 import { manifest as jlog } from '#manifest/jlog';
 import { manifest as pipeIo } from '#manifest/pipe_io';
 import { manifest as postfixLogger } from '#manifest/postfix_logger';
@@ -47,6 +48,7 @@ import { dkimSignSettings } from '#modules/dkim_sign';
 import { openEcLogger } from '#modules/ec_logger';
 import { openEventLogger } from '#modules/event_logger';
 import { openEximLogger } from '#modules/exim_logger';
+import { FblModule, fblSettings, openFblLogger, type FblPorts } from '#modules/fbl';
 import { jlogScheme } from '#modules/jlog';
 import { pipeIoScheme, pipeIoSettings, type PipeIoSettings } from '#modules/pipe_io';
 import { openPostfixLogger } from '#modules/postfix_logger';
@@ -61,6 +63,7 @@ import { SpfModule, spfSettings, type SpfPorts } from '#modules/spf_v1';
 import { staticTarget } from '#modules/static_routes';
 import type { LoggerPorts, LogScheme, LogTaker } from '#observe';
 import type { BounceSetup } from './bounce-rules.ts';
+import { hasBounceDomains, OobBounces, type OobPorts } from './oob-bounces.ts';
 
 /** One logger of the configuration, as plain data for the writer thread. */
 export interface LoggerStanza {
@@ -74,6 +77,7 @@ const loggerMakers: Readonly<Record<string, (scope: LoggerScope, ports: LoggerPo
   [bounceLogger.name]: openBounceLogger,
   [customLogger.name]: openCustomLogger,
   [eventLogger.name]: openEventLogger,
+  [fbl.name]: openFblLogger,
   [eximLogger.name]: openEximLogger,
   [postfixLogger.name]: openPostfixLogger,
   [sendmailLogger.name]: openSendmailLogger,
@@ -94,6 +98,7 @@ const pathOptions: Readonly<Record<string, readonly string[]>> = {
     'rejectionLogfile',
   ],
   [eventLogger.name]: ['eventlog'],
+  [fbl.name]: ['logPath'],
   [eximLogger.name]: ['mainlog', 'paniclog'],
   [postfixLogger.name]: ['mainlog', 'paniclog'],
   [sendmailLogger.name]: ['mainlog', 'paniclog'],
@@ -220,7 +225,7 @@ export type ValidationStanza = { readonly at: ModuleInstance['node']['at'] } & (
 );
 
 /** What the modules that check mail by what domains publish are given. */
-export type CheckPorts = SpfPorts;
+export type CheckPorts = SpfPorts & FblPorts & { readonly bounces: Pick<OobPorts, 'resolver' | 'rules' | 'match'> };
 type MakeCheck = (ports: CheckPorts) => ValidationModule;
 
 type CheckStanza = Omit<Extract<ValidationStanza, { kind: 'check' }>, 'at'>;
@@ -229,6 +234,10 @@ const checks: Readonly<Record<string, (stanza: ModuleInstance) => CheckStanza>> 
   [spf.name]: (stanza) => {
     const settings = spfSettings(stanza);
     return { kind: 'check', settings, make: (ports) => new SpfModule(settings, ports) };
+  },
+  [fbl.name]: (stanza) => {
+    const settings = fblSettings(stanza);
+    return { kind: 'check', settings, make: (ports) => new FblModule(settings, ports) };
   },
 };
 
@@ -239,13 +248,23 @@ export function validationStanzas(snapshot: Snapshot): ValidationStanza[] {
   );
   const order = new Map([...snapshot.root.children.values()].map((node, i) => [node, i]));
   stanzas.sort((a, b) => (order.get(a.node) ?? 0) - (order.get(b.node) ?? 0));
-  return stanzas.map((stanza) => {
+  const listed = stanzas.map((stanza): ValidationStanza => {
     const { instance, options, node } = stanza;
     const check = checks[node.scope.toLowerCase()];
     if (check !== undefined) return { ...check(stanza), at: node.at };
     const { file } = node.options.get('file')?.at ?? node.at;
     return { kind: 'policy', settings: policySettings({ instance, options, writtenIn: resolve(file) }), at: node.at };
   });
+  return hasBounceDomains(snapshot.root) ? [...listed, oobStanza(snapshot)] : listed;
+}
+
+/** Bounces that come as mail are looked at after policy had its say. */
+function oobStanza(snapshot: Snapshot): ValidationStanza {
+  const [marks] = moduleInstances(snapshot, fbl.name).filter(({ isEnabled }) => isEnabled);
+  const { headerName, tokenKey, autoLog } = fblSettings(marks ?? { options: {} });
+  const mark = autoLog ? { headerName, key: tokenKey } : undefined;
+  const settings = { name: 'oob_bounces', debugLevel: 'WARNING', mark };
+  return { kind: 'check', settings, make: ({ bounces, ...ports }) => new OobBounces(mark, { ...ports, ...bounces }), at: snapshot.root.at };
 }
 
 /** What modules say about loops and routes; undefined where no stanza does. */

@@ -7,9 +7,10 @@
  */
 import type { Clock } from '#base';
 import type { Resolver } from '#config';
+import { rejectionRecord } from '#hooks';
 import type { DoorNotice, DoorNoticePort } from '#intake';
 import { wantsNotice } from '#mail';
-import { contextPairs, type Counters, type RecordSink } from '#observe';
+import type { Counters, RecordSink } from '#observe';
 import type { NoticePort } from '#queue';
 import { replyText } from '#smtp';
 
@@ -55,22 +56,5 @@ export function doorNotices(o: DoorNoticeOptions): DoorNoticePort {
 
 function rejection({ clock, counters }: DoorNoticeOptions, { head }: DoorNotice, { reply, module }: DoorNotice['recipients'][number]) {
   counters.add('rejections');
-  const { connection, context } = head;
-  return {
-    kind: 'J' as const,
-    at: clock.now(),
-    remoteIp: connection.remoteIp,
-    remotePort: connection.remotePort,
-    localIp: connection.localIp,
-    localPort: connection.localPort,
-    connectionId: connection.id,
-    pathway: head.pathway ?? 'default',
-    pathwayGroup: context.connection.get('pathway_group') ?? 'default',
-    phase: 'each_rcpt',
-    code: reply.code,
-    module,
-    contextConnection: contextPairs(context.connection),
-    contextMessage: contextPairs(context.message),
-    text: replyText(reply),
-  };
+  return rejectionRecord(head, { at: clock.now(), phase: 'each_rcpt', reply, module });
 }

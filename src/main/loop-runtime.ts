@@ -20,7 +20,16 @@ import { Counters, PanicLog, RecordBatcher, WriterOutlet } from '#observe';
 import { Queues } from '#queue';
 import { InstanceLease, Spool } from '#spool';
 import { availableMemory } from './available-memory.ts';
-import { makeStores, type SendingSettings, sendingSettings, type SignerStanza, signerStanzas, wantedFacts } from './catalog.ts';
+import { LateBounceRules } from './bounce-rules.ts';
+import {
+  bounceSetup,
+  makeStores,
+  type SendingSettings,
+  sendingSettings,
+  type SignerStanza,
+  signerStanzas,
+  wantedFacts,
+} from './catalog.ts';
 import { doorNotices } from './door-notices.ts';
 import { excludedKeys } from './excluded-keys.ts';
 import { inboundThrottles } from './inbound-throttles.ts';
@@ -33,7 +42,9 @@ import type { LoopAnswer, LoopBirth, LoopOrder } from './messages.ts';
 import { answerForRooms } from './loop-views.ts';
 import { noticePort } from './notices.ts';
 import { bindingNamed, bindingPort, optionsPort } from './options-port.ts';
+import { isBounceAddress, type OobPorts } from './oob-bounces.ts';
 import { Outgoing } from './outgoing.ts';
+import { replyPatterns } from './reply-patterns.ts';
 import { Shard } from './shard.ts';
 import { SpoolImports, type ImportOrder } from './spool-import.ts';
 import { Signing } from './signing.ts';
@@ -64,6 +75,7 @@ export class LoopRuntime {
   #sending: SendingSettings;
   #reloads = 0;
   readonly #signing: Signing;
+  readonly #bounces: LateBounceRules;
   #prepared:
     { snapshot: Snapshot; changes: SnapshotChanges; stores: MailboxStore[]; sending: SendingSettings; signers: SignerStanza[] } | undefined;
   #isRecovering = false;
@@ -108,6 +120,9 @@ export class LoopRuntime {
       fileMode: global.spoolMode,
       panic: tell,
     });
+    const records = new RecordBatcher({ post: outlet.postRecords, timers: wheel, panic });
+    const bounces = new LateBounceRules(() => bounceSetup(resolver), { clock, timers: wheel, tell });
+    const match = replyPatterns();
     const ask: { query?: Outgoing['dnsQuery'] } = {};
     const validation = new Validation({
       wheel,
@@ -119,10 +134,12 @@ export class LoopRuntime {
         ask.query === undefined
           ? done({ kind: 'failed', failure: 'no_servers', reason: 'nothing is resolved here' })
           : ask.query(name, type, done),
+      records,
+      bounces: { resolver, match, rules: () => bounces.get() },
     });
     await validation.prepare(resolver.snapshot);
     validation.commit();
-    return new LoopRuntime({ link, birth, wheel, panic, outlet, resolver, spool, lease, validation, ask });
+    return new LoopRuntime({ link, birth, wheel, panic, records, bounces, match, resolver, spool, lease, validation, ask });
   }
 
   private constructor(o: {
@@ -130,14 +147,17 @@ export class LoopRuntime {
     birth: LoopBirth;
     wheel: TimerWheel;
     panic: PanicLog;
-    outlet: WriterOutlet;
+    records: RecordBatcher;
+    bounces: LateBounceRules;
+    match: OobPorts['match'];
     resolver: Resolver;
     spool: Spool;
     lease: InstanceLease;
     validation: Validation;
     ask: { query?: Outgoing['dnsQuery'] };
   }) {
-    const { link, birth, wheel, panic, outlet, resolver, spool, lease } = o;
+    const { link, birth, wheel, panic, resolver, spool, lease, match } = o;
+    this.#bounces = o.bounces;
     this.#link = link;
     this.#birth = birth;
     this.#wheel = wheel;
@@ -148,12 +168,25 @@ export class LoopRuntime {
     const clock = systemClock;
     panic.flags = debugFlagsOf(resolver);
     this.#counters = Counters.attach(birth.counters, link.self + 1);
-    this.#records = new RecordBatcher({ post: outlet.postRecords, timers: wheel, panic });
+    this.#records = o.records;
     const limits = LimitTable.attach(birth.limits, { loop: link.self, clock });
     const stores = this.#stores;
     stores.push(...makeStores(resolver.snapshot, { host: birth.hostname, clock }));
     this.#sending = sendingSettings(resolver.snapshot);
-    this.#signing = new Signing({ resolver, clock, panic });
+    this.#signing = new Signing({
+      resolver,
+      clock,
+      panic,
+      marker: () => {
+        const fbl = o.validation.fbl;
+        if (fbl?.settings.autoLog !== true) return undefined;
+        return (view) =>
+          fbl.mark(
+            view,
+            ({ bindingGroup, binding, domain }) => resolver.sending(bindingGroup, binding, domain).enableFblHeaderInsertion === true,
+          );
+      },
+    });
     this.#signing.configure(signerStanzas(resolver.snapshot));
     this.#validation = o.validation;
     const phases = new PhaseRunner({ modules: o.validation.modules, wheel, panic });
@@ -173,6 +206,7 @@ export class LoopRuntime {
       counters: this.#counters,
       panic,
       facts: facts.of,
+      isBounceAddress: (sender, { bouncePattern }) => isBounceAddress(sender, bouncePattern, match),
       rendering: () => {
         const { asyncBounceRendering, softBounceDrainRate } = resolver.global();
         return { isAsync: asyncBounceRendering, perPass: softBounceDrainRate };
@@ -350,6 +384,7 @@ export class LoopRuntime {
     await this.#spool.close();
     await this.#lease.release();
     this.#signing.close();
+    this.#bounces.close();
     this.#records.close();
     this.#panic.close();
     this.#wheel.stop();
@@ -418,6 +453,7 @@ export class LoopRuntime {
       this.#resolver.swap(this.#prepared.snapshot, this.#prepared.changes);
       this.#stores.splice(0, this.#stores.length, ...this.#prepared.stores);
       this.#signing.configure(this.#prepared.signers);
+      this.#bounces.reconfigured();
       if (!isDeepStrictEqual(this.#sending, this.#prepared.sending)) this.#sending = this.#prepared.sending;
     }
     this.#prepared = undefined;

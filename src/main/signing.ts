@@ -3,7 +3,7 @@
  *
  * The one rule: signers are made anew with each configuration that changes them, so keys are read again then; what was begun ends with the
  * signer it began with. Whether a recipient's scope signs (opendkim_sign, dkim) is asked of the resolver for each message.
- * Not here: who exists (catalog.ts), signatures (dkim). Truth: MOD-03.
+ * Marks of fbl go on in the same step, and stand above the signatures. Not here: who exists (catalog.ts), signatures (dkim). Truth: MOD-03.
  */
 import { readFile } from 'node:fs';
 import type { Clock } from '#base';
@@ -21,6 +21,8 @@ interface SigningOptions {
   readonly resolver: Resolver;
   readonly clock: Clock;
   readonly panic: PanicLog;
+  /** Fields of ours that go on top beside signatures; undefined while there are none. */
+  readonly marker: () => ((view: SigningView) => string) | undefined;
 }
 
 interface Member {
@@ -46,7 +48,7 @@ export class Signing implements MessageSigner {
 
   /** True while something signs: otherwise messages pass without a look. */
   get isActive(): boolean {
-    return this.#members.length > 0;
+    return this.#members.length > 0 || this.#o.marker() !== undefined;
   }
 
   configure(stanzas: readonly SignerStanza[]): void {
@@ -88,14 +90,19 @@ export class Signing implements MessageSigner {
 
   #finish(runs: readonly { member: Member; run: DkimRun }[], view: SigningView, done: (fields: Buffer) => void): void {
     const fields: string[] = [];
+    const mark = this.#o.marker()?.(view) ?? '';
     let open = runs.length;
+    if (open === 0) {
+      done(Buffer.from(mark, 'latin1'));
+      return;
+    }
     const context = { get: (key: string) => view.context.message.get(key) ?? view.context.connection.get(key) };
     for (const [i, { member, run }] of runs.entries()) {
       const isBypassed = view.context.isBypassed(member.signer.settings.name.replace(/:.*/, ''));
       run.finish({ context, isOn: !isBypassed && this.#isOn(member, view), binding: view.recipients[0]?.binding ?? '' }, (field) => {
         fields[i] = field;
         open -= 1;
-        if (open === 0) done(Buffer.from(fields.join(''), 'latin1'));
+        if (open === 0) done(Buffer.from(mark + fields.join(''), 'latin1'));
       });
     }
   }

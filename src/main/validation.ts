@@ -12,6 +12,7 @@ import type { Snapshot } from '#config';
 import type { PhaseRunner, ValidationModule } from '#hooks';
 import { LimitTable, type SharedLimits } from '#limits';
 import { entryBeside, workerFlags } from '#loops';
+import { FblModule } from '#modules/fbl';
 import { policyProblem, PolicyModule, type PolicyPorts } from '#modules/policy';
 import type { ModuleLog, PanicLog } from '#observe';
 import { validationStanzas, type CheckPorts, type ValidationStanza } from './catalog.ts';
@@ -47,6 +48,9 @@ interface ValidationOptions {
   readonly send: (room: string, message: unknown) => boolean;
   /** Asks the resolver of this loop. */
   readonly query: CheckPorts['query'];
+  readonly records: CheckPorts['records'];
+  /** For bounces that come as mail. */
+  readonly bounces: CheckPorts['bounces'];
 }
 
 export class Validation {
@@ -63,6 +67,11 @@ export class Validation {
 
   get modules(): readonly ValidationModule[] {
     return this.#current.map(({ module }) => module);
+  }
+
+  /** The module that marks mail which leaves. */
+  get fbl(): FblModule | undefined {
+    return this.modules.find((module) => module instanceof FblModule);
   }
 
   /** Whose hooks are kept in step from now on. */
@@ -111,9 +120,9 @@ export class Validation {
         const module = await PolicyModule.open(stanza.settings, this.#portsFor(settings.debugLevel));
         return { stanza, module, policy: module };
       }
-      const { wheel, query } = this.#o;
+      const { wheel, query, records, bounces } = this.#o;
       const log = this.#logOf(settings.name, settings.debugLevel);
-      return { stanza, module: stanza.make({ query, wheel, clock: systemClock, log }), policy: undefined };
+      return { stanza, module: stanza.make({ query, wheel, clock: systemClock, log, records, bounces }), policy: undefined };
     } catch (error) {
       throw new Error(refusal(settings.name, at, (error as Error).message), { cause: error });
     }

@@ -113,9 +113,10 @@ function askModules(s: Session, head: RecipientHead): void {
 }
 
 function accept(s: Session, head: RecipientHead, verdict: Verdict): void {
-  const { transaction, facts } = s;
+  const { transaction, facts, rules } = s;
+  const takesBounces = rules.bounceDomains.size > 0 && rules.bounceDomains.matches(head.domain);
   if (verdict.kind === 'discard') transaction.discardedRecipients++;
-  else transaction.recipients.push(head);
+  else transaction.recipients.push(takesBounces ? { ...head, takesBounces } : head);
   facts.recipients++;
   s.say(replies.rcptAccepted);
 }
