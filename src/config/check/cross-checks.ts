@@ -172,7 +172,11 @@ function patterns(uses: readonly Use[], compileRegex: CompileRegex): ConfigProbl
     if (use.what === 'scope' && (last?.scope === 'Domain' || last?.scope === 'Host')) {
       const pattern = last.instance === undefined ? undefined : patternOf(last.instance);
       if (pattern !== undefined) check(pattern, use.at, `${last.scope} "${last.instance}"`);
-    } else if (use.what === 'option' && (use.name === 'Response_Transcode_Pattern' || use.name === 'Bounce_Pattern') && typeof use.value === 'string') {
+    } else if (
+      use.what === 'option' &&
+      (use.name === 'Response_Transcode_Pattern' || use.name === 'Bounce_Pattern') &&
+      typeof use.value === 'string'
+    ) {
       check(use.value, use.at, use.name, { caseless: false });
     } else if (use.declaration?.type.kind === 'array' && use.declaration.type.of === 'regex' && Array.isArray(use.value)) {
       // AUTH-41: roles are asked about every command, so no pattern of theirs may take long.
