@@ -26,6 +26,7 @@ export { IdTable } from './id-table.ts';
 export type { IdRows } from './id-table.ts';
 export { RowPool, rowsPerPage } from './row-pool.ts';
 export type { PageOwner } from './row-pool.ts';
+export { Slices } from './slices.ts';
 export { LeftGlobs } from './left-glob.ts';
 export { nearestName } from './nearest-name.ts';
 export { formatMessageId, messageIdHeader, messageIdOf, MessageIdReader, MessageIdSource, parseMessageId } from './message-id.ts';

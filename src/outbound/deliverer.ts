@@ -6,7 +6,7 @@
  * Bound: a pool per queue; queues that are forgotten take their pool with them.
  * Not here: anything about one connection. Truth: ARCHITECTURE.md, one message, steps 10 and 11.
  */
-import type { Clock, Random, TimerWheel } from '#base';
+import { Slices, type Clock, type Random, type TimerWheel } from '#base';
 import type { LimitTable } from '#limits';
 import type { Counters, PanicLog } from '#observe';
 import type { DomainQueue, Queues } from '#queue';
@@ -56,13 +56,21 @@ export interface ConnectionLine {
 
 /** Milliseconds between two looks at whether every queue with mail has something that wakes it. */
 const CHECK_MS = 60_000;
+/** Milliseconds of a turn that work on many pools may take. */
+const SLICE_MS = 3;
+/** So many go to work between two looks at the clock. */
+const AT_ONCE = 16;
 
 export class Deliverer {
   readonly #o: DelivererOptions;
   readonly #pools = new Map<DomainQueue, DomainPool>();
   readonly #ports: PoolPorts;
   readonly #shaper: Shaper;
-  #noted = new Set<DomainPool>();
+  /** In the order in which they will go to work. */
+  readonly #noted = new Set<DomainPool>();
+  readonly #refresh: Slices<DomainPool>;
+  /** Not all pools know the options at the top yet. */
+  #isGlobalNew = false;
   #works: (() => void)[] = [];
   #isScheduled = false;
   #global: GlobalSendingOptions;
@@ -75,6 +83,7 @@ export class Deliverer {
     const gate = new BodyGate((batch, done) => queues.residency.load(batch, done));
     const { global, random, limits, shaping } = o;
     this.#global = global();
+    this.#refresh = new Slices({ clock, wheel, sliceMs: SLICE_MS });
     this.#shaper = new Shaper({ limits, port: shaping, global, clock, wheel, later: (work) => this.#soon(work) });
     const isOwnName = (name: string): boolean => name.toLowerCase() === hostName.toLowerCase();
     this.#ports = {
@@ -139,13 +148,22 @@ export class Deliverer {
     }
   }
 
-  /** The configuration changed; call it after Queues.reconfigured(). */
+  /** The configuration changed; call it after Queues.reconfigured(). With many queues that takes several turns. */
   reconfigured(): void {
     const global = this.#o.global();
-    const isGlobal = global !== this.#global;
+    this.#isGlobalNew ||= global !== this.#global;
     this.#global = global;
-    for (const pool of this.#pools.values()) if (isGlobal || pool.isOutdated) pool.refresh();
-    this.#shaper.reconfigured();
+    const isGlobal = this.#isGlobalNew;
+    this.#refresh.walk(
+      this.#pools.values(),
+      (pool) => {
+        if (isGlobal || pool.isOutdated) pool.refresh();
+      },
+      () => {
+        this.#isGlobalNew = false;
+        this.#shaper.reconfigured();
+      },
+    );
   }
 
   /** Lets what is under way come to its end within `graceMs`, then ends everything; what was not delivered stays queued. */
@@ -213,10 +231,17 @@ export class Deliverer {
     this.#isScheduled = false;
     if (this.#isStopping) return;
     const works = this.#works;
-    const noted = this.#noted;
     this.#works = [];
-    this.#noted = new Set();
     for (const work of works) work();
-    for (const pool of noted) pool.poke();
+    // Who is noted meanwhile stands behind the others, and has its turn in the next one.
+    let left = this.#noted.size;
+    const end = this.#o.clock.mono() + SLICE_MS;
+    for (const pool of this.#noted) {
+      this.#noted.delete(pool);
+      pool.poke();
+      left -= 1;
+      if (left === 0 || (left % AT_ONCE === 0 && this.#o.clock.mono() >= end)) break;
+    }
+    if (this.#noted.size > 0) this.#schedule();
   };
 }

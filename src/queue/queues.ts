@@ -8,7 +8,7 @@
  * queued under another name (then all are asked anew). Not here: which loop owns a queue (loops are the caller's).
  * Truth: rules Q-01, OUT-01, OUT-20, OUT-21; SD-1199 (next attempt kept over restart).
  */
-import type { Clock, Random, TimerWheel } from '#base';
+import { Slices, type Clock, type Random, type TimerWheel } from '#base';
 import type { AcceptedPort } from '#intake';
 import type { Envelope, EnvelopeRecipient } from '#mail';
 import type { Counters, PanicLog, RecordSink } from '#observe';
@@ -29,7 +29,7 @@ export const EMPTY_QUEUES_MAX = 4096;
 export const ROUTES_MAX = 65_536;
 const NO_FACTS: readonly string[] = Object.freeze([]);
 /** Milliseconds of a turn that bringing queues up to date may take. */
-const SLICE_MS = 4;
+const SLICE_MS = 3;
 
 export interface QueuesOptions {
   readonly resolver: OptionsPort;
@@ -80,14 +80,14 @@ export class Queues implements AcceptedPort {
   readonly #waiting: Waiting;
   readonly #empty = new Set<DomainQueue>();
   #routeCount = 0;
-  /** Queues that do not know the configuration in force yet. */
-  #refresh: { readonly queues: Iterator<DomainQueue, undefined> & Iterable<DomainQueue>; readonly done: () => void } | undefined;
+  readonly #refresh: Slices<DomainQueue>;
   #work: (queue: DomainQueue) => void = () => undefined;
   #forget: (queue: DomainQueue) => void = () => undefined;
 
   constructor(o: QueuesOptions) {
     this.#o = o;
     const { clock, wheel, random, records, counters, panic } = o;
+    this.#refresh = new Slices({ clock, wheel, sliceMs: SLICE_MS });
     this.#waiting = new Waiting({ clock, wheel });
     this.residency = new Residency({
       counters,
@@ -215,25 +215,13 @@ export class Queues implements AcceptedPort {
    */
   reconfigured(done: () => void = () => undefined): void {
     this.#clearRoutes();
-    this.#refresh = { queues: [...this.queues()].values(), done };
-    this.#refreshOn();
+    const { resolver } = this.#o;
+    this.#refresh.walk(
+      this.queues(),
+      (queue) => queue.reconfigured(resolver.sending(queue.group, queue.binding, queue.optionsName)),
+      done,
+    );
   }
-
-  readonly #refreshOn = (): void => {
-    const { clock, resolver, wheel } = this.#o;
-    const refresh = this.#refresh;
-    if (refresh === undefined) return;
-    const end = clock.mono() + SLICE_MS;
-    for (const queue of refresh.queues) {
-      queue.reconfigured(resolver.sending(queue.group, queue.binding, queue.optionsName));
-      if (clock.mono() >= end) {
-        wheel.schedule(0, this.#refreshOn);
-        return;
-      }
-    }
-    this.#refresh = undefined;
-    refresh.done();
-  };
 
   /** The queue of a domain, under the name of its Gateway if a Domain scope gives it one (OUT-21). */
   queueFor(group: string, binding: string, domain: string): DomainQueue {

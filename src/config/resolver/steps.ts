@@ -8,7 +8,7 @@
  */
 import { PrefixTrie, parseCidr, type IpAddress } from '#base';
 import { patternOf, scopeKey, type ScopePath } from '../scopes/scope-path.ts';
-import { childrenNamed, type ScopeNode } from '../snapshot/scope-node.ts';
+import { childrenNamed, patternChildren, type ScopeNode } from '../snapshot/scope-node.ts';
 import type { CompiledRegex, PatternCache } from './patterns.ts';
 
 export interface Step {
@@ -89,8 +89,7 @@ export class ScopeMatcher {
 
   #compileIn(container: ScopeNode, scope: 'domain' | 'host'): readonly PatternScope[] {
     const found: PatternScope[] = [];
-    for (const [key, node] of container.children) {
-      if (!key.startsWith(`${scope}\0/`)) continue;
+    for (const node of patternChildren(container, scope)) {
       const pattern = patternOf(node.instance ?? '');
       if (pattern !== undefined) found.push({ node, regex: this.#patterns.get(pattern) });
     }

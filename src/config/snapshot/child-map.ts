@@ -20,7 +20,7 @@ interface Difference {
   readonly added: Map<string, ScopeNode>;
 }
 
-class ChildMap implements Children {
+export class ChildMap implements Children {
   readonly base: Children;
   readonly difference: Difference;
 

@@ -7,6 +7,7 @@
  */
 import type { Place } from '#syntax';
 import type { OptionValue, Written } from '../values.ts';
+import { namedChildren, PATTERNS } from './child-index.ts';
 
 /** File, line and column: all that a running server says about where a value comes from. */
 export interface Origin {
@@ -64,12 +65,12 @@ export function originOf(place: Place): Origin {
   return { file: place.file, line: place.line, column: place.column };
 }
 
-/** The children that are scopes of this name ('Listen', 'Domain', ...), in the order of the text. */
-export function childrenNamed(node: ScopeNode, scope: string): ScopeNode[] {
-  const folded = scope.toLowerCase();
-  const named = `${folded}\0`;
-  const found: ScopeNode[] = [];
-  // Asked of tens of thousands of scopes: nothing is made for the others.
-  for (const [key, child] of node.children) if (key.startsWith(folded) && (key === folded || key.startsWith(named))) found.push(child);
-  return found;
+/** The children that are scopes of this name ('Listen', 'Domain', ...), in the order of the text; the same array while they are the same. */
+export function childrenNamed(node: ScopeNode, scope: string): readonly ScopeNode[] {
+  return namedChildren(node.children, scope.toLowerCase());
+}
+
+/** Those of them whose instance is a pattern: it begins with a slash. */
+export function patternChildren(node: ScopeNode, scope: 'domain' | 'host'): readonly ScopeNode[] {
+  return namedChildren(node.children, scope + PATTERNS);
 }
