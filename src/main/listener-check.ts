@@ -103,11 +103,14 @@ export function offeredElsewhere(resolver: Resolver): (word: string) => boolean 
   };
 }
 
+/** Scopes that may list extensions, or hold one that may; the many others are for sending. */
+const receiving = ['ESMTP_Listener', 'Listen', 'Peer', 'Pathway_Group', 'Pathway'];
+
 function gatherExtensions(node: ScopeNode, words: Set<string>): void {
   for (const { key, value } of node.options.values()) {
     if (key === 'extension') words.add(extensionName(extensionWords([String(value)])[0] ?? ''));
     if (key !== 'smtpExtensions' || !Array.isArray(value)) continue;
     for (const word of extensionWords(value as readonly string[])) words.add(extensionName(word));
   }
-  for (const child of node.children.values()) gatherExtensions(child, words);
+  for (const scope of receiving) for (const child of childrenNamed(node, scope)) gatherExtensions(child, words);
 }

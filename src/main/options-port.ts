@@ -79,8 +79,10 @@ export function shapingPort(resolver: Resolver): ShapingPort {
 
 /** Host scopes stand at the top, in bindings and in groups. */
 function hasHostScope(root: ScopeNode): boolean {
+  // Most bindings hold no scopes at all.
+  if (root.children.size === 0) return false;
   if (childrenNamed(root, 'Host').length > 0) return true;
-  return [...childrenNamed(root, 'Binding'), ...childrenNamed(root, 'Binding_Group')].some(hasHostScope);
+  return childrenNamed(root, 'Binding').some(hasHostScope) || childrenNamed(root, 'Binding_Group').some(hasHostScope);
 }
 
 /** A binding by its name, or one of the group of that name; undefined when there is neither. */
@@ -94,6 +96,8 @@ export function bindingNamed(bindings: BindingPort, name: string, domain: string
 export function bindingPort(resolver: Resolver): BindingPort {
   let version = -1;
   let bindings = new Set<string>();
+  /** What the names were gathered from: most changes leave bindings alone. */
+  let gathered: { readonly alone: readonly ScopeNode[]; readonly groups: readonly ScopeNode[] } | undefined;
   let groups = new Map<string, string[]>();
   let groupOf = new Map<string, string>();
   let trusted: readonly Cidr[] = [];
@@ -102,15 +106,13 @@ export function bindingPort(resolver: Resolver): BindingPort {
     if (version === resolver.version) return;
     version = resolver.version;
     const { root } = resolver.snapshot;
-    groups = new Map(
-      childrenNamed(root, 'Binding_Group').map((group) => [
-        group.instance ?? '',
-        childrenNamed(group, 'Binding').map((b) => b.instance ?? ''),
-      ]),
-    );
-    groupOf = new Map([...groups].reverse().flatMap(([group, members]) => members.map((name) => [name, group] as const)));
     trusted = (resolver.global().bindingHeaderPeers ?? []).flatMap((text) => parseCidr(text) ?? []);
-    bindings = new Set([...childrenNamed(root, 'Binding').map((b) => b.instance ?? ''), ...[...groups.values()].flat()]);
+    const nodes = { alone: childrenNamed(root, 'Binding'), groups: childrenNamed(root, 'Binding_Group') };
+    if (gathered?.alone === nodes.alone && gathered.groups === nodes.groups) return;
+    gathered = nodes;
+    groups = new Map(nodes.groups.map((group) => [group.instance ?? '', childrenNamed(group, 'Binding').map((b) => b.instance ?? '')]));
+    groupOf = new Map([...groups].reverse().flatMap(([group, members]) => members.map((name) => [name, group] as const)));
+    bindings = new Set([...nodes.alone.map((b) => b.instance ?? ''), ...[...groups.values()].flat()]);
   };
   return {
     hasBinding(name) {

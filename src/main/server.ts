@@ -22,7 +22,7 @@ import { LimitTable } from '#limits';
 import { entryBeside, LoopPool, LoopsError } from '#loops';
 import { Counters, PanicLog, writerRoom, type AccountingRecord, type DebugFlags } from '#observe';
 import { simulate } from '#simulation';
-import { currentUser, fileLimit, raiseFileLimit } from '#system';
+import { currentUser, fileLimit, raiseFileLimit, shortenSlices } from '#system';
 import { bootReport } from './boot-report.ts';
 import { bounceSetup, loggerStanzas, schemeSetup, moduleFolders, moduleLines, storeFolders } from './catalog.ts';
 import { openDesk } from './configurator.ts';
@@ -242,7 +242,9 @@ export class Server {
       );
     });
     pool.onReady((address, generation) => {
-      if (generation > 0 && typeof address === 'number') void this.#revive(address);
+      if (generation === 0 || typeof address !== 'number') return;
+      favourLoops();
+      void this.#revive(address);
     });
     const data = (): LoopBirth => ({
       configuration: changesBetween(undefined, this.#snapshot),
@@ -276,6 +278,7 @@ export class Server {
     } catch (error) {
       throw new StartError(`Cannot start the event loops: ${(error as Error).message}`);
     }
+    favourLoops();
   }
 
   /** A loop that died has a successor: it opens its sockets and takes up the mail of its predecessor. */
@@ -473,4 +476,9 @@ export class Server {
     this.#panic.announce('ERROR', 'START', 'Reconfigure failed.');
     return { ok: false, lines };
   }
+}
+
+/** While this thread reads a big configuration, and the collector's help it, mail goes first. */
+function favourLoops(): void {
+  shortenSlices((name) => name.startsWith('loop '));
 }

@@ -284,8 +284,9 @@ export class DomainQueue {
     };
   }
 
-  /** The configuration changed: a new record of options is in force. */
+  /** The configuration changed: a new record of options is in force, or the one that it has. */
   reconfigured(options: SendingOptions): void {
+    if (options === this.options) return;
     if (options.messageExpiration !== this.options.messageExpiration) this.#expiresMono = 0;
     this.options = options;
     if (options.blackhole !== 'false' && !this.isEmpty) this.failAll(queueReplies.blackholed);

@@ -27,6 +27,8 @@ interface LibC {
   setsockopt: Native<[fd: number, level: number, name: number, value: Words, length: number], number>;
   getrlimit: Native<[resource: number, limit: BigUint64Array], number>;
   setrlimit: Native<[resource: number, limit: BigUint64Array], number>;
+  /** With the arguments of sched_setattr only. */
+  syscall: Native<[number: number, thread: number, attributes: Bytes, flags: number], number>;
   /** Not in every C library. */
   renameat2: Native<[fromDirectory: number, from: string, toDirectory: number, to: string, flags: number], number> | undefined;
 }
@@ -140,6 +142,7 @@ export function libc(): LibC | undefined {
       setsockopt: lib.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)'),
       getrlimit: lib.func('int getrlimit(int resource, void *limit)'),
       setrlimit: lib.func('int setrlimit(int resource, const void *limit)'),
+      syscall: lib.func('long syscall(long number, int thread, const void *attributes, unsigned int flags)'),
       renameat2: optional(() =>
         lib.func('int renameat2(int fromDirectory, const char *from, int toDirectory, const char *to, unsigned int flags)'),
       ),

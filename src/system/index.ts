@@ -21,5 +21,6 @@ export { currentUser, dropPrivileges } from './privileges.ts';
 export type { CurrentUser, PrivilegePlan, PrivilegeResult } from './privileges.ts';
 export { fileLimit, raiseFileLimit } from './file-limit.ts';
 export type { FileLimit } from './file-limit.ts';
+export { shortenSlices } from './thread-slices.ts';
 export { SystemError, systemErrorCodes } from './errors.ts';
 export type { SystemErrorCode } from './errors.ts';

@@ -76,6 +76,8 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
   readonly #clearOwed = new Set<string>();
   #shape: Shape | undefined;
   #shapedFor: SendingOptions | undefined;
+  /** What it was made or refreshed for. */
+  #worksBy: SendingOptions;
   #growTimer = 0;
   #isStopping = false;
 
@@ -83,6 +85,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     this.queue = queue;
     this.#ports = ports;
     const { planner, dns, clock, wheel, shaper } = ports;
+    this.#worksBy = queue.options;
     this.#setbacks = new Setbacks({ clock, wheel, ready: () => ports.later(this) });
     this.#plans = new PlanKeeper({ queue, planner, dns, clock, ready: () => ports.later(this) });
     this.#parking = new Parking({
@@ -149,9 +152,11 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
 
   /** The configuration or DNS changed: routes and limits are looked up anew and resting ends. */
   refresh(): void {
+    this.#worksBy = this.queue.options;
     this.#plans.forget();
     this.#shapedFor = undefined;
-    this.#clearOwed.clear();
+    // A set that is cleared makes a new table: with tens of thousands of pools that is megabytes which a collection must move.
+    if (this.#clearOwed.size > 0) this.#clearOwed.clear();
     this.#parking.leave();
     this.#setbacks.endRest();
     for (const connection of this.#idle.filter(({ face }) => face !== faceOf(this.options))) this.retire(connection);
@@ -167,7 +172,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
 
   /** Whether the options are not those that it works by. */
   get isOutdated(): boolean {
-    return this.#shapedFor !== this.queue.options;
+    return this.#worksBy !== this.queue.options;
   }
 
   /** It has mail, and nothing will ever come and take it: no connection, no timer, no line to stand in. Must never be true between turns. */

@@ -96,7 +96,7 @@ export class Parking {
     const places = this.#places;
     this.#connections?.gate.leave(this.#forConnection);
     this.#connections = undefined;
-    this.#places = [];
+    if (places.length > 0) this.#places = [];
     for (const { gate } of places) gate.leave(this.#forConnection);
     this.#o.satisfied();
   }
