@@ -6,9 +6,10 @@
  * It gives no meaning to options (merge.ts, check/). Truth: CFG-25, CFG-26, CFG-30 to CFG-35, A78.
  */
 import { dirname, join } from 'node:path';
-import { parseConf, type ConfFile, type IncludeStatement, type Place, type Statement } from '#syntax';
+import type { ConfFile, IncludeStatement, Place, Statement } from '#syntax';
 import { problemOfSyntax, type ConfigProblem } from '../errors.ts';
 import { isFault, type FileFault, type FileSource } from './file-source.ts';
+import { parsedConf } from './parsed.ts';
 import { findFile, MAIN_FILE_NAME } from './search-path.ts';
 
 /** One file is at most so long. */
@@ -188,7 +189,7 @@ class Loader {
       this.#missing(path, content, [], from);
       return undefined;
     }
-    const conf = parseConf(content.bytes, path);
+    const conf = parsedConf(content.bytes, path);
     for (const problem of conf.problems) this.problems.push(problemOfSyntax(problem, from));
     const readOnly = path.includes('://') ? 'scheme' : stat.isWritable ? undefined : 'permissions';
     const file: LoadedFile = { path, identity: content.identity, conf, byteLength: content.bytes.length, inclusions: 0, readOnly };

@@ -137,7 +137,9 @@ export class ConfigDesk {
     const main = path === undefined ? this.#o.setup.main : resolve(dirname(this.#mainPath()), path);
     const setup = { ...this.#o.setup, main };
     const previous = this.#standing.read.snapshot;
-    return { draft: readDraft({ setup, previous, isFromScratch: false }, new FileImages(frozenFiles(this.#o.disk))) };
+    const { images } = this.#standing;
+    const files = frozenFiles(this.#o.disk, (file) => images.bytesOf(file));
+    return { draft: readDraft({ setup, previous, isFromScratch: false }, new FileImages(files)) };
   }
 
   undo(who: string, number: number | undefined): Promise<Reply> {

@@ -42,7 +42,8 @@ function compare(before: ScopeNode | undefined, after: ScopeNode | undefined, pa
   for (const key of new Set([...(before?.children.keys() ?? []), ...(after?.children.keys() ?? [])])) {
     const [old, now] = [before?.children.get(key), after?.children.get(key)];
     const node = now ?? old;
-    if (node !== undefined) compare(old, now, [...path, { scope: node.scope, instance: node.instance }], found);
+    // Nearly all of many thousand scopes are the same object: nothing is made for them.
+    if (node !== undefined && old !== now) compare(old, now, [...path, { scope: node.scope, instance: node.instance }], found);
   }
 }
 

@@ -16,15 +16,23 @@ const virtualInclude = Buffer.from(`\ninclude "${virtualPath}"\n`);
 /** What a read may have at most; the loader's own bound is the same. */
 const readMaxBytes = 64 * 1024 * 1024;
 
-/** A source that gives every answer a second time as it gave it first. */
-export function frozenFiles(files: FileSource): FileSource {
+/**
+ * A source that gives every answer a second time as it gave it first. `before`: what was read earlier; the same text is the same object, which need
+ * not be parsed again.
+ */
+export function frozenFiles(files: FileSource, before?: (path: string) => Buffer | undefined): FileSource {
   const stats = new Map<string, FileStat | FileFault>();
   const lists = new Map<string, readonly string[] | FileFault>();
   const contents = new Map<string, FileContent | FileFault>();
   return {
     stat: (path) => kept(stats, path, () => files.stat(path)),
     list: (path) => kept(lists, path, () => files.list(path)),
-    read: (path, maxBytes) => kept(contents, path, () => files.read(path, maxBytes)),
+    read: (path, maxBytes) =>
+      kept(contents, path, () => {
+        const content = files.read(path, maxBytes);
+        const old = isFault(content) ? undefined : before?.(path);
+        return isFault(content) || old?.equals(content.bytes) !== true ? content : { ...content, bytes: old };
+      }),
     readsScheme: (scheme) => files.readsScheme?.(scheme) === true,
   };
 }

@@ -10,6 +10,7 @@ import { addScope, foldName, parseConf, printConf, removeScope, setOption, unset
 import type { ConfFile, EditResult, NewValue, OptionStatement, Place, ScopeKey, ScopeStatement, Statement } from '#syntax';
 import { formatPlace } from '../errors.ts';
 import type { LoadedFile } from '../files/load.ts';
+import { copyOf, parsedConf, rememberConf } from '../files/parsed.ts';
 import { whereToWrite, type WriteTargets } from '../files/where-to-write.ts';
 import { findMerged, type MergedScope } from '../scopes/merge.ts';
 import { describePath, scopeKey, type ScopePath } from '../scopes/scope-path.ts';
@@ -168,11 +169,12 @@ function edit(images: FileImages, main: string, path: string, change: (conf: Con
   const result = change(conf);
   if (!result.ok) return { ok: false, message: result.message };
   const bytes = printConf(conf);
+  rememberConf(bytes, conf);
   return { ok: true, images: path === virtualPath ? images.withVirtual(bytes.toString(), main) : images.with(path, bytes) };
 }
 
 function confOf(images: FileImages, path: string): ConfFile {
-  return parseConf(path === virtualPath ? images.virtual : images.bytesOf(path), path);
+  return path === virtualPath ? parseConf(images.virtual, path) : copyOf(parsedConf(images.bytesOf(path), path));
 }
 
 function putIn(conf: ConfFile, inside: ScopePath, setting: NewSetting): EditResult {
