@@ -32,10 +32,12 @@ test('a list is worked on for the slice of a turn, and goes on in later turns un
 test('a newer list takes the place of one that is not finished', () => {
   const { clock, turns, slices: walker } = slices();
   const seen: string[] = [];
-  const work = (name: string) => (n: number): void => {
-    seen.push(`${name}${n}`);
-    clock.advance(1);
-  };
+  const work =
+    (name: string) =>
+    (n: number): void => {
+      seen.push(`${name}${n}`);
+      clock.advance(1);
+    };
   const long = Array.from({ length: 40 }, (_, n) => n);
   walker.walk(long, work('old'), () => seen.push('old is done'));
   walker.walk([1], work('new'), () => seen.push('new is done'));

@@ -216,11 +216,7 @@ export class Queues implements AcceptedPort {
   reconfigured(done: () => void = () => undefined): void {
     this.#clearRoutes();
     const { resolver } = this.#o;
-    this.#refresh.walk(
-      this.queues(),
-      (queue) => queue.reconfigured(resolver.sending(queue.group, queue.binding, queue.optionsName)),
-      done,
-    );
+    this.#refresh.walk(this.queues(), (queue) => queue.reconfigured(resolver.sending(queue.group, queue.binding, queue.optionsName)), done);
   }
 
   /** The queue of a domain, under the name of its Gateway if a Domain scope gives it one (OUT-21). */

@@ -15,15 +15,24 @@ test('threads of a name get short slices, whoever the process belongs to; their 
   await once(worker, 'online');
   const task = readdirSync('/proc/self/task').find((id) => readFileSync(`/proc/self/task/${id}/comm`, 'utf8') === 'sliced 1\n');
   const before = getPriority(Number(task));
-  assert.deepEqual(shortenSlices((name) => name.startsWith('sliced ')), ['sliced 1']);
+  assert.deepEqual(
+    shortenSlices((name) => name.startsWith('sliced ')),
+    ['sliced 1'],
+  );
   assert.equal(getPriority(Number(task)), before);
-  assert.deepEqual(shortenSlices(() => false), []);
+  assert.deepEqual(
+    shortenSlices(() => false),
+    [],
+  );
   worker.postMessage('end');
   await once(worker, 'exit');
 });
 
 test('without native calls nobody is asked', () => {
   configureSystem({ ffi: false });
-  assert.deepEqual(shortenSlices(() => true), []);
+  assert.deepEqual(
+    shortenSlices(() => true),
+    [],
+  );
   configureSystem({ ffi: true });
 });

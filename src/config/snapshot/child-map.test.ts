@@ -41,13 +41,19 @@ test('any sequence of changes reads like a whole map that was changed in the sam
 });
 
 test('children by the name of their scope are those that a look at each would find, in the same array each time', () => {
-  const keys = fc.constantFrom('domain\0', 'domain\0/', 'binding\0', 'peer').chain((scope) => fc.integer({ min: 0, max: 60 }).map((n) => (scope === 'peer' ? scope : `${scope}d${n}`)));
+  const keys = fc
+    .constantFrom('domain\0', 'domain\0/', 'binding\0', 'peer')
+    .chain((scope) => fc.integer({ min: 0, max: 60 }).map((n) => (scope === 'peer' ? scope : `${scope}d${n}`)));
   const change = fc.record({ set: fc.uniqueArray(keys, { maxLength: 4 }), gone: fc.uniqueArray(keys, { maxLength: 2 }) });
   const look = (children: ReadonlyMap<string, ScopeNode>, scope: string): ScopeNode[] =>
-    [...children].filter(([name]) => name === scope || name.startsWith(scope.endsWith('/') ? scope : `${scope}\0`)).map(([, child]) => child);
+    [...children]
+      .filter(([name]) => name === scope || name.startsWith(scope.endsWith('/') ? scope : `${scope}\0`))
+      .map(([, child]) => child);
   fc.assert(
     fc.property(fc.array(change, { maxLength: 20 }), (changes) => {
-      let children: ReadonlyMap<string, ScopeNode> = new Map(Array.from({ length: 100 }, (_, n) => [`${n % 2 ? 'domain' : 'binding'}\0d${n}`, node(`${n}`)]));
+      let children: ReadonlyMap<string, ScopeNode> = new Map(
+        Array.from({ length: 100 }, (_, n) => [`${n % 2 ? 'domain' : 'binding'}\0d${n}`, node(`${n}`)]),
+      );
       for (const [round, { set, gone }] of changes.entries()) {
         children = withChildren(children, new Map(set.map((name) => [name, node(`${name} ${round}`)])), new Set(gone));
         for (const scope of ['domain', 'binding', 'peer', 'host', `domain${PATTERNS}`]) {
