@@ -12,6 +12,7 @@ perl -MNet::SSLeay -e 1 2>/dev/null || missing="$missing libnet-ssleay-perl"   #
 need smtp-source postfix
 [ -x /usr/lib/dovecot/lmtp ] || missing="$missing dovecot-lmtpd"
 need unbound unbound
+need ldns-signzone ldnsutils
 # Debian does not install Exim beside Postfix: its program alone is unpacked, with its libraries installed.
 exim=/usr/local/lib/impetus-test/exim4
 [ -x "$exim/usr/sbin/exim4" ] || missing="$missing libdb5.3 libgnutls-dane0 libidn12 libnsl2"

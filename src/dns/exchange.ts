@@ -49,6 +49,8 @@ interface ExchangeOptions {
   random: Random;
   /** Ask again over TCP when an answer was cut; otherwise what arrived must do. */
   fallbackToTcp: boolean;
+  /** The servers are asked to say whether they verified their answers. */
+  asksForProof: boolean;
 }
 
 export class Exchange {
@@ -93,7 +95,7 @@ export class Exchange {
     pending.channel = channel;
     channel.asked += 1;
     channel.waiting.set(id, pending);
-    channel.wire.send(encodeQuery(id, pending.question, { edns: pending.edns }));
+    channel.wire.send(encodeQuery(id, pending.question, { edns: pending.edns, asksForProof: this.#o.asksForProof }));
   }
 
   #channelTo(server: NameServer): OpenChannel {
@@ -145,7 +147,7 @@ export class Exchange {
     }
     this.#streams += 1;
     this.#arm(pending);
-    const packet = encodeQuery(pending.id, pending.question, { edns: pending.edns });
+    const packet = encodeQuery(pending.id, pending.question, { edns: pending.edns, asksForProof: this.#o.asksForProof });
     pending.stream = this.#o.transport.stream(pending.server, packet, (answer, reason) => {
       const response = answer === undefined ? undefined : decodeResponse(answer);
       if (response === undefined || response.id !== pending.id || response.isTruncated || !answers(pending.question, response)) {

@@ -4,7 +4,7 @@
 // waits or grows without a bound. Retry counts, prohibited networks and connections are outbound's and queue's; files are read by main.
 
 export { Resolver, resolverLimits } from './resolver.ts';
-export type { DnsAnswer, ResolverOptions } from './resolver.ts';
+export type { DnsAnswer, Prover, ResolverOptions } from './resolver.ts';
 export { mailPlanLimits } from './mail-plan.ts';
 export type { MailHost, MailPlan } from './mail-plan.ts';
 export { parseNameServer, parseResolvConf } from './resolv-conf.ts';

@@ -59,14 +59,16 @@ export const rcodes = { noError: 0, formatError: 1, noSuchName: 3, notImplemente
 /** What we say we can take by UDP: fits every path without fragments (RFC 9715, DNS flag day 2020). */
 const ednsBytes = 1232;
 const recursionDesired = 1 << 8;
+/** In a question: say whether you verified it (RFC 6840, 5.7). */
+const authenticData = 1 << 5;
 const headerBytes = 12;
 
 /** A query packet. The question's name must be a valid name: the codec does not check. */
-export function encodeQuery(id: number, question: Question, o: { edns: boolean }): Buffer {
+export function encodeQuery(id: number, question: Question, o: { edns: boolean; asksForProof?: boolean }): Buffer {
   const packet: Packet = {
     type: 'query',
     id,
-    flags: recursionDesired,
+    flags: o.asksForProof === true ? recursionDesired | authenticData : recursionDesired,
     questions: [{ name: question.name, type: question.type, class: 'IN' }],
   };
   if (o.edns) {

@@ -484,3 +484,15 @@ test('A57 names made of local parts are asked where the caller wants it, and onl
     assert.equal((await ask(name, true)).kind, 'nxdomain', name);
   assert.deepEqual(server.asked, ['A a+b=c.x.test']);
 });
+
+test('A46: name servers say whether they verify DNSSEC when they are asked to, each for itself and past the cache', async (t) => {
+  const verifying = await startDnsServer(t, { zones, authenticated: true });
+  const plain = await startDnsServer(t, { zones });
+  const sick = await startDnsServer(t, { zones, misbehave: () => 'servfail' });
+  const { resolver, ask } = settingFor(t, [verifying, plain, sick], { asksForProof: true });
+  const found = await new Promise<unknown>((done) => resolver.provers('a.test', (servers) => done(servers.map((s) => s.verifies).sort())));
+  assert.deepEqual(found, ['no', 'silent', 'yes']);
+  const first = await ask('a.test');
+  assert.equal(first.kind === 'records' && first.isAuthenticated, true);
+  assert.equal(verifying.questions.every(({ asksForProof }) => asksForProof), true);
+});

@@ -54,6 +54,8 @@ export interface ResolverOptions {
   /** The hosts file, and when it is looked at: b is the DNS, f the file (OUT-30); default 'bf'. */
   hosts?: HostTable;
   lookup?: 'b' | 'f' | 'bf' | 'fb';
+  /** The servers are asked to say whether they verified what they answer (DNSSEC); default false: then `isAuthenticated` is false as a rule. */
+  asksForProof?: boolean;
   transport?: DnsTransport;
 }
 
@@ -72,6 +74,12 @@ export const resolverLimits = {
   serverRestMs: 30_000,
   hostsTtlSeconds: 60,
 } as const;
+
+/** A name server, and whether it verifies DNSSEC. */
+export interface Prover {
+  readonly ip: string;
+  readonly verifies: 'yes' | 'no' | 'silent';
+}
 
 interface Task {
   readonly key: string;
@@ -125,8 +133,8 @@ export class Resolver {
   /** Takes new options at once; the cache is emptied when the servers or the hosts changed. Questions in flight go to the new servers. */
   reconfigure(o: Partial<Omit<ResolverOptions, 'clock' | 'wheel' | 'random' | 'cacheEntries'>>): void {
     this.#o = { ...this.#o, ...o };
-    if (o.hosts !== undefined || o.lookup !== undefined || o.servers !== undefined) this.#cache.clear();
-    if (o.servers === undefined && o.transport === undefined && o.fallbackToTcp === undefined) return;
+    if (o.hosts !== undefined || o.lookup !== undefined || o.servers !== undefined || o.asksForProof !== undefined) this.#cache.clear();
+    if (o.servers === undefined && o.transport === undefined && o.fallbackToTcp === undefined && o.asksForProof === undefined) return;
     this.#restingUntil.clear();
     const old = this.#exchange;
     this.#exchange = this.#newExchange();
@@ -185,6 +193,22 @@ export class Resolver {
     else this.#ask(asked, type, (answer) => done(answer.kind === 'records' ? answer : (this.#fromHosts(asked, type) ?? answer)));
   }
 
+  /**
+   * Which name servers verify what they answer: each is asked for the name servers of a signed name, past the cache. `silent` gave no answer.
+   */
+  provers(signedName: string, done: (servers: readonly Prover[]) => void): void {
+    const { servers, timeoutMs = 5_000 } = this.#o;
+    const found: Prover[] = [];
+    if (servers.length === 0) done(found);
+    for (const { ip, port } of servers)
+      this.#exchange.ask({ ip, port }, { name: signedName, type: 'NS' }, timeoutMs, (result) => {
+        const isAnswer =
+          result.kind === 'response' && (result.response.rcode === rcodes.noError || result.response.rcode === rcodes.noSuchName);
+        found.push({ ip, verifies: isAnswer ? (result.response.isAuthenticated ? 'yes' : 'no') : 'silent' });
+        if (found.length === servers.length) done(found);
+      });
+  }
+
   /** Whether the hosts file, where it counts, has addresses for the name. */
   isInHosts(name: string): boolean {
     return this.#o.lookup !== 'b' && this.#o.hosts?.has(name) === true;
@@ -211,8 +235,8 @@ export class Resolver {
   }
 
   #newExchange(): Exchange {
-    const { wheel, random, transport = socketTransport, fallbackToTcp = true } = this.#o;
-    return new Exchange({ wheel, random, transport, fallbackToTcp });
+    const { wheel, random, transport = socketTransport, fallbackToTcp = true, asksForProof = false } = this.#o;
+    return new Exchange({ wheel, random, transport, fallbackToTcp, asksForProof });
   }
 
   #fromHosts(name: string, type: RecordType): DnsAnswer | undefined {

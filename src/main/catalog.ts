@@ -20,6 +20,7 @@ import type { ModuleLine } from '#control';
 import { keyCacheSettings, type KeyCacheSettings } from '#dkim';
 import type { LoggerModule, LoggerScope, MailboxStore, ValidationModule } from '#hooks';
 import { manifest as delayDsn } from '#manifest/delay_dsn';
+import { manifest as dane } from '#manifest/dane';
 import { manifest as dkimSign } from '#manifest/dkim_sign';
 import { manifest as ecLogger } from '#manifest/ec_logger';
 import { manifest as bounceOverrides } from '#manifest/bounce_classifier_override';
@@ -44,6 +45,7 @@ import { overrideSettings } from '#modules/bounce_classifier_override';
 import { openBounceLogger } from '#modules/bounce_logger';
 import { customFacts, openCustomLogger } from '#modules/custom_logger';
 import { isDelayTold } from '#modules/delay_dsn';
+import { daneSettings, type DaneSettings } from '#modules/dane';
 import { dkimSignSettings } from '#modules/dkim_sign';
 import { openEcLogger } from '#modules/ec_logger';
 import { openEventLogger } from '#modules/event_logger';
@@ -267,12 +269,13 @@ function oobStanza(snapshot: Snapshot): ValidationStanza {
   return { kind: 'check', settings, make: ({ bounces, ...ports }) => new OobBounces(mark, { ...ports, ...bounces }), at: snapshot.root.at };
 }
 
-/** What modules say about loops and routes; undefined where no stanza does. */
+/** What modules say about loops, routes and DANE; undefined where no stanza does. */
 export interface SendingSettings {
   readonly staticRoute: string | undefined;
   readonly mailLoop: MailLoopSettings | undefined;
   /** delay_dsn was not switched off. */
   readonly isDelayTold: boolean;
+  readonly dane: DaneSettings | undefined;
 }
 
 /** In a loop. Throws an Error that names the option to correct. */
@@ -280,10 +283,12 @@ export function sendingSettings(snapshot: Snapshot): SendingSettings {
   const enabled = (module: string) => moduleInstances(snapshot, module).filter((stanza) => stanza.isEnabled);
   const targets = enabled(staticRoutes.name).map(({ options }) => staticTarget(options));
   const [guard] = enabled(mailLoop.name);
+  const [tlsa] = enabled(dane.name);
   return {
     staticRoute: targets.find((target) => target !== undefined),
     mailLoop: guard === undefined ? undefined : mailLoopSettings(guard.options),
     isDelayTold: isDelayTold(moduleInstances(snapshot, delayDsn.name)),
+    dane: tlsa === undefined ? undefined : daneSettings(tlsa.options),
   };
 }
 

@@ -257,6 +257,7 @@ export class LoopRuntime {
           panic,
           limits,
           hostname: birth.hostname,
+          loop: link.self,
           settings: () => this.#sending,
         });
     if (this.#outgoing !== undefined) o.ask.query = this.#outgoing.dnsQuery;
@@ -317,6 +318,7 @@ export class LoopRuntime {
     });
     this.#signing.answerOn(this.#questions);
     this.#questions.on('delays.pending', () => this.#queues.delaysPending(1000));
+    this.#outgoing?.answerOn(this.#questions);
     this.#desk(intake, bindingPort(resolver));
     this.#importing(intake);
   }

@@ -23,7 +23,9 @@ import {
 } from '#outbound';
 import type { DomainQueue, Queues } from '#queue';
 import type { SendingSettings } from './catalog.ts';
+import type { LoopQuestions } from './loop-questions.ts';
 import { shapingPort } from './options-port.ts';
+import { PublishedPolicies } from './published-policies.ts';
 import { replyPatterns } from './reply-patterns.ts';
 
 interface OutgoingOptions {
@@ -36,6 +38,7 @@ interface OutgoingOptions {
   readonly panic: PanicLog;
   readonly limits: LimitTable;
   readonly hostname: string;
+  readonly loop: number;
   /** What modules say: read once for each configuration. */
   readonly settings: () => SendingSettings;
 }
@@ -46,6 +49,7 @@ export class Outgoing {
   readonly #o: OutgoingOptions;
   readonly #dns: DnsResolver;
   readonly #deliverer: Deliverer;
+  readonly #policies: PublishedPolicies;
   /** The global record with what modules add; the same object until one of them changes. */
   #merged: { readonly from: object; readonly settings: SendingSettings; readonly global: GlobalSendingOptions } | undefined;
 
@@ -53,6 +57,8 @@ export class Outgoing {
     this.#o = o;
     const { queues, clock, wheel, random, counters, panic, limits, hostname, resolver } = o;
     this.#dns = new DnsResolver({ clock, wheel, random, ...this.#dnsSettings() });
+    const { settings, loop } = o;
+    this.#policies = new PublishedPolicies({ dns: this.#dns, resolver, settings, clock, wheel, panic, loop });
     this.#deliverer = new Deliverer({
       queues,
       dns: {
@@ -70,6 +76,7 @@ export class Outgoing {
         panic,
         allowsDhe: () => resolver.global().tlsEnableDheCiphers,
       }),
+      policies: this.#policies,
       counters,
       panic,
       hostName: hostname,
@@ -82,7 +89,12 @@ export class Outgoing {
   /** The configuration changed: names are asked where it says now, connections follow new limits. Call it after the queues know. */
   reconfigured(): void {
     this.#dns.reconfigure(this.#dnsSettings());
+    this.#policies.reconfigured();
     this.#deliverer.reconfigured();
+  }
+
+  answerOn(questions: LoopQuestions): void {
+    this.#policies.answerOn(questions);
   }
 
   standing(queue: DomainQueue): Standing {
@@ -130,6 +142,7 @@ export class Outgoing {
 
   async stop(graceMs: number): Promise<void> {
     await this.#deliverer.stop(graceMs);
+    this.#policies.close();
     this.#dns.close();
   }
 
@@ -155,6 +168,7 @@ export class Outgoing {
       minTtl: global.minDnsTtl,
       maxTtl: global.maxDnsTtl,
       useIpv6: global.useIpv6,
+      asksForProof: this.#o.settings().dane !== undefined,
     };
   }
 

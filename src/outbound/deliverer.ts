@@ -13,7 +13,7 @@ import type { DomainQueue, Queues } from '#queue';
 import { BodyGate } from './body-gate.ts';
 import { DomainPool, type PoolPorts } from './pool/domain-pool.ts';
 import type { Connection } from './pool/connection.ts';
-import type { ConnectPort, DnsPort, GlobalSendingOptions, ShapingPort } from './ports.ts';
+import type { ConnectPort, DnsPort, GlobalSendingOptions, PolicyPort, ShapingPort } from './ports.ts';
 import { HostMemory } from './route/host-memory.ts';
 import { Planner } from './route/planner.ts';
 import type { TlsPort } from './session/tls.ts';
@@ -34,6 +34,8 @@ export interface DelivererOptions {
   readonly random: Random;
   readonly connect: ConnectPort;
   readonly tls: TlsPort;
+  /** What others have published about TLS with their hosts; left out, nothing is looked for. */
+  readonly policies?: PolicyPort;
   readonly counters: Pick<Counters, 'add'>;
   /** Where a session that met an impossible state says so; left out, it only ends. */
   readonly panic?: Pick<PanicLog, 'log'>;
@@ -91,6 +93,7 @@ export class Deliverer {
       wheel,
       connect,
       tls,
+      policies: o.policies,
       hostName,
       match: o.match,
       counters,

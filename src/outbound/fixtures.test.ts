@@ -12,7 +12,7 @@ import type { Envelope, EnvelopeRecipient } from '#mail';
 import type { MailRecord } from '#observe';
 import { Queues, type NoticeFacts, type QueueNote, type SendingOptions } from '#queue';
 import { Deliverer } from './deliverer.ts';
-import type { ConnectPort, Dial, DnsPort, GlobalSendingOptions, MailPlan, ShapingPort } from './ports.ts';
+import type { ConnectPort, Dial, DnsPort, GlobalSendingOptions, MailPlan, PolicyPort, ShapingPort } from './ports.ts';
 import type { TlsPort } from './session/tls.ts';
 import { tcpConnect } from './tcp-connect.ts';
 import type { MatchPort } from './transcode.ts';
@@ -252,6 +252,7 @@ export interface WorldOptions {
   readonly global?: Partial<GlobalSendingOptions>;
   readonly dns?: (domain: string) => MailPlan;
   readonly tls?: TlsPort;
+  readonly policies?: PolicyPort;
   readonly limits?: LimitTable;
   readonly shaping?: Partial<ShapingPort>;
   readonly isManual?: boolean;
@@ -333,6 +334,7 @@ export class World {
         return (o.connect ?? tcpConnect)(o.redirect?.(to) ?? to);
       },
       tls: o.tls ?? { begin: () => '451 4.7.5 [internal] TLS negotiation failed' },
+      ...(o.policies === undefined ? {} : { policies: o.policies }),
       counters: { add: (name, n = 1) => void this.counts.set(name, (this.counts.get(name) ?? 0) + n) },
       panic: { log: (_level, _subsystem, text) => void this.panics.push(text) },
       hostName: 'mx.impetus.test',

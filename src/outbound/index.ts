@@ -5,7 +5,7 @@
  * Not here: waiting and retries (queue), names (dns), the language (smtp). Truth: rules OUT-*, SHP-*, Q-07, Q-08, Q-12 to Q-14.
  */
 export { Deliverer, type ConnectionLine, type DelivererOptions } from './deliverer.ts';
-export type { ConnectPort, Dial, DnsPort, GlobalSendingOptions, MailHost, HostLimit, MailPlan, ShapingPort } from './ports.ts';
+export type { ConnectPort, Dial, DnsPort, GlobalSendingOptions, MailHost, HostLimit, MailPlan, PolicyPort, ShapingPort } from './ports.ts';
 export type { TracedLines, TracerWish } from './session/trace.ts';
 export { OutboundTls, type OutboundTlsOptions, type TlsPort } from './session/tls.ts';
 export type { Cause, Standing } from './standing.ts';

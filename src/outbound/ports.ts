@@ -5,6 +5,7 @@
  * Not here: the queue's side (#queue). Truth: ARCHITECTURE.md, "What may never break" 8.
  */
 import type { Socket } from 'node:net';
+import type { HostQuestion, PolicyAnswer } from '#policies';
 import type { Batch, DomainQueue, SendingOptions } from '#queue';
 
 /** Where to connect. */
@@ -29,7 +30,7 @@ export interface MailHost {
 
 /** Where a domain's mail goes, as DNS says. */
 export type MailPlan =
-  | { readonly kind: 'hosts'; readonly hosts: readonly MailHost[]; /** seconds */ readonly ttl: number }
+  | { readonly kind: 'hosts'; readonly hosts: readonly MailHost[]; /** seconds */ readonly ttl: number; /** DNSSEC vouches that these are the domain's hosts. */ readonly isAuthenticated?: boolean }
   | { readonly kind: 'null-mx' }
   | { readonly kind: 'none' }
   /** `stage` says whose records could not be had. */
@@ -40,6 +41,11 @@ export interface DnsPort {
   mailHosts(domain: string, done: (plan: MailPlan) => void): void;
   /** A and AAAA of a name, without MX. */
   hostAddresses(name: string, done: (plan: MailPlan) => void): void;
+}
+
+/** What others have published about TLS with their hosts; asked only for mail whose options want it. */
+export interface PolicyPort {
+  of(question: HostQuestion, done: (answer: PolicyAnswer) => void): void;
 }
 
 /** Who defines a limit: `id` is the path of the scope (CC-12 form, '' at the top). */

@@ -71,6 +71,11 @@ export function malformedReply(text: string): string {
   return `451 4.4.2 [internal] malformed reply: ${text}`.trimEnd();
 }
 
+/** What a policy of others (DANE, MTA-STS) says against a host or its certificate. */
+export function daneReply(reason: string): string {
+  return `451 4.7.5 [internal] DANE: ${reason}`;
+}
+
 export function lookupReply(reason: string): string {
   return `451 4.4.3 [internal] DNS lookup failed: ${reason}`;
 }

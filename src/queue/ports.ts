@@ -107,6 +107,11 @@ export interface SendingOptions {
   readonly tlsKey?: string | undefined;
   readonly tlsCiphers?: string | undefined;
   readonly tlsProtocols?: string | undefined;
+  /** What others publish about TLS counts: looked for (Use_), and applied (Enable_, true where it is not set). */
+  readonly useDane?: boolean;
+  readonly enableDane?: boolean | undefined;
+  readonly useMtaSts?: boolean;
+  readonly enableMtaSts?: boolean | undefined;
 }
 
 /** A recipient as a notice tells of it. */

@@ -31,6 +31,8 @@ export interface DnsQuestion {
   readonly type: string;
   readonly protocol: 'udp' | 'tcp';
   readonly edns: boolean;
+  /** The AD bit is set: the asker wants to know whether the answer was verified. */
+  readonly asksForProof: boolean;
   /** Where it came from. */
   readonly fromPort: number;
   readonly id: number;
@@ -166,6 +168,7 @@ export class DnsServer {
       type: asked.type,
       protocol,
       edns: opt !== undefined,
+      asksForProof: ((query.flags ?? 0) & dnsPacket.AUTHENTIC_DATA) !== 0,
       fromPort,
       id: query.id ?? 0,
     };

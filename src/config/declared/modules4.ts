@@ -1,5 +1,5 @@
-/* Modules of Momentum 4 and 5, and some of mobile networks, that the manual of Momentum 3 does not list, as data, so that a tree of those versions is read whole. None has its behaviour here yet:
- * those that restrict or protect are guards, the rest is accepted with one line in the paniclog.
+/* Modules of Momentum 4 and 5, and some of mobile networks, that the manual of Momentum 3 does not list, as data, so that a tree of those versions is read whole. All but dane lack their behaviour here:
+ * of these those that restrict or protect are guards, the rest is accepted with one line in the paniclog.
  * It holds no behaviour. Facts: the module pages and examples of the public manual of Momentum 4. */
 import type { ModuleDeclaration, ScopeDeclaration, Status } from '../declaration.ts';
 import { moduleOption } from './module-option.ts';
@@ -26,7 +26,6 @@ const rows: readonly Row[] = [
     status: 'guards',
     options: ['Schedule_File', 'Timezone'],
   },
-  { name: 'dane', since: '4.8', category: 'tls', about: 'look-ups behind Use_DANE' },
   { name: 'dkim2', since: '5.4', category: 'signing', about: 'DKIM2 signing and checking for policy scripts' },
   {
     name: 'engagement_tracker',
@@ -113,7 +112,25 @@ const rows: readonly Row[] = [
   { name: 'xmpp_logger', since: '3.4', category: 'mobile', about: 'log of XMPP events' },
 ];
 
-export const momentum4Modules: readonly ModuleDeclaration[] = rows.map((row) => ({
+const dane: ModuleDeclaration = {
+  name: 'dane',
+  singleton: true,
+  status: 'works',
+  implemented: true,
+  since: '4.8',
+  category: 'tls',
+  about: 'makes Use_DANE count: TLS as the TLSA records of a domain demand it; needs name servers that verify DNSSEC',
+  options: [
+    moduleOption('dane', 'Self_Test_Name', {
+      type: { kind: 'string' },
+      default: 'com',
+      status: 'works',
+      about: 'signed domain whose NS records show whether the name servers verify DNSSEC; where they do not, DANE is off and said to be; ours',
+    }),
+  ],
+};
+
+const others: readonly ModuleDeclaration[] = rows.map((row) => ({
   name: row.name,
   singleton: true,
   status: row.status ?? 'inert',
@@ -127,3 +144,5 @@ export const momentum4Modules: readonly ModuleDeclaration[] = rows.map((row) => 
   ],
   ...(row.scopes === undefined ? {} : { scopes: row.scopes }),
 }));
+
+export const momentum4Modules: readonly ModuleDeclaration[] = [dane, ...others];

@@ -33,7 +33,7 @@ test('options of Momentum 4 are known: those that protect stop the start, the re
         'Host mx.test { Outbound_Throttle_Messages = 3 Rollup_MX = true Rollup_MX_Name = a.test }\n' +
         'Domain a.test { Reroute_Domain = b.test } Domain b.test { Reroute_Domain = disabled Delivery_Method = delay_xfer }',
     ),
-    ['Use_DANE', 'Skip_Hosts', 'TLSv13_Ciphersuites', 'Outbound_Throttle_Messages', 'Rollup_MX', 'Reroute_Domain', 'Delivery_Method'],
+    ['Skip_Hosts', 'TLSv13_Ciphersuites', 'Outbound_Throttle_Messages', 'Rollup_MX', 'Reroute_Domain', 'Delivery_Method'],
   );
 });
 

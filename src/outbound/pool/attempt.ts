@@ -7,11 +7,13 @@
  * Not here: what a failure means for mail (domain-pool.ts). Truth: rules Q-07, OUT-02, OUT-42, OUT-60.
  */
 import type { SendingOptions } from '#queue';
-import type { ConnectPort, Dial } from '../ports.ts';
+import type { HostPolicy } from '#policies';
+import type { ConnectPort, Dial, PolicyPort } from '../ports.ts';
 import { wantsLogin } from '../methods/authentication.ts';
 import { replies } from '../replies.ts';
 import { tlsDemand, type HostMemory } from '../route/host-memory.ts';
 import type { Target } from '../route/targets.ts';
+import { questionOf, wantsPolicy } from '../session/policy.ts';
 import { Opening, type Opened, type OpeningFailure } from '../session/opening.ts';
 import type { TlsPort } from '../session/tls.ts';
 import type { Conversation } from '../session/trace.ts';
@@ -22,6 +24,7 @@ export interface AttemptPorts extends WirePorts {
   readonly connect: ConnectPort;
   readonly hosts: HostMemory;
   readonly tls: TlsPort;
+  readonly policies?: PolicyPort | undefined;
 }
 
 export interface AttemptFailure {
@@ -94,12 +97,11 @@ export class Attempt {
       if (this.#ports.hosts.wait(target, this.#demand) > 0) continue;
       const to = dial(target, this.#o.sources);
       if (to === undefined) continue;
-      if (!this.#o.admission.admit(target)) {
-        this.#isLimited = true;
-        continue;
+      if (this.#ports.policies !== undefined && wantsPolicy(this.#o.options)) {
+        this.#ask(this.#ports.policies, target, to);
+        return;
       }
-      this.#open(target, to, !this.#o.admission.isClearOwed(target));
-      return;
+      if (this.#admit(target, to)) return;
     }
     this.#end(this.#isLimited ? { kind: 'limited' } : this.#last);
   }
@@ -109,14 +111,40 @@ export class Attempt {
     this.#wire?.destroy();
   }
 
-  #open(target: Target, to: Dial, useTls: boolean): void {
+  /** What the host's people have published about TLS comes first; where that cannot be known now, the host is not used. */
+  #ask(policies: PolicyPort, target: Target, to: Dial): void {
+    const { options, domain } = this.#o;
+    policies.of(questionOf(target, domain, options), (answer) => {
+      if (this.#isOver) return;
+      if (answer.kind !== 'unusable') {
+        if (!this.#admit(target, to, answer.kind === 'policy' ? answer.policy : undefined)) this.start();
+        return;
+      }
+      const reply = `${answer.code} [internal] ${answer.reason}`;
+      this.#last = { kind: 'failed', reply, stage: stage.notConnected, remoteIp: target.ip };
+      this.#ports.hosts.fail(target, options.hostFailureRetry, this.#demand);
+      this.start();
+    });
+  }
+
+  /** Dials, if the host's limits allow it now. */
+  #admit(target: Target, to: Dial, policy?: HostPolicy): boolean {
+    if (!this.#o.admission.admit(target)) {
+      this.#isLimited = true;
+      return false;
+    }
+    this.#open(target, to, { useTls: !this.#o.admission.isClearOwed(target) || policy?.isEnforced === true, policy });
+    return true;
+  }
+
+  #open(target: Target, to: Dial, { useTls, policy }: { useTls: boolean; policy: HostPolicy | undefined }): void {
     const { options, ehloName, domain } = this.#o;
     const { tls } = this.#ports;
     const configured = meantNames(target, this.#o);
-    const opening = new Opening({ options, ehloName, names: [target.name, domain], configured, tls, useTls }, (outcome) => {
+    const opening = new Opening({ options, ehloName, names: [target.name, domain], configured, tls, useTls, policy }, (outcome) => {
       if (this.#isOver) return;
       if (outcome.kind === 'opened') this.#opened(target, outcome);
-      else this.#failed(target, to, outcome);
+      else this.#failed(target, to, { ...outcome, policy });
     });
     this.#dialledAt = this.#ports.clock.mono();
     this.#wire = new Wire(this.#ports.connect(to), opening, this.#ports);
@@ -130,10 +158,10 @@ export class Attempt {
     this.#end({ kind: 'opened', wire, target, opened, connectMs: this.#ports.clock.mono() - this.#dialledAt });
   }
 
-  #failed(target: Target, to: Dial, failure: OpeningFailure): void {
+  #failed(target: Target, to: Dial, failure: OpeningFailure & { policy: HostPolicy | undefined }): void {
     this.#last = { kind: 'failed', reply: failure.reply, stage: failure.stage, remoteIp: target.ip };
     if (failure.isClearWorthTrying) {
-      if (this.#o.admission.admitAgain(target)) this.#open(target, to, false);
+      if (this.#o.admission.admitAgain(target)) this.#open(target, to, { useTls: false, policy: failure.policy });
       else this.#end({ kind: 'limited' });
       return;
     }

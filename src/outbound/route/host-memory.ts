@@ -9,6 +9,7 @@
 import { Lru, type Clock } from '#base';
 import type { SendingOptions } from '#queue';
 import { wantsLogin } from '../methods/authentication.ts';
+import { wantsPolicy } from '../session/policy.ts';
 import type { Target } from './targets.ts';
 
 const HOSTS_MAX = 16_384;
@@ -25,6 +26,10 @@ type TlsOptions = Pick<
   | 'tlsKey'
   | 'tlsCiphers'
   | 'tlsProtocols'
+  | 'useDane'
+  | 'enableDane'
+  | 'useMtaSts'
+  | 'enableMtaSts'
 >;
 
 export class HostMemory {
@@ -61,7 +66,8 @@ export class HostMemory {
 
 /** All that mail of a domain demands of TLS with a host, as one text; '' for nothing. */
 export function tlsDemand(o: TlsOptions, domain: string): string {
-  if (o.tls === 'no' && !wantsLogin(o)) return '';
+  const isByPolicy = wantsPolicy(o);
+  if (o.tls === 'no' && !isByPolicy && !wantsLogin(o)) return '';
   const parts = [
     o.outboundSmtpAuthType,
     o.outboundSmtpAuthUser,
@@ -73,8 +79,9 @@ export function tlsDemand(o: TlsOptions, domain: string): string {
     o.tlsKey,
     o.tlsCiphers,
     o.tlsProtocols,
+    isByPolicy,
   ];
-  return o.tlsVerify === 'host' ? `${parts.join(' ')} ${domain}` : parts.join(' ');
+  return o.tlsVerify === 'host' || isByPolicy ? `${parts.join(' ')} ${domain}` : parts.join(' ');
 }
 
 function keyOf(target: Target, demand: string): string {

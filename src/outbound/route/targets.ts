@@ -20,6 +20,8 @@ export interface Target {
   readonly isPath?: boolean;
   /** Whether strangers chose it: what their DNS says, not what the operator wrote. */
   readonly isForeign: boolean;
+  /** DNSSEC vouches that this host takes the mail of the domain. */
+  readonly isSecure?: boolean;
 }
 
 export function orderTargets(targets: readonly Target[], random: Random): Target[] {
@@ -42,7 +44,7 @@ export function orderTargets(targets: readonly Target[], random: Random): Target
 /** The addresses of hosts that DNS gave. */
 export function hostTargets(
   hosts: readonly MailHost[],
-  o: { port: number; isForeign: boolean; preference?: number; configured?: string },
+  o: { port: number; isForeign: boolean; preference?: number; configured?: string; isSecure?: boolean },
 ): Target[] {
   return hosts.flatMap((host) =>
     host.addresses.map((ip) => ({
@@ -51,6 +53,7 @@ export function hostTargets(
       name: host.name,
       preference: o.preference ?? host.preference,
       isForeign: o.isForeign,
+      ...(o.isSecure === true ? { isSecure: true } : {}),
       ...(o.configured === undefined ? {} : { configured: o.configured }),
     })),
   );

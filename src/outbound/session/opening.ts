@@ -12,6 +12,8 @@ import type { SendingOptions } from '#queue';
 import { formatHello, NO_CAPABILITIES, parseEhlo, serverReplyText, type Capabilities, type ReplyFault, type ServerReply } from '#smtp';
 import { malformedReply, replies, silentReply } from '../replies.ts';
 import { stage } from '../stages.ts';
+import type { HostPolicy } from '#policies';
+import { demandOf, withPolicyName, type TlsDemand } from './policy.ts';
 import type { TlsPort } from './tls.ts';
 import type { LossReason, Wire, WireOwner } from './wire.ts';
 
@@ -44,6 +46,8 @@ interface OpeningOptions {
   readonly configured: readonly string[];
   /** False: in clear text, because TLS has just failed with this host. */
   readonly useTls: boolean;
+  /** What others have published about TLS with this host. */
+  readonly policy?: HostPolicy | undefined;
 }
 
 const esmtp: Method = { hello: 'EHLO', isPerRecipient: false };
@@ -70,6 +74,7 @@ export class Opening implements WireOwner {
   #isProven = false;
   #capabilities: Capabilities = NO_CAPABILITIES;
   readonly #method: Method;
+  readonly #demand: TlsDemand;
   #login: Authentication | undefined;
   #isLoggingIn = false;
 
@@ -77,6 +82,7 @@ export class Opening implements WireOwner {
     this.#o = o;
     this.#done = done;
     this.#method = methodOf(o.options) ?? esmtp;
+    this.#demand = demandOf(o.options, o.policy);
   }
 
   /** Begins with a wire whose owner this is. */
@@ -101,7 +107,7 @@ export class Opening implements WireOwner {
   lost(reason: LossReason): void {
     if (this.#step === 'over') return;
     if (reason === 'refused') this.#fail(replies.noValidHosts);
-    else this.#fail(this.#step === 'handshake' ? replies.tlsFailed : replies.closed, this.#step === 'handshake');
+    else this.#fail(this.#step === 'handshake' ? withPolicyName(replies.tlsFailed, this.#o.policy) : replies.closed, this.#step === 'handshake');
   }
 
   reply(reply: ServerReply | ReplyFault): void {
@@ -149,10 +155,10 @@ export class Opening implements WireOwner {
   /** The capabilities are known: go on to TLS, or be done. */
   #answered(capabilities: Capabilities): void {
     this.#capabilities = capabilities;
-    const { tls } = this.#o.options;
+    const { tls } = this.#demand;
     if (this.#isTls || tls === 'no' || !this.#o.useTls) this.#authenticate();
     else if (capabilities.startTls) this.#say('starttls', 'STARTTLS\r\n');
-    else if (tls === 'required') this.#fail(replies.tlsNotOffered);
+    else if (tls === 'required') this.#fail(withPolicyName(replies.tlsNotOffered, this.#o.policy));
     else this.#authenticate();
   }
 
@@ -161,8 +167,8 @@ export class Opening implements WireOwner {
       // Whoever put bytes behind the go-ahead wants them read as if they had come over TLS.
       if (this.#wire?.hasUnread === true) this.#fail(replies.tlsFailed);
       else this.#handshake();
-    } else if (this.#o.options.tls === 'required' || !this.#o.options.tlsIfavailableFallback) {
-      this.#fail(replies.tlsNoGoAhead);
+    } else if (!this.#demand.mayFallBack) {
+      this.#fail(withPolicyName(replies.tlsNoGoAhead, this.#o.policy));
     } else {
       this.#authenticate();
     }
@@ -171,11 +177,11 @@ export class Opening implements WireOwner {
   #handshake(): void {
     this.#step = 'handshake';
     this.#wire?.setDeadline(this.#o.options.ehloTimeout);
-    const { options, names, configured } = this.#o;
-    const problem = this.#o.tls.begin(this.#wire as Wire, { options, names, configured }, (refusal, isProven) => {
+    const { options, names, configured, policy } = this.#o;
+    const problem = this.#o.tls.begin(this.#wire as Wire, { options, names, configured, policy }, (refusal, isProven) => {
       if (this.#step !== 'handshake') return;
       if (refusal !== undefined) {
-        this.#fail(refusal, true);
+        this.#fail(withPolicyName(refusal, policy), true);
         return;
       }
       this.#isTls = true;
@@ -183,7 +189,7 @@ export class Opening implements WireOwner {
       this.#hello();
       this.#wire?.flush();
     });
-    if (problem !== undefined) this.#fail(problem, true);
+    if (problem !== undefined) this.#fail(withPolicyName(problem, policy), true);
   }
 
   /** BDAT over LMTP is nowhere defined: there a message goes by DATA. */
@@ -234,12 +240,11 @@ export class Opening implements WireOwner {
     if (this.#step === 'over') return;
     const at = stageOf[this.#step];
     this.#step = 'over';
-    const { tls, tlsIfavailableFallback } = this.#o.options;
-    const isClearWorthTrying = isTlsFault && tls === 'ifavailable' && tlsIfavailableFallback;
+    const isClearWorthTrying = isTlsFault && this.#demand.mayFallBack;
     // A server that can still hear is told goodbye; one that broke the protocol is not.
     if (at === stage.banner || at === stage.afterEhlo) this.#wire?.finish('QUIT\r\n');
     else this.#wire?.destroy();
-    const isDemandUnmet = this.#isLoggingIn || at === stage.handshake || at === stage.afterStartTls || reply === replies.tlsNotOffered;
+    const isDemandUnmet = this.#isLoggingIn || at === stage.handshake || at === stage.afterStartTls || reply.startsWith(replies.tlsNotOffered);
     this.#done({ kind: 'failed', reply, stage: at, isClearWorthTrying, isDemandUnmet });
   }
 }

@@ -14,16 +14,20 @@ import {
   createSecureContext,
   DEFAULT_CIPHERS,
   type SecureContext,
+  type DetailedPeerCertificate,
   type SecureContextOptions,
   type TLSSocket,
 } from 'node:tls';
 import { isIP } from 'node:net';
 import { Lru, type Clock } from '#base';
 import type { PanicLog } from '#observe';
+import type { HostPolicy } from '#policies';
 import type { SendingOptions } from '#queue';
-import { replies } from '../replies.ts';
+import { daneReply, replies } from '../replies.ts';
 import type { Wire } from './wire.ts';
 
+/** Certificates of a server that are looked at. */
+const CHAIN_MAX = 10;
 const CONTEXTS_MAX = 256;
 const CONTEXT_LIFE_MS = 300_000;
 
@@ -33,6 +37,8 @@ interface TlsGoal {
   readonly names: readonly string[];
   /** Those of them that no unsigned answer of DNS has given us. */
   readonly configured: readonly string[];
+  /** What others have published about the host: beyond the options, and where it is DANE in their place. */
+  readonly policy?: HostPolicy | undefined;
 }
 
 export interface TlsPort {
@@ -71,7 +77,7 @@ export class OutboundTls implements TlsPort {
   begin(wire: Wire, o: TlsGoal, done: (refusal: string | undefined, isProven: boolean) => void): string | undefined {
     const secureContext = this.#context(o.options);
     if (secureContext === undefined) return replies.tlsFailed;
-    const name = o.names.find((candidate) => isIP(candidate) === 0 && !candidate.startsWith('['));
+    const name = o.policy?.serverName ?? o.names.find((candidate) => isIP(candidate) === 0 && !candidate.startsWith('['));
     wire.upgrade((raw: Socket) => {
       const socket = connect({
         socket: raw,
@@ -81,7 +87,11 @@ export class OutboundTls implements TlsPort {
         checkServerIdentity: () => undefined,
         ...(name === undefined ? {} : { servername: name }),
       });
-      socket.once('secureConnect', () => done(judge(socket, o.options.tlsVerify, o.names), isProven(socket, o.configured)));
+      socket.once('secureConnect', () => {
+        const refusal = judge(socket, o);
+        const isByPolicy = refusal === undefined && o.policy?.isProof === true;
+        done(refusal, isByPolicy || isProven(socket, o.configured));
+      });
       return socket;
     });
     return undefined;
@@ -150,9 +160,30 @@ function isNamed(socket: TLSSocket, names: readonly string[]): boolean {
   return names.some((name) => checkServerIdentity(name, certificate) === undefined);
 }
 
-function judge(socket: TLSSocket, verify: SendingOptions['tlsVerify'], names: readonly string[]): string | undefined {
+/** DANE decides in place of the options; MTA-STS and the options must both be content. */
+function judge(socket: TLSSocket, { policy, options, names }: TlsGoal): string | undefined {
+  if (policy?.prove !== undefined) {
+    const failure = policy.prove(chainOf(socket));
+    return failure === undefined ? undefined : daneReply(failure.text);
+  }
+  const byPolicy = policy?.isEnforced === true ? judgeByAuthority(socket, 'host', policy.names) : undefined;
+  return byPolicy ?? judgeByAuthority(socket, options.tlsVerify, names);
+}
+
+function judgeByAuthority(socket: TLSSocket, verify: SendingOptions['tlsVerify'], names: readonly string[]): string | undefined {
   if (verify === 'no') return undefined;
   if (!socket.authorized) return replies.tlsAuthority;
   if (verify === 'ca') return undefined;
   return isNamed(socket, names) ? undefined : replies.tlsName;
+}
+
+/** Certificates in DER, the server's own first, each other the issuer of the one before it. */
+function chainOf(socket: TLSSocket): Buffer[] {
+  const chain: Buffer[] = [];
+  let one: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  while (one?.raw !== undefined && chain.length < CHAIN_MAX) {
+    chain.push(one.raw);
+    one = one.issuerCertificate === one ? undefined : one.issuerCertificate;
+  }
+  return chain;
 }

@@ -6,16 +6,18 @@
  * Not here: who may take over which connection (siblings.ts). Truth: rules SHP-07, OUT-02, OUT-42, OUT-60 to OUT-63.
  */
 import type { DomainQueue, SendingOptions } from '#queue';
+import { wantsPolicy } from '../session/policy.ts';
 
 /** Keys of options that a connection shows to its server. A new option of that kind is found by its name. */
-const shown = /^(?:tls|bindAddress|ehloHostname|deliveryMethod|remoteSmtpPort)|auth|xclient|credential|password|proxy|socks/i;
+const shown = /^(?:tls|useDane|enableDane|useMtaSts|enableMtaSts|bindAddress|ehloHostname|deliveryMethod|remoteSmtpPort)|auth|xclient|credential|password|proxy|socks/i;
 
 const known = new WeakMap<SendingOptions, string>();
 
 /** @param ehloName the name as it is said, which for `__message__` is not in the options */
 export function identityOf(options: SendingOptions, o: { readonly domain: string; readonly ehloName: string }): string {
   const text = faceOf(options);
-  return options.tls !== 'no' && options.tlsVerify === 'host' ? `${text} ${o.ehloName} ${o.domain}` : `${text} ${o.ehloName}`;
+  const isOfDomain = (options.tls !== 'no' && options.tlsVerify === 'host') || wantsPolicy(options);
+  return isOfDomain ? `${text} ${o.ehloName} ${o.domain}` : `${text} ${o.ehloName}`;
 }
 
 /** The options' part of it: a connection is not used any more by a queue whose options show another face now (SD-63, SD-160, SD-233). */

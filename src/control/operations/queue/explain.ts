@@ -83,6 +83,8 @@ function hostFailed(server: ServerPort, place: Place, cause: Cause): Reason {
   const setIn = server.whereSet({ ...place, option: 'hostFailureRetry' });
   const host = cause.host === undefined || cause.host === '' ? 'no host could be reached' : `host ${shown(cause.host)} failed`;
   const reply = cause.detail;
+  const policy = /\bDANE\b/.test(reply) ? 'useDane' : /\bMTA-STS\b/.test(reply) ? 'useMtaSts' : undefined;
+  if (policy !== undefined) return heldByPolicy(server.whereSet({ ...place, option: policy }), place, `${host}: ${shown(reply)}`);
   const isTls = /TLS\b/i.test(reply);
   const ours = isTls ? server.whereSet({ ...place, option: 'tls' }) : undefined;
   const tls = ours === undefined ? '' : ` (${ours.option} = ${ours.value}${placeOf(ours)})`;
@@ -90,6 +92,13 @@ function hostFailed(server: ServerPort, place: Place, cause: Cause): Reason {
     ? `the host must offer TLS as demanded, or config set ${ours?.file === undefined ? `domain ${place.domain} ` : ours.words}TLS ifavailable`
     : `mend the host; it is tried again by itself, ${setIn?.option ?? 'Host_Failure_Retry'} = ${setIn?.value ?? ''} s after a failure`;
   return { text: `${host}: ${shown(reply)}${tls}`, setIn, change };
+}
+
+/** What the domain's people have published holds it back, because an option of ours lets that count. */
+function heldByPolicy(setIn: WhereSet | undefined, place: Place, text: string): Reason {
+  const where = setIn?.file === undefined ? `domain ${place.domain} ` : setIn.words;
+  const change = `the domain must correct what it publishes, or its host; config set ${where}${setIn?.option ?? ''} false sends without regard to it`;
+  return { text, setIn, change };
 }
 
 function retry(server: ServerPort, place: Place, lastReply: string | undefined): Reason {

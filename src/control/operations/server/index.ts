@@ -12,6 +12,7 @@ import { loggerOperations } from './logger.ts';
 import { moduleHooks, moduleList } from './modules.ts';
 import { paniclog, pid, reopenLogs, shutdown } from './process.ts';
 import { count, showInbound } from './sessions.ts';
+import { publishedPolicyOperations } from './published-policies.ts';
 import { keyCacheOperations, signingStats, signingStatsReset } from './signing-stats.ts';
 import { summary, summaryReset } from './summary.ts';
 import { memory, sysinfo } from './system.ts';
@@ -39,6 +40,7 @@ export const serverOperations: readonly Operation[] = [
   moduleList,
   paniclog,
   pid,
+  ...publishedPolicyOperations,
   reopenLogs,
   showInbound,
   shutdown,
