@@ -494,5 +494,8 @@ test('A46: name servers say whether they verify DNSSEC when they are asked to, e
   assert.deepEqual(found, ['no', 'silent', 'yes']);
   const first = await ask('a.test');
   assert.equal(first.kind === 'records' && first.isAuthenticated, true);
-  assert.equal(verifying.questions.every(({ asksForProof }) => asksForProof), true);
+  assert.equal(
+    verifying.questions.every(({ asksForProof }) => asksForProof),
+    true,
+  );
 });

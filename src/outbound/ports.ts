@@ -30,7 +30,12 @@ export interface MailHost {
 
 /** Where a domain's mail goes, as DNS says. */
 export type MailPlan =
-  | { readonly kind: 'hosts'; readonly hosts: readonly MailHost[]; /** seconds */ readonly ttl: number; /** DNSSEC vouches that these are the domain's hosts. */ readonly isAuthenticated?: boolean }
+  | {
+      readonly kind: 'hosts';
+      readonly hosts: readonly MailHost[];
+      /** seconds */ readonly ttl: number;
+      /** DNSSEC vouches that these are the domain's hosts. */ readonly isAuthenticated?: boolean;
+    }
   | { readonly kind: 'null-mx' }
   | { readonly kind: 'none' }
   /** `stage` says whose records could not be had. */

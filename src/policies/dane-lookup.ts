@@ -10,7 +10,7 @@ import { isIP } from 'node:net';
 import type { DnsAnswer, RecordType } from '#dns';
 import { usableTlsa, type Tlsa } from './tlsa.ts';
 
-export interface DaneQuestion {
+interface DaneQuestion {
   /** As the MX record says it. */
   readonly host: string;
   /** The address that is about to be used. */

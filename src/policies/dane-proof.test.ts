@@ -39,7 +39,13 @@ const noMatch = 'validation-failure: no TLSA record matches the certificate';
 
 test('A46: TLSA of unknown usage, selector or matching type, or data of length 0, 3 or 20, is not used; the weaker digest of two neither', () => {
   const bytes = (n: number): Buffer => Buffer.alloc(n, 1);
-  const bad = [tlsa(0, 1, 1, bytes(32)), tlsa(1, 1, 1, bytes(32)), tlsa(255, 1, 1, bytes(32)), tlsa(3, 2, 1, bytes(32)), tlsa(3, 1, 3, bytes(32))];
+  const bad = [
+    tlsa(0, 1, 1, bytes(32)),
+    tlsa(1, 1, 1, bytes(32)),
+    tlsa(255, 1, 1, bytes(32)),
+    tlsa(3, 2, 1, bytes(32)),
+    tlsa(3, 1, 3, bytes(32)),
+  ];
   for (const matching of [0, 1, 2]) for (const n of [0, 3, 20]) bad.push(tlsa(3, 1, matching, bytes(n)), tlsa(2, 0, matching, bytes(n)));
   assert.deepEqual(usableTlsa(bad), []);
   const both = [tlsa(3, 1, 1, sha('sha256', spki(good))), tlsa(3, 1, 2, sha('sha512', spki(over))), tlsa(2, 1, 1, bytes(32))];
@@ -83,7 +89,23 @@ test('A46: DANE-TA does not believe a certificate signed by one that may not sig
   const openssl = (...args: string[]): void => void execFileSync('openssl', args, { cwd: dir, stdio: 'ignore' });
   openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'under.key', '-out', 'under.csr', '-subj', '/CN=under');
   writeFileSync(join(dir, 'under.ext'), 'subjectAltName = DNS:mx.test\n');
-  openssl('x509', '-req', '-in', 'under.csr', '-CA', 'good.pem', '-CAkey', 'good.key', '-CAcreateserial', '-days', '5', '-extfile', 'under.ext', '-out', 'under.pem');
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    'under.csr',
+    '-CA',
+    'good.pem',
+    '-CAkey',
+    'good.key',
+    '-CAcreateserial',
+    '-days',
+    '5',
+    '-extfile',
+    'under.ext',
+    '-out',
+    'under.pem',
+  );
   const record = tlsa(2, 0, 1, sha('sha256', ca));
   assert.match(verdict([der('under'), good, ca], [record]), /may not sign/);
   // An authority with the same name and another key.
@@ -110,7 +132,23 @@ test('A46: an authority that may have nothing between it and the server (pathlen
     authority('middle', 0, 'top');
     writeFileSync(join(dir, 'leaf.ext'), 'subjectAltName = DNS:mx.test\n');
     openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'leaf.key', '-out', 'leaf.csr', '-subj', '/CN=leaf');
-    openssl('x509', '-req', '-in', 'leaf.csr', '-CA', 'middle.pem', '-CAkey', 'middle.key', '-CAcreateserial', '-days', '5', '-extfile', 'leaf.ext', '-out', 'leaf.pem');
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      'leaf.csr',
+      '-CA',
+      'middle.pem',
+      '-CAkey',
+      'middle.key',
+      '-CAcreateserial',
+      '-days',
+      '5',
+      '-extfile',
+      'leaf.ext',
+      '-out',
+      'leaf.pem',
+    );
     const result = verdict([der('leaf'), der('middle'), der('top')], [tlsa(2, 0, 1, sha('sha256', der('top')))]);
     assert.match(result, length === 0 ? /may not sign/ : /^ok$/);
   }

@@ -68,7 +68,11 @@ export class HostPolicies {
     this.#o.sts.of(question.domain, (finding) => {
       if (finding.kind === 'none') return this.#dane(question, undefined, done);
       if (finding.kind === 'busy')
-        return done({ kind: 'unusable', code: '451 4.7.5', reason: `MTA-STS: too many policies are being fetched, ${question.domain} waits` });
+        return done({
+          kind: 'unusable',
+          code: '451 4.7.5',
+          reason: `MTA-STS: too many policies are being fetched, ${question.domain} waits`,
+        });
       const { policy } = finding;
       const { domain, host } = question;
       if (policy.mode === 'enforce' && !isStsHost(policy, host))

@@ -9,8 +9,7 @@ import type { Prover } from '#dns';
 
 const CHECK_MS = 600_000;
 
-
-export type DaneState = 'off' | 'untested' | 'on' | 'unverified';
+type DaneState = 'off' | 'untested' | 'on' | 'unverified';
 
 interface SelfTestPorts {
   readonly provers: (signedName: string, done: (servers: readonly Prover[]) => void) => void;
@@ -86,7 +85,10 @@ export class DaneSelfTest {
     if (this.#state !== 'on' || far.length === 0 || this.#isFarTold) return;
     this.#isFarTold = true;
     const where = far.map(({ ip }) => ip).join(', ');
-    this.#o.tell('WARNING', `DANE believes what ${where} says of DNSSEC: the way there must be safe, or use a verifying resolver on this host`);
+    this.#o.tell(
+      'WARNING',
+      `DANE believes what ${where} says of DNSSEC: the way there must be safe, or use a verifying resolver on this host`,
+    );
   }
 }
 

@@ -50,7 +50,8 @@ export function parseStsPolicy(text: string): StsPolicy | string {
   const mode = fields.get('mode');
   const age = fields.get('max_age') ?? '';
   if (fields.get('version') !== 'STSv1') return 'the policy is not of version STSv1';
-  if (mode !== 'enforce' && mode !== 'testing' && mode !== 'none') return `the policy has no mode that is known: "${printable(mode ?? '')}"`;
+  if (mode !== 'enforce' && mode !== 'testing' && mode !== 'none')
+    return `the policy has no mode that is known: "${printable(mode ?? '')}"`;
   if (!/^\d{1,10}$/.test(age)) return 'the policy has no max_age in seconds';
   if (mx.length === 0 && mode !== 'none') return 'the policy names no mx';
   return { mode, mx, maxAge: Math.min(Number(age), ageMax), lines: lines.map((line) => printable(line.trim())) };

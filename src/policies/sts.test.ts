@@ -14,7 +14,8 @@ import { policyFiles } from './sts-files.ts';
 import { isStsHost, parseStsPolicy, stsId, type StsPolicy } from './sts-policy.ts';
 import { StsStore, stsLimits, type StsFinding } from './sts-store.ts';
 
-const text = (mode: string, mx = 'mx.a.test', maxAge = 604_800): string => `version: STSv1\r\nmode: ${mode}\r\nmx: ${mx}\r\nmax_age: ${maxAge}\r\n`;
+const text = (mode: string, mx = 'mx.a.test', maxAge = 604_800): string =>
+  `version: STSv1\r\nmode: ${mode}\r\nmx: ${mx}\r\nmax_age: ${maxAge}\r\n`;
 const parsed = (body: string): StsPolicy => {
   const policy = parseStsPolicy(body);
   assert.equal(typeof policy, 'object', String(policy));
@@ -24,22 +25,47 @@ const parsed = (body: string): StsPolicy => {
 test('A46: the TXT record of MTA-STS: one of them, with one id; empty, doubled or odd ones announce nothing (TASK-115806)', () => {
   assert.equal(stsId(['v=STSv1; id=20190429T010101;']), '20190429T010101');
   assert.equal(stsId(['other', 'v=STSv1;id=a1 ; x=y']), 'a1');
-  for (const texts of [[], [''], ['v=STSv1'], ['v=STSv1; id=;'], ['v=STSv1; id=a-b'], [`v=STSv1; id=${'a'.repeat(33)}`], ['v=STSv10; id=a'], ['v=STSv1; id=a', 'v=STSv1; id=b']])
+  for (const texts of [
+    [],
+    [''],
+    ['v=STSv1'],
+    ['v=STSv1; id=;'],
+    ['v=STSv1; id=a-b'],
+    [`v=STSv1; id=${'a'.repeat(33)}`],
+    ['v=STSv10; id=a'],
+    ['v=STSv1; id=a', 'v=STSv1; id=b'],
+  ])
     assert.equal(stsId(texts), undefined, JSON.stringify(texts));
 });
 
 test('A46: a policy is read as RFC 8461 says, or not at all: "mx: *" is no policy', () => {
-  assert.deepEqual(parsed('version: STSv1\nmode: testing\nmx: *.A.Test\nmx:b.test\nmax_age: 9999999999\nfuture: x\nmode: enforce\n').mode, 'testing');
+  assert.deepEqual(
+    parsed('version: STSv1\nmode: testing\nmx: *.A.Test\nmx:b.test\nmax_age: 9999999999\nfuture: x\nmode: enforce\n').mode,
+    'testing',
+  );
   assert.deepEqual(parsed(text('enforce')).mx, ['mx.a.test']);
   assert.equal(parsed('version: STSv1\nmode: none\nmax_age: 0').maxAge, 0);
   assert.equal(parsed(text('enforce', 'mx.a.test', 9_999_999_999)).maxAge, 31_557_600);
-  const bad = ['', '<html>', text('enforce', '*'), text('enforce', '*.*.test'), text('enforce', 'a..b'), text('on'), 'version: STSv1\nmode: enforce\nmax_age: 1', text('enforce').replace('STSv1', 'STSv2'), text('enforce').replace(/max_age.*/, 'max_age: -1')];
+  const bad = [
+    '',
+    '<html>',
+    text('enforce', '*'),
+    text('enforce', '*.*.test'),
+    text('enforce', 'a..b'),
+    text('on'),
+    'version: STSv1\nmode: enforce\nmax_age: 1',
+    text('enforce').replace('STSv1', 'STSv2'),
+    text('enforce').replace(/max_age.*/, 'max_age: -1'),
+  ];
   for (const one of bad) assert.equal(typeof parseStsPolicy(one), 'string', one);
 });
 
 test('A46: a pattern stands for one label and no more', () => {
   const policy = parsed(text('enforce', '*.a.test'));
-  assert.deepEqual(['mx.a.test', 'MX.A.test', 'a.test', 'x.mx.a.test', 'mxa.test', 'evil-a.test'].map((host) => isStsHost(policy, host)), [true, true, false, false, false, false]);
+  assert.deepEqual(
+    ['mx.a.test', 'MX.A.test', 'a.test', 'x.mx.a.test', 'mxa.test', 'evil-a.test'].map((host) => isStsHost(policy, host)),
+    [true, true, false, false, false, false],
+  );
   assert.equal(isStsHost(parsed(text('enforce')), 'mx.a.test'), true);
 });
 
@@ -65,9 +91,18 @@ after(async () => {
 });
 
 const plain = { 'content-type': 'text/plain; charset=utf-8' };
-const address = (ip: string): DnsAnswer => ({ kind: 'records', name: 'x', records: [{ type: 'A', name: 'x', ttl: 1, address: ip }], ttl: 1, isAuthenticated: false });
+const address = (ip: string): DnsAnswer => ({
+  kind: 'records',
+  name: 'x',
+  records: [{ type: 'A', name: 'x', ttl: 1, address: ip }],
+  ttl: 1,
+  isAuthenticated: false,
+});
 
-function fetched(domain = 'a.test', o: { isAllowed?: boolean; isTrusted?: boolean; onLater?: (work: () => void) => void } = {}): Promise<Fetched> {
+function fetched(
+  domain = 'a.test',
+  o: { isAllowed?: boolean; isTrusted?: boolean; onLater?: (work: () => void) => void } = {},
+): Promise<Fetched> {
   const { isAllowed = true, isTrusted = true } = o;
   return new Promise((done) =>
     fetchSts(
@@ -94,7 +129,10 @@ test('A46: a policy is fetched from the one place, as text/plain and with status
   };
   answer = (response) => response.writeHead(301, { location: 'https://mta-sts.a.test/elsewhere' }).end();
   assert.match(await failure(), /^sts-policy-fetch-error mta-sts\.a\.test: answered with status 301; redirects are not followed/);
-  assert.equal(requests.some((line) => line.includes('elsewhere')), false);
+  assert.equal(
+    requests.some((line) => line.includes('elsewhere')),
+    false,
+  );
   answer = (response) => response.writeHead(404, plain).end(text('enforce'));
   assert.match(await failure(), /status 404/);
   answer = (response) => response.writeHead(200, { 'content-type': 'text/html' }).end(text('enforce'));
@@ -224,7 +262,10 @@ test('A46: a fetch that failed is not repeated at once, and is told; a folder th
 
 test('A46: DANE and MTA-STS together: the policy chooses the hosts, signed TLSA records decide alone, testing demands nothing', async () => {
   mkdirSync(join(dir, 'both'));
-  const ask = (mode: string, o: { host?: string; tlsa?: 'yes' | 'failed'; isForeign?: boolean; useDane?: boolean } = {}): Promise<PolicyAnswer> => {
+  const ask = (
+    mode: string,
+    o: { host?: string; tlsa?: 'yes' | 'failed'; isForeign?: boolean; useDane?: boolean } = {},
+  ): Promise<PolicyAnswer> => {
     const { host = 'mx.a.test', tlsa, isForeign = true, useDane = true } = o;
     const data = Buffer.alloc(32);
     const hosts = new HostPolicies({
@@ -233,18 +274,36 @@ test('A46: DANE and MTA-STS together: the policy chooses the hosts, signed TLSA 
           if (type !== 'TLSA') done({ ...address('192.0.2.1'), name, isAuthenticated: true } as DnsAnswer);
           else if (tlsa === 'failed') done({ kind: 'failed', failure: 'servfail', reason: 'sick' });
           else if (tlsa === undefined) done({ kind: 'nodata', ttl: 1, isAuthenticated: true });
-          else done({ kind: 'records', name, records: [{ type: 'TLSA', name, ttl: 1, usage: 3, selector: 1, matching: 1, data }], ttl: 1, isAuthenticated: true });
+          else
+            done({
+              kind: 'records',
+              name,
+              records: [{ type: 'TLSA', name, ttl: 1, usage: 3, selector: 1, matching: 1, data }],
+              ttl: 1,
+              isAuthenticated: true,
+            });
         },
       },
-      sts: { of: (_domain, done) => done(mode === '' ? { kind: 'none' } : mode === 'busy' ? { kind: 'busy' } : { kind: 'policy', policy: parsed(text(mode)), id: 'i' }) },
+      sts: {
+        of: (_domain, done) =>
+          done(
+            mode === '' ? { kind: 'none' } : mode === 'busy' ? { kind: 'busy' } : { kind: 'policy', policy: parsed(text(mode)), id: 'i' },
+          ),
+      },
       isDaneOn: () => true,
       now: () => 0,
     });
-    return new Promise((done) => hosts.of({ domain: 'a.test', host, ip: '192.0.2.1', port: 25, isHostSecure: true, isForeign, useDane, useSts: true }, done));
+    return new Promise((done) =>
+      hosts.of({ domain: 'a.test', host, ip: '192.0.2.1', port: 25, isHostSecure: true, isForeign, useDane, useSts: true }, done),
+    );
   };
   const shown = async (...args: Parameters<typeof ask>): Promise<string> => {
     const found = await ask(...args);
-    return found.kind === 'policy' ? `${found.policy.name}${found.policy.isEnforced ? '!' : ''}` : found.kind === 'unusable' ? found.reason : 'none';
+    return found.kind === 'policy'
+      ? `${found.policy.name}${found.policy.isEnforced ? '!' : ''}`
+      : found.kind === 'unusable'
+        ? found.reason
+        : 'none';
   };
   assert.equal(await shown('enforce'), 'MTA-STS, enforce, a.test!');
   assert.equal(await shown('testing'), 'MTA-STS, testing, a.test');
@@ -252,7 +311,10 @@ test('A46: DANE and MTA-STS together: the policy chooses the hosts, signed TLSA 
   assert.match(await shown('busy'), /too many policies/);
   assert.equal(await shown('enforce', { host: 'mx.evil.test' }), 'MTA-STS: mx.evil.test is no mail host by the policy of a.test');
   assert.equal(await shown('testing', { host: 'mx.evil.test' }), 'MTA-STS, testing, a.test');
-  assert.equal(await shown('enforce', { host: 'mx.evil.test', tlsa: 'yes' }), 'MTA-STS: mx.evil.test is no mail host by the policy of a.test');
+  assert.equal(
+    await shown('enforce', { host: 'mx.evil.test', tlsa: 'yes' }),
+    'MTA-STS: mx.evil.test is no mail host by the policy of a.test',
+  );
   assert.equal(await shown('enforce', { tlsa: 'yes' }), 'DANE, TLSA of _25._tcp.mx.a.test!');
   assert.match(await shown('enforce', { tlsa: 'failed' }), /^DANE: TLSA of/);
   assert.equal(await shown('enforce', { tlsa: 'yes', useDane: false }), 'MTA-STS, enforce, a.test!');

@@ -18,7 +18,7 @@ export interface Tlsa {
 }
 
 /** Records considered of one name. */
-export const TLSA_MAX = 32;
+const TLSA_MAX = 32;
 
 const digestBytes = { 1: 32, 2: 64 } as const;
 
@@ -41,7 +41,12 @@ export function usableTlsa(records: readonly DnsRecord[]): Tlsa[] {
 export function matchesTlsa(certificate: X509Certificate, record: Tlsa): boolean {
   const whole = record.selector === 0 ? certificate.raw : spkiOf(certificate);
   if (whole === undefined) return false;
-  const shown = record.matching === 0 ? whole : createHash(record.matching === 1 ? 'sha256' : 'sha512').update(whole).digest();
+  const shown =
+    record.matching === 0
+      ? whole
+      : createHash(record.matching === 1 ? 'sha256' : 'sha512')
+          .update(whole)
+          .digest();
   return shown.equals(record.data);
 }
 
@@ -63,11 +68,6 @@ export function wholeKey({ selector, matching, data }: Tlsa): KeyObject | undefi
   } catch {
     return undefined;
   }
-}
-
-/** As in a zone file, cut to what a line can show. */
-export function tlsaText({ usage, selector, matching, data }: Tlsa): string {
-  return `${usage} ${selector} ${matching} ${data.toString('hex').slice(0, 128)}`;
 }
 
 function isWhole(record: Tlsa): boolean {

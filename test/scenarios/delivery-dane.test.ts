@@ -178,8 +178,14 @@ Domain "/^(sts|liar)\\./" { Use_MTA_STS = true Enable_MTA_STS = true }
       const [message] = await arrivals(ta, 'sts.plain.test');
       assert.equal(message?.isTls, true);
       const [record] = await mainMatching(server, 'T', 1, ({ fields }) => fields[0] === 'liar.plain.test');
-      assert.match(record?.fields.at(-1) ?? '', /^451 4\.7\.5 \[internal\] MTA-STS: ta211\.secure\.test is no mail host by the policy of liar\.plain\.test/);
-      assert.match(await user.run('mta_sts show domain sts.plain.test'), /id: 20261128\n.*max_age: 86400[\s\S]*mode: enforce[\s\S]*ta211\.secure\.test/);
+      assert.match(
+        record?.fields.at(-1) ?? '',
+        /^451 4\.7\.5 \[internal\] MTA-STS: ta211\.secure\.test is no mail host by the policy of liar\.plain\.test/,
+      );
+      assert.match(
+        await user.run('mta_sts show domain sts.plain.test'),
+        /id: 20261128\n.*max_age: 86400[\s\S]*mode: enforce[\s\S]*ta211\.secure\.test/,
+      );
       assert.match(await user.run('mta_sts list all'), /liar\.plain\.test\nsts\.plain\.test\nTotal domains: 2/);
       assert.match(await user.run('mta_sts refresh policy sts.plain.test'), /refreshed/);
       const text = await user.run('explain queue default liar.plain.test');
@@ -188,7 +194,11 @@ Domain "/^(sts|liar)\\./" { Use_MTA_STS = true Enable_MTA_STS = true }
     });
     await t.test('a resolver that does not verify turns DANE off, loudly, and the mail is not held', async () => {
       const plain = await startDnsServer(t, {
-        zones: { 'secure.test': { A: ['127.0.0.1'] }, 'to-late.plain.test': { MX: ['10 host.plain.test'] }, 'host.plain.test': { A: ['127.0.0.1'] } },
+        zones: {
+          'secure.test': { A: ['127.0.0.1'] },
+          'to-late.plain.test': { MX: ['10 host.plain.test'] },
+          'host.plain.test': { A: ['127.0.0.1'] },
+        },
       });
       writeFileSync(join(server.dir, 'resolv.conf'), `${plain.line}\n`);
       await user.run('config reload');

@@ -125,7 +125,8 @@ const dane: ModuleDeclaration = {
       type: { kind: 'string' },
       default: 'com',
       status: 'works',
-      about: 'signed domain whose NS records show whether the name servers verify DNSSEC; where they do not, DANE is off and said to be; ours',
+      about:
+        'signed domain whose NS records show whether the name servers verify DNSSEC; where they do not, DANE is off and said to be; ours',
     }),
   ],
 };

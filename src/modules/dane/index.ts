@@ -14,6 +14,7 @@ export interface DaneSettings {
 export function daneSettings(values: Readonly<Record<string, unknown>>): DaneSettings {
   const { selfTestName = 'com' } = values;
   const name = typeof selfTestName === 'string' ? toAsciiDomain(selfTestName, { allowTrailingDot: true }) : undefined;
-  if (name === undefined) throw new Error(`dane: Self_Test_Name "${String(selfTestName)}" is no domain; name one that DNSSEC signs, such as com`);
+  if (name === undefined)
+    throw new Error(`dane: Self_Test_Name "${String(selfTestName)}" is no domain; name one that DNSSEC signs, such as com`);
   return { signedName: name };
 }

@@ -130,7 +130,10 @@ export class Planner {
         const worst = Math.min(Infinity, ...own.map((host) => host.preference));
         const hosts = plan.hosts.filter((host) => host.preference < worst);
         if (hosts.length === 0 && own.length > 0) return permanent(replies.mailLoop);
-        return this.#judge(this.#reachable(hostTargets(hosts, { ...o, isSecure: plan.isAuthenticated === true })), Math.max(LEAST_LIFE_MS, plan.ttl * 1000));
+        return this.#judge(
+          this.#reachable(hostTargets(hosts, { ...o, isSecure: plan.isAuthenticated === true })),
+          Math.max(LEAST_LIFE_MS, plan.ttl * 1000),
+        );
       }
     }
   }

@@ -107,7 +107,11 @@ export class Opening implements WireOwner {
   lost(reason: LossReason): void {
     if (this.#step === 'over') return;
     if (reason === 'refused') this.#fail(replies.noValidHosts);
-    else this.#fail(this.#step === 'handshake' ? withPolicyName(replies.tlsFailed, this.#o.policy) : replies.closed, this.#step === 'handshake');
+    else
+      this.#fail(
+        this.#step === 'handshake' ? withPolicyName(replies.tlsFailed, this.#o.policy) : replies.closed,
+        this.#step === 'handshake',
+      );
   }
 
   reply(reply: ServerReply | ReplyFault): void {
@@ -244,7 +248,8 @@ export class Opening implements WireOwner {
     // A server that can still hear is told goodbye; one that broke the protocol is not.
     if (at === stage.banner || at === stage.afterEhlo) this.#wire?.finish('QUIT\r\n');
     else this.#wire?.destroy();
-    const isDemandUnmet = this.#isLoggingIn || at === stage.handshake || at === stage.afterStartTls || reply.startsWith(replies.tlsNotOffered);
+    const isDemandUnmet =
+      this.#isLoggingIn || at === stage.handshake || at === stage.afterStartTls || reply.startsWith(replies.tlsNotOffered);
     this.#done({ kind: 'failed', reply, stage: at, isClearWorthTrying, isDemandUnmet });
   }
 }

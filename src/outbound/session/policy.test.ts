@@ -29,10 +29,23 @@ const encrypted: ServerScript = { extensions: ['STARTTLS', 'REQUIRETLS'], upgrad
 const broken: ServerScript = { extensions: ['STARTTLS'], upgrade: (socket) => socket.once('data', () => socket.end('no TLS\r\n')) };
 
 function policy(more: Partial<HostPolicy>): HostPolicy {
-  return { kind: 'sts', name: 'MTA-STS, enforce, a.test', isEnforced: true, serverName: 'mx.a.test', names: ['mx.a.test'], isProof: true, ...more };
+  return {
+    kind: 'sts',
+    name: 'MTA-STS, enforce, a.test',
+    isEnforced: true,
+    serverName: 'mx.a.test',
+    names: ['mx.a.test'],
+    isProof: true,
+    ...more,
+  };
 }
 
-function world(t: TestContext, server: FakeServer, answer: PolicyAnswer, options: Partial<SendingOptions> = {}): { w: World; questions: HostQuestion[] } {
+function world(
+  t: TestContext,
+  server: FakeServer,
+  answer: PolicyAnswer,
+  options: Partial<SendingOptions> = {},
+): { w: World; questions: HostQuestion[] } {
   const questions: HostQuestion[] = [];
   const tls = new OutboundTls({ readFile: () => Buffer.from(authority), clock: systemClock, panic: { log: () => undefined } });
   const w = new World(t, {
@@ -60,7 +73,16 @@ test('A46, OUT-60: a policy is asked for only by mail whose options want one, wi
   wanted.w.send('1@mx.a.test');
   await wanted.w.until(() => wanted.w.kinds === 'D');
   const [first] = wanted.questions;
-  assert.deepEqual(first, { domain: 'mx.a.test', host: 'mx.a.test', ip: '127.0.0.1', port: server.port, isHostSecure: true, isForeign: true, useDane: true, useSts: true });
+  assert.deepEqual(first, {
+    domain: 'mx.a.test',
+    host: 'mx.a.test',
+    ip: '127.0.0.1',
+    port: server.port,
+    isHostSecure: true,
+    isForeign: true,
+    useDane: true,
+    useSts: true,
+  });
 });
 
 test('A46: an enforced policy demands TLS, a good certificate and its name, whatever TLS and TLS_Verify say, and nothing is sent in clear text', async (t) => {
@@ -70,7 +92,11 @@ test('A46: an enforced policy demands TLS, a good certificate and its name, what
     ['451 4.7.5 [internal] SSL cert must be signed by a valid CA (MTA-STS, enforce, a.test)', policy({}), {}],
     ['451 4.7.5 [internal] SSL cert common name does not match host (MTA-STS, enforce, a.test)', policy({ names: ['other.test'] }), ca],
     ['D', policy({ kind: 'dane', prove: (chain) => (chain.length > 0 ? undefined : { type: 'validation-failure', text: 'none' }) }), {}],
-    ['451 4.7.5 [internal] DANE: no match (DANE, x)', policy({ kind: 'dane', name: 'DANE, x', prove: () => ({ type: 'validation-failure', text: 'no match' }) }), ca],
+    [
+      '451 4.7.5 [internal] DANE: no match (DANE, x)',
+      policy({ kind: 'dane', name: 'DANE, x', prove: () => ({ type: 'validation-failure', text: 'no match' }) }),
+      ca,
+    ],
   ];
   for (const [outcome, one, options] of cases) {
     const { w } = world(t, server, { kind: 'policy', policy: one }, { tls: 'ifavailable', ...options });

@@ -9,7 +9,8 @@ import type { DomainQueue, SendingOptions } from '#queue';
 import { wantsPolicy } from '../session/policy.ts';
 
 /** Keys of options that a connection shows to its server. A new option of that kind is found by its name. */
-const shown = /^(?:tls|useDane|enableDane|useMtaSts|enableMtaSts|bindAddress|ehloHostname|deliveryMethod|remoteSmtpPort)|auth|xclient|credential|password|proxy|socks/i;
+const shown =
+  /^(?:tls|useDane|enableDane|useMtaSts|enableMtaSts|bindAddress|ehloHostname|deliveryMethod|remoteSmtpPort)|auth|xclient|credential|password|proxy|socks/i;
 
 const known = new WeakMap<SendingOptions, string>();
 
