@@ -21,10 +21,12 @@ interface BounceRulesOptions {
   readonly clock: Clock;
   readonly timers: { schedule(delayMs: number, fn: () => void): number; cancel(id: number): unknown };
   readonly tell: (text: string) => void;
+  /** The table that comes with the program, or another one. */
+  readonly table?: string;
 }
 
 /** The table that comes with the program; an operator may edit it. */
-const tablePath = new URL('../../etc/bounce-rules.txt', import.meta.url).pathname;
+const shippedTable = new URL('../../etc/bounce-rules.txt', import.meta.url).pathname;
 const tableRefreshSeconds = 60;
 
 /** The rules of a thread that may never need them: read at the first question. */
@@ -43,6 +45,11 @@ export class LateBounceRules {
     return this.#rules;
   }
 
+  /** Reads everything now, if anything was read; the problems of the first reading were told then. */
+  reload(): string[] {
+    return this.#rules?.reload() ?? [];
+  }
+
   /** The configuration changed. */
   reconfigured(): void {
     this.#rules?.use(this.#setup());
@@ -57,11 +64,13 @@ export class BounceRules {
   readonly #o: BounceRulesOptions;
   #setup: BounceSetup;
   #classifier: BounceClassifier;
+  readonly #table: string;
   #seen = '';
   #timer: number | undefined;
 
   constructor(setup: BounceSetup, o: BounceRulesOptions) {
     this.#o = o;
+    this.#table = o.table ?? shippedTable;
     this.#setup = setup;
     this.#classifier = this.#make();
     this.reload();
@@ -95,11 +104,11 @@ export class BounceRules {
     const { overrides, problems: own } = loadOverrides(this.#setup.overrides, (path) => readFileSync(path, 'utf8'));
     problems.push(...own);
     try {
-      const table = parseRuleTable(readFileSync(tablePath, 'utf8'));
-      for (const { line, message } of table.problems.slice(0, 10)) problems.push(`${tablePath}:${line}: ${message}`);
+      const table = parseRuleTable(readFileSync(this.#table, 'utf8'));
+      for (const { line, message } of table.problems.slice(0, 10)) problems.push(`${this.#table}:${line}: ${message}`);
       this.#classifier.replace({ table, overrides });
     } catch (error) {
-      problems.push(`cannot read ${tablePath}: ${(error as Error).message}`);
+      problems.push(`cannot read ${this.#table}: ${(error as Error).message}`);
       this.#classifier.replace({ overrides });
     }
     for (const problem of problems) this.#o.tell(`bounce rules: ${problem}`);
@@ -127,7 +136,7 @@ export class BounceRules {
 
   /** Which files there are, and when they were written. */
   #signature(): string {
-    return [tablePath, ...this.#setup.overrides.files.map(({ path }) => path)]
+    return [this.#table, ...this.#setup.overrides.files.map(({ path }) => path)]
       .map((path) => {
         const stat = statSync(path, { throwIfNoEntry: false });
         return stat === undefined ? '-' : `${stat.mtimeMs} ${stat.size} ${stat.ino}`;

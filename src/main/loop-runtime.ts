@@ -317,6 +317,7 @@ export class LoopRuntime {
       timers: () => wheel.size,
     });
     this.#signing.answerOn(this.#questions);
+    this.#questions.on('bounces.reload', () => this.#bounces.reload());
     this.#questions.on('delays.pending', () => this.#queues.delaysPending(1000));
     this.#outgoing?.answerOn(this.#questions);
     this.#desk(intake, bindingPort(resolver));

@@ -324,7 +324,11 @@ export class Server {
           this.#resolver.global().commitWriteback ? vault.commitSaved(saved, { environment: process.env }) : undefined,
         shutdown: () => setImmediate(() => process.kill(process.pid, 'SIGTERM')),
         reopenLogs: () => this.#reopenLogs(),
-        reloadBounceRules: async () => (await this.#askWriter({ kind: 'bounce-rules' })).problems,
+        reloadBounceRules: async () => {
+          // Loops have rules of their own for bounces that come as mail; the problems are the same.
+          await this.#askLoops('bounces.reload', undefined);
+          return (await this.#askWriter({ kind: 'bounce-rules' })).problems;
+        },
         bounceClass: async (reply, domain) => (await this.#askWriter({ kind: 'bounce-class', reply, domain })).text,
         lastPanics: async () => (await this.#askWriter({ kind: 'last-panics' })).lines,
         askLoops: (question, args, deadlineMs) => this.#askLoops(question, args, deadlineMs),

@@ -58,6 +58,7 @@ export class Validation {
   #current: readonly Made[] = [];
   #prepared: readonly Made[] | undefined;
   #runner: PhaseRunner | undefined;
+  #fbl: FblModule | undefined;
   #counted = new Map<string, number>();
   #isCounting = false;
 
@@ -69,9 +70,9 @@ export class Validation {
     return this.#current.map(({ module }) => module);
   }
 
-  /** The module that marks mail which leaves. */
+  /** The module that marks mail which leaves: asked for each message. */
   get fbl(): FblModule | undefined {
-    return this.modules.find((module) => module instanceof FblModule);
+    return this.#fbl;
   }
 
   /** Whose hooks are kept in step from now on. */
@@ -98,6 +99,7 @@ export class Validation {
     this.#prepared = undefined;
     const old = this.#current;
     this.#current = prepared;
+    this.#fbl = this.modules.find((module) => module instanceof FblModule);
     this.#runner?.replace(this.modules);
     for (const one of old) if (!prepared.includes(one)) one.policy?.close();
   }
