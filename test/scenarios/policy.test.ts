@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ConsoleUser } from '../kit/console.ts';
-import { mainMatching, panicMatching, rejectRecords } from '../kit/log-lines.ts';
+import { mainMatching, panicMatching, rejectMatching, rejectRecords } from '../kit/log-lines.ts';
 import { drafts, maildir, mailOf, onlyMail } from '../kit/mailbox.ts';
 import { arrivals, handIn, mailFor } from '../kit/outgoing.ts';
 import { command, prepareServer, root, startServer, until, type Server } from '../kit/server.ts';
@@ -148,7 +148,7 @@ test('The order of policies is that of the configuration, and a session that is 
   assert.match(await client.say('RCPT TO:<no-z@inbox.test>'), /^250/);
 });
 
-test('What a policy writes into the contexts is in XDUMPCONTEXT, the reject log and the spool, less what is excluded; counters are on the console (CTX-08, CTX-09, POL-28)', async (t) => {
+test('What a policy writes into the contexts is in XDUMPCONTEXT, the reject log and the spool, there less what is excluded; counters are on the console (CTX-08, CTX-09, POL-28, LOG-10)', async (t) => {
   const server = await startServer(t, {
     conf: `
 Relay_Hosts = ( 127.0.0.1 )
@@ -165,6 +165,7 @@ export function mailfrom(event) {
   event.messageContext.set('secret', 'do-not-keep');
   event.count('/site/mail', 2);
 }
+export const rcptto = (event) => (event.recipient.local === 'never' ? { reject: 550, text: '5.7.1 never' } : undefined);
 export const data = (event) => event.messageContext.set('seen', event.headers.get('subject') + ' ' + event.connectionContext.get('site'));
 `,
     },
@@ -174,7 +175,10 @@ export const data = (event) => event.messageContext.set('seen', event.headers.ge
   const dump = await client.say('XDUMPCONTEXT');
   assert.match(dump, /\[connection\] site north/);
   assert.match(dump, /\[message\] score 17/);
-  await client.say('RCPT TO:<no domain>');
+  assert.match(await client.say('RCPT TO:<never@queued.test>'), /^550/);
+  const refused = await rejectMatching(server, ({ text }) => text === '5.7.1 never');
+  const { connection, message } = refused;
+  assert.deepEqual([connection.get('site'), message.get('score'), message.get('secret')], ['north', '17', 'do-not-keep']);
   await client.say('RCPT TO:<u@queued.test>');
   await client.say('DATA');
   assert.match(await client.say('Subject: hello\r\n\r\nx\r\n.'), /^250/);
