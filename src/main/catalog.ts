@@ -25,6 +25,7 @@ import { manifest as dkimSign } from '#manifest/dkim_sign';
 import { manifest as ecLogger } from '#manifest/ec_logger';
 import { manifest as bounceOverrides } from '#manifest/bounce_classifier_override';
 import { manifest as bounceLogger } from '#manifest/bounce_logger';
+import { manifest as customBounceLogger } from '#manifest/custom_bounce_logger';
 import { manifest as customLogger } from '#manifest/custom_logger';
 import { manifest as eventLogger } from '#manifest/event_logger';
 import { manifest as eximLogger } from '#manifest/exim_logger';
@@ -43,6 +44,7 @@ import { manifest as spf } from '#manifest/spf_v1';
 import { manifest as staticRoutes } from '#manifest/static_routes';
 import { overrideSettings } from '#modules/bounce_classifier_override';
 import { openBounceLogger } from '#modules/bounce_logger';
+import { openCustomBounceLogger, userStringFacts } from '#modules/custom_bounce_logger';
 import { customFacts, openCustomLogger } from '#modules/custom_logger';
 import { isDelayTold } from '#modules/delay_dsn';
 import { daneSettings, type DaneSettings } from '#modules/dane';
@@ -77,6 +79,7 @@ export interface LoggerStanza {
 const loggerMakers: Readonly<Record<string, (scope: LoggerScope, ports: LoggerPorts) => LoggerModule>> = {
   [ecLogger.name]: openEcLogger,
   [bounceLogger.name]: openBounceLogger,
+  [customBounceLogger.name]: openCustomBounceLogger,
   [customLogger.name]: openCustomLogger,
   [eventLogger.name]: openEventLogger,
   [fbl.name]: openFblLogger,
@@ -89,6 +92,7 @@ const loggerMakers: Readonly<Record<string, (scope: LoggerScope, ports: LoggerPo
 const pathOptions: Readonly<Record<string, readonly string[]>> = {
   [ecLogger.name]: ['mainlog', 'paniclog', 'rejectlog', 'acctlog', 'importlog'],
   [bounceLogger.name]: ['bouncelog'],
+  [customBounceLogger.name]: ['bouncelog'],
   [customLogger.name]: [
     'mainlog',
     'paniclog',
@@ -127,7 +131,10 @@ export function loggerStanzas(snapshot: Snapshot): LoggerStanza[] {
 
 /** What the loggers want to know of each message beyond what every record has. */
 export function wantedFacts(snapshot: Snapshot): string[] {
-  return moduleInstances(snapshot, customLogger.name).flatMap(({ options }) => customFacts(options));
+  return [
+    ...moduleInstances(snapshot, customLogger.name).flatMap(({ options }) => customFacts(options)),
+    ...moduleInstances(snapshot, customBounceLogger.name).flatMap(({ options }) => userStringFacts(options)),
+  ];
 }
 
 /** What a thread needs to know the classes of bounces. */

@@ -6,6 +6,7 @@
  * Not here: the formats of log lines (logger modules), the thread (main), the transport (loops), per-domain numbers (queue).
  */
 export type { AccountingRecord } from './accounting.ts';
+export { bounceHeartbeat, bounceLine } from './bounce-line.ts';
 export { contextPairs, contextPairsMax, contextValueMax, flatten, unflatten } from './records.ts';
 export type {
   DeliveryRecord,

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { linesOf } from '../kit/log-lines.ts';
+import { linesOf, panicMatching } from '../kit/log-lines.ts';
 import { handIn } from '../kit/outgoing.ts';
 import { command, prepareServer, until, type Server } from '../kit/server.ts';
 import { Sink } from '../kit/sink.ts';
@@ -35,6 +35,7 @@ Bounce_Cache_TTL = 1
 ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" { } }
 Control_Listener { Listen "{dir}/console" { } }
 bounce_logger "main" { bouncelog = "{dir}/bouncelog.ec" }
+custom_bounce_logger "mine" { bouncelog = "{dir}/own-bounces" user_string = "for %{vctx_mess:mailfrom_domain}, %{vctx_conn:ehlo_domain} %{header:x}" }
 bounce_classifier_override { user_smtp_classification_override = "{dir}/own.ovr" custom_classes = [ 99 = "gone for good" ] refresh = 1 }
 custom_logger "mine" {
   delivery_logfile = "{dir}/deliveries"
@@ -76,6 +77,17 @@ test('LOG-02 BNC-01 what a next hop refuses is a line of the bouncelog with stag
     /@T@full@a\.test@me@home\.test@default@default@5@22@\d{3}@127\.0\.0\.1@452 4\.2\.2 the mailbox is full$/,
   );
   assert.match(byName.get('rude')!, /@B@rude@.*@5@50@\d{3}@127\.0\.0\.1@550 5\.7\.1 a\\@b {2}\[31m\\\\ blocked$/);
+});
+
+test('LOG-21 a custom_bounce_logger adds a field of the operator, with values of the contexts, and says what is no macro', async () => {
+  await until(() => linesOf(server, 'own-bounces').length === 3, 'the lines of the custom bounce logger');
+  assert.deepEqual(
+    linesOf(server, 'own-bounces').sort(),
+    bounces()
+      .map((line) => `${line}@for home.test, client.test %{header:x}`)
+      .sort(),
+  );
+  await panicMatching(server, /^custom_bounce_logger: user_string: printed as written, because it is no macro: %\{header:x\}$/);
 });
 
 test('a custom_logger writes deliveries and failures in the operator’s form, with a header and a context value of the message', async () => {

@@ -39,6 +39,12 @@ Routes = ( "127.0.0.1:{port:hop}" )
 Retry_Interval = 3600
 Generate_Bounces = false
 bounce_logger { bouncelog = "{dir}/bouncelog.ec" }
+ec_logger "ec_logger_rt" {
+  mainlog = "jlog://{dir}/mainlog.rt=>ec_rt_stats"
+  rejectlog = "jlog://{dir}/rejectlog.rt=>ec_rt_stats"
+  paniclog = ""
+}
+bounce_logger "bounce_logger_rt" { bouncelog = "jlog://{dir}/bouncelog.rt=>ec_rt_stats" }
 ESMTP_Listener {
   Listen "127.0.0.1:{port:smtp}" { Relay_Hosts = ( 127.0.0.1 ) }
   Listen "127.0.0.1:{port:shut}" { }
@@ -295,6 +301,19 @@ test('LOG-02 A75 every failure under that load is one line of sixteen fields in 
     `${sender} T ${recipients[2]} ${later}`,
   ]);
   assert.deepEqual(told.sort(), expected.sort());
+});
+
+test('LOG-23 LOG-22 MOD-12 the set of jlogs for statistics holds for its subscriber what the files hold, whatever was rotated meanwhile', async () => {
+  for (const log of ['mainlog', 'rejectlog', 'bouncelog']) {
+    const ran = await command('jlogctl', ['-x', 'ec_rt_stats', server.path(`${log}.rt`)]);
+    assert.equal(ran.code, 0, ran.err);
+    const without = (text: string): string[] =>
+      text
+        .split('\n')
+        .filter((line) => line !== '' && !/^\d+(?:@@@@M1|: Marker 1)$/.test(line))
+        .sort();
+    assert.deepEqual(without(Buffer.from(ran.out, 'latin1').toString('utf8')), without(everything(`${log}.ec`)), log);
+  }
 });
 
 test('nothing of that went to the paniclog', () => {

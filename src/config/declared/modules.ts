@@ -574,12 +574,24 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
   {
     name: 'custom_bounce_logger',
     singleton: false,
-    status: 'inert',
-    implemented: false,
+    status: 'works',
+    implemented: true,
     since: '3.6.5',
     category: 'logging',
     about: 'bounce log plus user string column',
-    options: [moduleOption('custom_bounce_logger', 'bouncelog'), moduleOption('custom_bounce_logger', 'user_string')],
+    options: [
+      moduleOption('custom_bounce_logger', 'bouncelog', {
+        type: { kind: 'string' },
+        default: '/var/log/ecelerity/bouncelog.ec',
+        status: 'works',
+        about: 'path of the bounce log',
+      }),
+      moduleOption('custom_bounce_logger', 'user_string', {
+        type: { kind: 'string' },
+        status: 'works',
+        about: 'text of the last field; %{vctx_conn:key} and %{vctx_mess:key} are values of the contexts of the message',
+      }),
+    ],
   },
   {
     name: 'custom_logger',

@@ -7,8 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { ManualClock, TimerWheel } from '#base';
-import { systemLogFs, Writer, type OutOfBandRecord, type PermanentRecord } from '#observe';
-import { bounceLine } from './formats.ts';
+import { bounceLine, systemLogFs, Writer, type OutOfBandRecord, type PermanentRecord } from '#observe';
 import { openBounceLogger } from './index.ts';
 import { manifest } from './manifest.ts';
 

@@ -6,8 +6,7 @@
  * Truth: rules LOG-21, BNC-08, BNC-09.
  */
 import type { LoggerModule, LoggerScope } from '#hooks';
-import { LoggerSinks, type LoggerPorts, type LogSink, type MailRecord } from '#observe';
-import { bounceHeartbeat, bounceLine } from './formats.ts';
+import { bounceHeartbeat, bounceLine, LoggerSinks, type LoggerPorts, type LogSink, type MailRecord } from '#observe';
 
 const subscribe = 80;
 

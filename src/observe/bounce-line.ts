@@ -1,10 +1,11 @@
-/**
- * The line of a bouncelog, byte for byte as the manual's sample.
+/*
+ * The line of a bouncelog, byte for byte as the manual's sample. Two loggers write it, so it is here.
  *
  * The one rule: one record is one line of sixteen fields that can be read back, whatever a peer sent. Times are whole epoch seconds.
  * Truth: rule LOG-02 and section 15.4; stage 21 is an out-of-band bounce (Q-12).
  */
-import { escapeField, type OutOfBandRecord, type PermanentRecord, type TransientRecord } from '#observe';
+import { escapeField } from './escape.ts';
+import type { OutOfBandRecord, PermanentRecord, TransientRecord } from './records.ts';
 
 const outOfBandStage = 21;
 
