@@ -116,6 +116,12 @@ export function cpuSeconds(pid: number): number {
   }, 0);
 }
 
+/** Megabytes of resident memory of the process and everything below it; what they share is counted once for each. */
+export function residentMb(pid: number): number {
+  const pages = tree(pid).reduce((sum, one) => sum + Number(stat(one)[21] ?? 0), 0);
+  return Math.round((pages * 4096) / 1e6);
+}
+
 /** Ends the tree: politely, then not. */
 export async function endTree(pid: number): Promise<void> {
   for (let i = 0; i < 200; i++) {

@@ -13,12 +13,13 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConsoleClient } from '#control';
 import { banner, sleep } from './load.ts';
+import { freePort } from './measure.ts';
 
 const count = Number(process.argv[2] ?? 10_000);
 const rounds = Number(process.argv[3] ?? 5);
 const here = dirname(fileURLToPath(import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'bench-reload-'));
-const port = 20_000 + (process.pid % 10_000);
+const port = await freePort();
 const lines = [
   `Hostname = "bench.test"\nSpoolBase = "${dir}/spool"\nPidFile = "${dir}/pid"\nRelay_Hosts = ( 127.0.0.0/8 )\nSuspend_Delivery = true`,
 ];
@@ -101,10 +102,18 @@ async function fill(): Promise<void> {
   const { connect } = await import('node:net');
   const socket = connect(port, '127.0.0.1');
   socket.setEncoding('latin1');
-  const got = { answers: 0 };
-  socket.on('data', (text: string) => void (got.answers += text.split('\r\n').length - 1));
+  const got = { answers: 0, last: '', trouble: '' };
+  socket.on('data', (text: string) => {
+    got.answers += text.split('\r\n').length - 1;
+    got.last = text.trimEnd().slice(-200);
+  });
+  socket.on('error', (error) => (got.trouble ||= String(error)));
+  socket.on('close', () => (got.trouble ||= 'the server closed the connection'));
   const heard = async (n: number): Promise<void> => {
-    while (got.answers < n) await sleep(2);
+    while (got.answers < n) {
+      if (got.trouble !== '') throw new Error(`mail for the domains could not be left: ${got.trouble}; the last answer was "${got.last}"`);
+      await sleep(2);
+    }
   };
   const batch = 100;
   socket.write('HELO bench\r\n');

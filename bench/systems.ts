@@ -21,6 +21,8 @@ export interface Job {
   readonly more?: string;
   /** More of the environment. */
   readonly env?: Record<string, string>;
+  /** A second start on what the first one left. */
+  readonly isRestart?: boolean;
 }
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -37,6 +39,8 @@ const systems: Record<string, (job: Job) => Command> = {
   floor,
   policy: policyAtRcptto,
   policies: policyAtMost,
+  busy: policyThatWorks,
+  slow: policyThatIsSlowForOne,
   postfix,
   haraka,
   exim,
@@ -52,12 +56,12 @@ export function checkSystem(name: string): void {
 
 /** Starts `name` for the job; the caller waits for its banner. Several loops or processes: `impetus-2`, `haraka-2`. */
 export function startSystem(name: string, job: Job): ChildProcess {
-  rmSync(job.dir, { recursive: true, force: true });
+  if (job.isRestart !== true) rmSync(job.dir, { recursive: true, force: true });
   mkdirSync(job.dir, { recursive: true });
   const [kind, width] = name.split('-') as [string, string?];
   const command = systems[kind]!(job);
   const env = { ...process.env, ...command.env, ...job.env, ...(width === undefined ? {} : { BENCH_WIDTH: width }) };
-  if (width !== undefined && kind === 'impetus') widen(job, Number(width));
+  if (width !== undefined && OURS.has(kind)) widen(job, Number(width));
   if (width !== undefined && kind === 'haraka') appendFileSync(join(job.dir, 'config/smtp.ini'), `nodes=${width}\n`);
   const log = join(job.dir, 'bench-output');
   const shell = `ulimit -n 60000 2>/dev/null || ulimit -n 20000; exec "$0" "$@" >${JSON.stringify(log)} 2>&1`;
@@ -101,6 +105,26 @@ function policyAtMost(job: Job): Command {
   const phases = ['mailfrom', 'rcptto', 'data', 'data_spool', 'set_binding'];
   return withPolicy(job, phases.map((phase) => `export const ${phase} = () => undefined;`).join('\n'));
 }
+
+/** Impetus with a policy that computes for 6 ms a message. */
+function policyThatWorks(job: Job): Command {
+  return withPolicy(job, `${BUSY}export const data_spool = () => busy(6);`);
+}
+
+/** Impetus with a policy that computes for 50 ms for one sender and not at all for others. */
+function policyThatIsSlowForOne(job: Job): Command {
+  return withPolicy(job, `${BUSY}export const data_spool = (event) => (event.sender.address.startsWith('slow@') ? busy(50) : undefined);`);
+}
+
+const BUSY = `const busy = (ms) => {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+  return undefined;
+};
+`;
+
+/** Impetus by other names: with a policy. */
+const OURS: ReadonlySet<string> = new Set(['impetus', 'policy', 'policies', 'busy', 'slow']);
 
 function withPolicy(job: Job, text: string): Command {
   const command = impetus(job);

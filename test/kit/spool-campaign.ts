@@ -28,6 +28,8 @@ export interface Life {
 export interface Campaign {
   seed: number;
   messages: number;
+  /** Most messages whose commits are asked at the same moment: four, or as many as sessions at full speed. */
+  together?: number;
   plan?: FaultPlan;
   /** A disk with a history; its life goes on. */
   before?: Life;
@@ -73,7 +75,7 @@ async function work(c: Campaign, life: Life, random: Random): Promise<'done'> {
   for await (const batch of spool.recover()) pending.set(Number(batch.envelope.contextMessage['x-n']), 1);
   const first = c.firstMessage ?? 0;
   for (let n = first; n < first + c.messages;) {
-    const group = Array.from({ length: 1 + random.int(4) }, () => n++);
+    const group = Array.from({ length: 1 + random.int(c.together ?? 4) }, () => n++);
     await Promise.all(group.map((m) => storeOne(spool, life, m, random)));
     for (const m of group) if (life.acknowledged.has(m)) pending.set(m, 0);
     await changeSome(spool, life, pending, random);
