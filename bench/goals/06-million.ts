@@ -70,12 +70,7 @@ async function server(queued: number): Promise<Figure[]> {
     await send(job.port, { ...LOAD, count: 20_000 });
     const empty = [await timed(job.port), await timed(job.port)];
     await asker.during(control, send(job.port, { ...LOAD, count: queued }));
-    const full: number[] = [];
-    await asker.during(
-      control,
-      timed(job.port).then((rate) => full.push(rate)),
-    );
-    full.push(await timed(job.port));
+    const full = [await timed(job.port), await timed(job.port)];
     const held = await queuedNow(control);
     if (child.pid !== undefined) await endTree(child.pid);
     const begun = performance.now();

@@ -11,7 +11,7 @@ import { ConsoleClient } from '#control';
 import { round, type Effort, type Figure } from '../goal.ts';
 import { banner, endTree, send, sleep } from '../load.ts';
 import { freePort, median } from '../measure.ts';
-import { p99, sendPaced } from '../paced-client.ts';
+import { p99, sendPaced, type Sent } from '../paced-client.ts';
 import { TimingSink } from '../sink.ts';
 import { startSystem, type Workload } from '../systems.ts';
 
@@ -23,6 +23,12 @@ interface Paced {
   /** Milliseconds from the 250 to the final dot at the next hop; below 0 when it was there first. */
   readonly toDelivery: number[];
   readonly turn: number;
+}
+
+/** What does not come within half a minute counts as never. */
+async function allArrived(sink: TimingSink, sent: readonly Sent[]): Promise<void> {
+  const end = performance.now() + 30_000;
+  while (performance.now() < end && sent.some(({ number }) => !sink.arrivals.has(number))) await sleep(20);
 }
 
 async function paced(workload: Workload, count: number): Promise<Paced> {
@@ -45,8 +51,7 @@ async function paced(workload: Workload, count: number): Promise<Paced> {
     const sent = await sendPaced(job.port, { perSecond: half, count, sessions: SESSIONS });
     const { text } = await client.run('threads');
     client.close();
-    const end = performance.now() + 30_000;
-    while (sink !== undefined && sent.some(({ number }) => !sink.arrivals.has(number)) && performance.now() < end) await sleep(20);
+    if (sink !== undefined) await allArrived(sink, sent);
     return {
       half,
       toAnswer: sent.map(({ dotAt, answeredAt }) => answeredAt - dotAt),
