@@ -44,7 +44,7 @@ test('OUT-01 a binding named alone belongs to the group in which it stands', () 
   assert.deepEqual([port.groupOf?.('a'), port.groupOf?.('b')], ['g', undefined]);
 });
 
-test('OUT-01 POL-05 Binding_Context and Binding_Header name the binding of a message, the header from Binding_Header_Peers alone', () => {
+test('A55 OUT-01 POL-05 Binding_Context and Binding_Header name the binding of a message, the header from Binding_Header_Peers alone', () => {
   const body = Buffer.from('Subject: x\r\nX-Binding: b2\r\n\r\nhello');
   const context = new ValidationContext();
   const wish = (text: string, remoteIp = '192.0.2.7') => bindingPort(of(text)).wish?.({ context, remoteIp, body });

@@ -35,7 +35,7 @@ test("The seed's transcript of XDUMPCONTEXT, byte for byte, with its order of EH
   assert.equal(codes(client.lines('XDUMPCONTEXT all')), '501');
 });
 
-test('Who is not trusted hears 550 where others are, and 500 where nobody is (EXT-01, A80)', async () => {
+test('Who is not trusted hears 550 where others are, and 500 where nobody is (EXT-01, A55, A80)', async () => {
   const verbs = ['XCLIENT ADDR=1.2.3.4', 'XREMOTEIP 1.2.3.4', 'XSETCONTEXT a=b', 'XDUMPCONTEXT'];
   const w = world();
   const stranger = await w.connect('198.51.100.1');
