@@ -22,7 +22,7 @@ import {
   type TracerWish,
 } from '#outbound';
 import type { DomainQueue, Queues } from '#queue';
-import type { SendingSettings } from './catalog.ts';
+import { wantedFacts, type SendingSettings } from './catalog.ts';
 import type { LoopQuestions } from './loop-questions.ts';
 import { shapingPort } from './options-port.ts';
 import { PublishedPolicies } from './published-policies.ts';
@@ -50,6 +50,7 @@ export class Outgoing {
   readonly #dns: DnsResolver;
   readonly #deliverer: Deliverer;
   readonly #policies: PublishedPolicies;
+  #watched: { readonly of: object; readonly isOn: boolean } | undefined;
   /** The global record with what modules add; the same object until one of them changes. */
   #merged: { readonly from: object; readonly settings: SendingSettings; readonly global: GlobalSendingOptions } | undefined;
 
@@ -75,6 +76,7 @@ export class Outgoing {
         clock,
         panic,
         allowsDhe: () => resolver.global().tlsEnableDheCiphers,
+        isWatched: () => this.#isTlsWatched(),
       }),
       policies: this.#policies,
       counters,
@@ -144,6 +146,13 @@ export class Outgoing {
     await this.#deliverer.stop(graceMs);
     this.#policies.close();
     this.#dns.close();
+  }
+
+  /** Whether a logger has macros of outbound_tls; looked at once for each configuration. */
+  #isTlsWatched(): boolean {
+    const { snapshot } = this.#o.resolver;
+    if (this.#watched?.of !== snapshot) this.#watched = { of: snapshot, isOn: wantedFacts(snapshot).includes('outbound_tls') };
+    return this.#watched.isOn;
   }
 
   #global(): GlobalSendingOptions {

@@ -4,6 +4,7 @@
  * The one rule: this room knows bytes and turns of the event loop, never a protocol.
  * Not here: which stanzas there are (config), what is said (inbound, outbound, control).
  */
+export { tlsFactsOf } from './tls-facts.ts';
 export { Connection, HANDSHAKE_MS, LINGER_MS, OUTPUT_HIGH_BYTES, WRITE_STALL_MS } from './connection.ts';
 export type { CloseReason, ConnectionOptions, ConnectionOwner } from './connection.ts';
 export { NET_ERRORS, NetError } from './errors.ts';

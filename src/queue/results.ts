@@ -17,6 +17,8 @@ export interface RecipientResult {
   readonly bytes: number;
   /** Of what was delivered: who took it tells no sender of success (RFC 3461 section 5.2.2), so we do, and what we say. */
   readonly success?: 'relayed' | 'delivered';
+  /** Key, value, key, value: what a logger wanted to know of the connection; absent where none did. */
+  readonly facts?: readonly string[] | undefined;
 }
 
 /** A result for which no peer was needed. */

@@ -142,7 +142,7 @@ export class Verdicts {
       sender: batch.sender,
       recipient: recipient.address,
       messageSize: batch.size,
-      facts: batch.facts,
+      facts: result.facts === undefined ? batch.facts : [...batch.facts, ...result.facts],
     });
     batch.home.note(batch.id, { kind: 'delivered', recipient: recipient.index });
   }
@@ -251,7 +251,7 @@ export class Verdicts {
       sender: batch.sender,
       recipient: recipient.address,
       messageSize: batch.size,
-      facts: batch.facts,
+      facts: result.facts === undefined ? batch.facts : [...batch.facts, ...result.facts],
     });
   }
 

@@ -141,6 +141,12 @@ Host_Failure_Retry = 600
 Retry_Interval = 3600
 Idle_Timeout = 1
 TLS_CA = "{dir}/ca.pem"
+custom_logger "tls" {
+  namespace = "custom_logger,sieve,outbound_tls"
+  mainlog = "{dir}/tls.log"
+  delivery_format = "%R %local_ip %outbound_tls %outbound_tls_type %outbound_tls_protocol %outbound_tls_cipher_usebits %outbound_tls_verified %outbound_tls_subject"
+  transient_failure_format = "%R %outbound_tls"
+}
 MTA_STS_Policy_Store = "{dir}/mtasts"
 dane { Self_Test_Name = "secure.test" }
 Use_DANE = true
@@ -171,6 +177,16 @@ Domain "/^(sts|liar)\\./" { Use_MTA_STS = true Enable_MTA_STS = true }
     await t.test('explain says what holds the mail, which policy it is and where it is switched on', async () => {
       const text = await user.run('explain queue default to-bad311.secure.test');
       assert.match(text, /DANE: no TLSA record matches[\s\S]*Set in:\s+.*ecelerity\.conf:\d+[\s\S]*Use_DANE false/, text);
+    });
+    await t.test('OUT-64: custom_logger has the macros of outbound_tls', async () => {
+      const lines = [
+        /^to-ee311\.secure\.test 127\.0\.0\.1 TLS required TLSv1\.3 (?:128|256) verified ee\.test$/m,
+        // Encrypted because of records that cannot be used: nothing was verified.
+        /^to-odd\.secure\.test 127\.0\.0\.1 TLS required TLSv1\.3 (?:128|256) unverified ee\.test$/m,
+        /^to-none\.secure\.test 127\.0\.0\.1 SMTP no {3}unverified $/m,
+        /^to-bad311\.secure\.test unknown$/m,
+      ];
+      for (const line of lines) await until(() => line.test(server.read('tls.log')), () => `${String(line)} in ${server.read('tls.log')}`);
     });
     await t.test('MTA-STS: an enforced policy is fetched, kept and met; a host that it does not name gets nothing', async (t) => {
       if (!hasPolicies) return t.skip('port 443 of the loopback network cannot be used');

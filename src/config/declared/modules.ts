@@ -665,7 +665,7 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
         type: { kind: 'string' },
         default: 'custom_logger,sieve',
         status: 'works',
-        about: 'where macros are looked for; nothing here brings others than these two',
+        about: 'where macros are looked for: these two, and outbound_tls',
       }),
       moduleOption('custom_logger', 'paniclog', { type: { kind: 'string' }, status: 'works', about: 'log of diagnostics' }),
       moduleOption('custom_logger', 'paniclog_mode', {
@@ -2190,7 +2190,7 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
     implemented: false,
     since: '3.6.5',
     category: 'logging',
-    about: 'TLS values in custom log formats',
+    about: 'TLS values in custom log formats; here they need no stanza, only the namespace outbound_tls of custom_logger',
     options: [],
   },
   {

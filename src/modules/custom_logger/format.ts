@@ -56,16 +56,17 @@ const stageNames: readonly string[] = [
 /** Longest names first: %BI is not %B and an I. */
 const specifier = /%(?:(vctx_conn|vctx_mess|us|h|t|T)\{([^}]*)\}|(BI|CI|PG|[AbBcCdgHimMnNPprRsStTU%])|([A-Za-z_]*))/g;
 
-export function compileFormat(format: string): CompiledFormat {
+export function compileFormat(format: string, o: { readonly hasTlsMacros: boolean } = { hasTlsMacros: false }): CompiledFormat {
   const parts: (string | Field)[] = [];
   const wants = new Set<string>();
   const unknown: string[] = [];
   let from = 0;
   for (const match of format.matchAll(specifier)) {
-    const [whole, named, argument = '', plain] = match;
+    const [whole, named, argument = '', plain, word = ''] = match;
     parts.push(format.slice(from, match.index));
     from = match.index + whole.length;
-    const field = named === undefined ? plainField(plain, wants) : fieldWith(named, argument, wants);
+    const macro = o.hasTlsMacros && named === undefined && plain === undefined ? tlsField(word, wants) : undefined;
+    const field = macro ?? (named === undefined ? plainField(plain, wants) : fieldWith(named, argument, wants));
     if (field === undefined) unknown.push(whole);
     parts.push(field ?? whole);
   }
@@ -132,6 +133,27 @@ function plainField(name: string | undefined, wants: Set<string>): Field | undef
   const wanted = plainWants[name];
   if (wanted !== undefined) wants.add(wanted);
   return fields[name];
+}
+
+/** Macros of the namespace outbound_tls, with what they say where nothing is known of a connection (OUT-64). */
+const tlsMacros: Readonly<Record<string, string>> = {
+  outbound_tls: 'unknown',
+  outbound_tls_type: 'no',
+  outbound_tls_cipher: '',
+  outbound_tls_cipher_algbits: '',
+  outbound_tls_cipher_usebits: '',
+  outbound_tls_protocol: '',
+  outbound_tls_verified: 'unverified',
+  outbound_tls_issuer: '',
+  outbound_tls_subject: '',
+};
+
+function tlsField(word: string, wants: Set<string>): Field | undefined {
+  if (word === 'local_ip') return (r) => r.remoteIp;
+  const otherwise = tlsMacros[word];
+  if (otherwise === undefined) return undefined;
+  wants.add('outbound_tls');
+  return (r) => (r.kind === 'J' ? '' : valueOf(r.facts, word)) || otherwise;
 }
 
 const fields: Readonly<Record<string, Field>> = {

@@ -44,7 +44,7 @@ class CustomLogger implements LoggerModule {
     const told = [...settings.problems, ...problems];
     const main = this.#sinks.open('mainlog', settings.mainlog, settings.mainlogMode);
     for (const { event, format, file, mode } of settings.events) {
-      const compiled = compileFormat(format);
+      const compiled = compileFormat(format, settings);
       if (compiled.unknown.length > 0)
         told.push(`${event}_format: printed as written, because it is no specifier: ${compiled.unknown.join(' ')}`);
       const own = this.#sinks.open(`${event}_logfile`, file, mode);
@@ -86,6 +86,6 @@ export function openCustomLogger(scope: LoggerScope, ports: LoggerPorts): Logger
 
 /** The facts that records must carry for an instance with these options. */
 export function customFacts(options: Readonly<Record<string, unknown>>): string[] {
-  const { isEnabled, events } = readSettings(options);
-  return isEnabled ? events.flatMap(({ format }) => compileFormat(format).wants) : [];
+  const { isEnabled, events, hasTlsMacros } = readSettings(options);
+  return isEnabled ? events.flatMap(({ format }) => compileFormat(format, { hasTlsMacros }).wants) : [];
 }

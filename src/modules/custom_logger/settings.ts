@@ -25,6 +25,8 @@ interface CustomLoggerSettings {
   readonly paniclogMode: number;
   readonly sanitize: string;
   readonly problems: readonly string[];
+  /** The namespace outbound_tls is listed: its macros are specifiers (OUT-64). */
+  readonly hasTlsMacros: boolean;
 }
 
 const keys: Readonly<Record<Event, { format: string; file: string; mode: string; log: string | undefined }>> = {
@@ -61,7 +63,7 @@ export function readSettings(options: Readonly<Record<string, unknown>>): Custom
   }
   const needsMain = events.some(({ file }) => file === undefined);
   const namespaces = (text('namespace') ?? '').split(',').map((name) => name.trim());
-  const others = namespaces.filter((name) => !['', 'custom_logger', 'sieve'].includes(name));
+  const others = namespaces.filter((name) => !['', 'custom_logger', 'sieve', 'outbound_tls'].includes(name));
   if (others.length > 0) problems.push(`namespace: nothing here brings macros of ${others.join(', ')}`);
   return {
     isEnabled: options['enabled'] !== false,
@@ -72,5 +74,6 @@ export function readSettings(options: Readonly<Record<string, unknown>>): Custom
     paniclogMode: mode('paniclogMode'),
     sanitize: text('sanitize') ?? '',
     problems,
+    hasTlsMacros: namespaces.includes('outbound_tls'),
   };
 }

@@ -473,7 +473,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     this.#parking.leaveConnections();
     this.#ports.counters.add('outboundConnectionsTotal');
     const { wire, target, opened, connectMs } = outcome;
-    const { capabilities, isTls, isProven } = opened;
+    const { capabilities, isTls, isProven, facts } = opened;
     const { bodies, panic, clock, metrics } = this.#ports;
     const { binding } = this.queue;
     metrics.connected(binding, target.ip, connectMs);
@@ -483,6 +483,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
       ehloName: ehloNameOf(this.queue, this.#ports.hostName),
       isTls,
       isProven,
+      facts,
       remoteIp: target.ip,
       owner: this,
       bodies,

@@ -23,6 +23,8 @@ export interface Opened {
   readonly isTls: boolean;
   /** The server has proved by its certificate that the mail is meant for it; see TlsPort. */
   readonly isProven: boolean;
+  /** What loggers want to know of the connection (OUT-64); undefined where none does. */
+  readonly facts?: readonly string[] | undefined;
 }
 
 export interface OpeningFailure {
@@ -50,6 +52,8 @@ interface OpeningOptions {
   readonly policy?: HostPolicy | undefined;
 }
 
+const CLEAR: readonly string[] = ['outbound_tls', 'SMTP', 'outbound_tls_type', 'no'];
+
 const esmtp: Method = { hello: 'EHLO', isPerRecipient: false };
 
 type Step = 'connecting' | 'banner' | 'ehlo' | 'helo' | 'starttls' | 'handshake' | 'auth' | 'over';
@@ -72,6 +76,7 @@ export class Opening implements WireOwner {
   #step: Step = 'connecting';
   #isTls = false;
   #isProven = false;
+  #facts: readonly string[] | undefined;
   #capabilities: Capabilities = NO_CAPABILITIES;
   readonly #method: Method;
   readonly #demand: TlsDemand;
@@ -182,7 +187,7 @@ export class Opening implements WireOwner {
     this.#step = 'handshake';
     this.#wire?.setDeadline(this.#o.options.ehloTimeout);
     const { options, names, configured, policy } = this.#o;
-    const problem = this.#o.tls.begin(this.#wire as Wire, { options, names, configured, policy }, (refusal, isProven) => {
+    const problem = this.#o.tls.begin(this.#wire as Wire, { options, names, configured, policy }, (refusal, isProven, facts) => {
       if (this.#step !== 'handshake') return;
       if (refusal !== undefined) {
         this.#fail(withPolicyName(refusal, policy), true);
@@ -190,6 +195,7 @@ export class Opening implements WireOwner {
       }
       this.#isTls = true;
       this.#isProven = isProven;
+      if (facts !== undefined) this.#facts = ['outbound_tls', 'TLS', 'outbound_tls_type', this.#demand.tls, ...facts];
       this.#hello();
       this.#wire?.flush();
     });
@@ -237,7 +243,8 @@ export class Opening implements WireOwner {
 
   #open(): void {
     this.#step = 'over';
-    this.#done({ kind: 'opened', capabilities: this.#capabilities, isTls: this.#isTls, isProven: this.#isProven });
+    const facts = this.#facts ?? (this.#o.tls.isWatched ? CLEAR : undefined);
+    this.#done({ kind: 'opened', capabilities: this.#capabilities, isTls: this.#isTls, isProven: this.#isProven, facts });
   }
 
   #fail(reply: string, isTlsFault = false): void {

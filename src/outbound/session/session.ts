@@ -42,6 +42,8 @@ interface SessionPlace {
   readonly ehloName: string;
   readonly isTls: boolean;
   readonly isProven: boolean;
+  /** What a logger wants to know of the connection. */
+  readonly facts?: readonly string[] | undefined;
   readonly remoteIp: string;
   owner: SessionOwner;
   readonly bodies: BodiesPort;
@@ -295,7 +297,7 @@ export class ClientSession implements WireOwner {
   }
 
   #transactionPlace(delivery: Delivery): TransactionPlace {
-    const { wire, capabilities, owner, clock, ehloName } = this.#place;
+    const { wire, capabilities, owner, clock, ehloName, facts } = this.#place;
     const { options } = owner;
     const isPerRecipient = methodOf(options)?.isPerRecipient === true;
     const renewed = (now: Capabilities): Refusal | undefined => {
@@ -303,7 +305,7 @@ export class ClientSession implements WireOwner {
       // XCLIENT is not offered again by servers that take it once; it was taken.
       return refusal(delivery, { ...this.#place, options: { ...options, xclient: 'no' } });
     };
-    return { wire, capabilities, options, remoteIp: this.remoteIp, clock, ehloName, isPerRecipient, renewed };
+    return { wire, capabilities, options, remoteIp: this.remoteIp, clock, ehloName, facts, isPerRecipient, renewed };
   }
 
   /** An impossible state ends this session, never the process; its mail is tried again. */

@@ -20,6 +20,7 @@ import {
 } from 'node:tls';
 import { isIP } from 'node:net';
 import { Lru, type Clock } from '#base';
+import { tlsFactsOf } from '#net';
 import type { PanicLog } from '#observe';
 import type { HostPolicy } from '#policies';
 import type { SendingOptions } from '#queue';
@@ -41,13 +42,18 @@ interface TlsGoal {
   readonly policy?: HostPolicy | undefined;
 }
 
+/** `facts`: key, value, key, value, where a logger wants them. */
+type TlsDone = (refusal: string | undefined, isProven: boolean, facts?: readonly string[]) => void;
+
 export interface TlsPort {
+  /** A logger wants to know how each connection is secured (OUT-64). */
+  readonly isWatched?: boolean;
   /**
    * Begins the handshake on a wire. `done` hears nothing when it worked, or the reply that says why the connection is not good enough;
    * a connection that breaks is the wire's to tell. Answers a reply at once when it cannot even begin. `isProven`: an authority vouches that
    * the server is one of `configured`, whatever TLS_Verify asks for.
    */
-  begin(wire: Wire, o: TlsGoal, done: (refusal: string | undefined, isProven: boolean) => void): string | undefined;
+  begin(wire: Wire, o: TlsGoal, done: TlsDone): string | undefined;
 }
 
 export interface OutboundTlsOptions {
@@ -56,6 +62,8 @@ export interface OutboundTlsOptions {
   readonly panic: Pick<PanicLog, 'log'>;
   /** TLS_Enable_DHE_Ciphers; asked when a context is made. */
   readonly allowsDhe?: () => boolean;
+  /** Whether some logger has macros of outbound_tls. */
+  readonly isWatched?: () => boolean;
 }
 
 const versions: readonly [string, 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'][] = [
@@ -74,7 +82,11 @@ export class OutboundTls implements TlsPort {
     this.#contexts = new Lru({ max: CONTEXTS_MAX, ttlMs: CONTEXT_LIFE_MS, clock: o.clock });
   }
 
-  begin(wire: Wire, o: TlsGoal, done: (refusal: string | undefined, isProven: boolean) => void): string | undefined {
+  get isWatched(): boolean {
+    return this.#o.isWatched?.() ?? false;
+  }
+
+  begin(wire: Wire, o: TlsGoal, done: TlsDone): string | undefined {
     const secureContext = this.#context(o.options);
     if (secureContext === undefined) return replies.tlsFailed;
     const name = o.policy?.serverName ?? o.names.find((candidate) => isIP(candidate) === 0 && !candidate.startsWith('['));
@@ -90,7 +102,7 @@ export class OutboundTls implements TlsPort {
       socket.once('secureConnect', () => {
         const refusal = judge(socket, o);
         const isByPolicy = refusal === undefined && o.policy?.isProof === true;
-        done(refusal, isByPolicy || isProven(socket, o.configured));
+        done(refusal, isByPolicy || isProven(socket, o.configured), this.isWatched ? factsOf(socket, o, isByPolicy) : undefined);
       });
       return socket;
     });
@@ -158,6 +170,17 @@ function isProven(socket: TLSSocket, names: readonly string[]): boolean {
 function isNamed(socket: TLSSocket, names: readonly string[]): boolean {
   const certificate = socket.getPeerCertificate();
   return names.some((name) => checkServerIdentity(name, certificate) === undefined);
+}
+
+/** As the macros of outbound_tls are named. Verified: an authority or a policy vouches for it, and for the name. */
+function factsOf(socket: TLSSocket, { names }: TlsGoal, isByPolicy: boolean): string[] {
+  const { protocol, cipher, algorithmBits, usedBits, client: server } = tlsFactsOf(socket, true);
+  const isVerified = isByPolicy || (socket.authorized && isNamed(socket, names));
+  return [
+    ...['outbound_tls_cipher', cipher, 'outbound_tls_cipher_algbits', String(algorithmBits), 'outbound_tls_cipher_usebits', String(usedBits)],
+    ...['outbound_tls_protocol', protocol, 'outbound_tls_verified', isVerified ? 'verified' : 'unverified'],
+    ...['outbound_tls_issuer', server?.issuerCn ?? '', 'outbound_tls_subject', server?.subjectCn ?? ''],
+  ];
 }
 
 /** DANE decides in place of the options; MTA-STS and the options must both be content. */

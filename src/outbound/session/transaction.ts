@@ -39,6 +39,8 @@ export interface TransactionPlace {
   /** LMTP: each recipient has a reply behind the message. */
   readonly isPerRecipient: boolean;
   readonly ehloName: string;
+  /** What a logger wants to know of the connection. */
+  readonly facts?: readonly string[] | undefined;
   /** What the server offers after XCLIENT; answers why it can no longer have this message. */
   renewed(capabilities: Capabilities): Refusal | undefined;
 }
@@ -310,7 +312,9 @@ export class Transaction {
   }
 
   #result(kind: RecipientResult['kind'], reply: string): RecipientResult {
-    return { kind, reply, stage: this.stage, remoteIp: this.#place.remoteIp, bytes: this.#body.sent };
+    const { remoteIp, facts } = this.#place;
+    const result = { kind, reply, stage: this.stage, remoteIp, bytes: this.#body.sent };
+    return facts === undefined ? result : { ...result, facts };
   }
 }
 
