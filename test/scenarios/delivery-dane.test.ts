@@ -186,7 +186,11 @@ Domain "/^(sts|liar)\\./" { Use_MTA_STS = true Enable_MTA_STS = true }
         /^to-none\.secure\.test 127\.0\.0\.1 SMTP no {3}unverified $/m,
         /^to-bad311\.secure\.test unknown$/m,
       ];
-      for (const line of lines) await until(() => line.test(server.read('tls.log')), () => `${String(line)} in ${server.read('tls.log')}`);
+      for (const line of lines)
+        await until(
+          () => line.test(server.read('tls.log')),
+          () => `${String(line)} in ${server.read('tls.log')}`,
+        );
     });
     await t.test('MTA-STS: an enforced policy is fetched, kept and met; a host that it does not name gets nothing', async (t) => {
       if (!hasPolicies) return t.skip('port 443 of the loopback network cannot be used');

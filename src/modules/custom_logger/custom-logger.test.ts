@@ -175,14 +175,30 @@ test('a specifier that does not exist is printed as written and named', () => {
 });
 
 test('OUT-64: the macros of outbound_tls are specifiers where the namespace lists it, and say what is not known', () => {
-  const names = ['outbound_tls', 'outbound_tls_type', 'outbound_tls_cipher', 'outbound_tls_protocol', 'outbound_tls_verified', 'outbound_tls_subject'];
+  const names = [
+    'outbound_tls',
+    'outbound_tls_type',
+    'outbound_tls_cipher',
+    'outbound_tls_protocol',
+    'outbound_tls_verified',
+    'outbound_tls_subject',
+  ];
   const format = `%r@%R%local_ip@${names.map((name) => `%${name}`).join('@')}`;
   assert.equal(compileFormat(format).unknown.length, 7);
   const compiled = compileFormat(format, { hasTlsMacros: true });
   assert.deepEqual([compiled.unknown, compiled.wants], [[], ['outbound_tls']]);
   const line = (r: MailRecord): string => compiled.line(r as PermanentRecord, ports);
   assert.equal(line(failed), `bob@a.test${(failed as { remoteIp: string }).remoteIp}@unknown@no@@@unverified@`);
-  const facts = ['outbound_tls', 'TLS', 'outbound_tls_type', 'required', 'outbound_tls_protocol', 'TLSv1.3', 'outbound_tls_subject', 'a\nb'];
+  const facts = [
+    'outbound_tls',
+    'TLS',
+    'outbound_tls_type',
+    'required',
+    'outbound_tls_protocol',
+    'TLSv1.3',
+    'outbound_tls_subject',
+    'a\nb',
+  ];
   assert.match(line({ ...failed, facts } as MailRecord), /@TLS@required@@TLSv1\.3@unverified@a\\nb$/);
 });
 

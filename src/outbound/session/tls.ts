@@ -176,11 +176,16 @@ function isNamed(socket: TLSSocket, names: readonly string[]): boolean {
 function factsOf(socket: TLSSocket, { names }: TlsGoal, isByPolicy: boolean): string[] {
   const { protocol, cipher, algorithmBits, usedBits, client: server } = tlsFactsOf(socket, true);
   const isVerified = isByPolicy || (socket.authorized && isNamed(socket, names));
-  return [
-    ...['outbound_tls_cipher', cipher, 'outbound_tls_cipher_algbits', String(algorithmBits), 'outbound_tls_cipher_usebits', String(usedBits)],
-    ...['outbound_tls_protocol', protocol, 'outbound_tls_verified', isVerified ? 'verified' : 'unverified'],
-    ...['outbound_tls_issuer', server?.issuerCn ?? '', 'outbound_tls_subject', server?.subjectCn ?? ''],
-  ];
+  const facts = {
+    outbound_tls_cipher: cipher,
+    outbound_tls_cipher_algbits: String(algorithmBits),
+    outbound_tls_cipher_usebits: String(usedBits),
+    outbound_tls_protocol: protocol,
+    outbound_tls_verified: isVerified ? 'verified' : 'unverified',
+    outbound_tls_issuer: server?.issuerCn ?? '',
+    outbound_tls_subject: server?.subjectCn ?? '',
+  };
+  return Object.entries(facts).flat();
 }
 
 /** DANE decides in place of the options; MTA-STS and the options must both be content. */
