@@ -141,6 +141,10 @@ test('LOG-10 LOG-02 reception, delivery, transient and permanent failure look ex
   );
 });
 
+test('LOG-25 a million messages, received and delivered, are below 300 MB', () => {
+  assert.ok(Buffer.byteLength(`${mainLine(reception)}\n${mainLine(delivery)}\n`) < 300);
+});
+
 test('LOG-10 LOG-12 a transfer to another node is an X line with the fields of a delivery, and the null sender has two empty fields', () => {
   assert.equal(readFields(mainLine({ ...delivery, kind: 'X' }))[4], 'X');
   assert.deepEqual(readFields(mainLine({ ...reception, senderLocal: '', senderDomain: '' })).slice(7, 9), ['', '']);

@@ -2,61 +2,12 @@
  * sendmail_logger: the shape of each line, its switches, on real files.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
-import { ManualClock, TimerWheel } from '#base';
-import { systemLogFs, Writer, type MailRecord } from '#observe';
+import { test } from 'node:test';
+import { lookAlikeLog } from '../../../test/kit/look-alike-log.ts';
 import { openSendmailLogger } from './index.ts';
 
-const ids = { at: 1_700_000_000_000, messageId: '00/00-25004-31B987F3', batchId: 'BATCH', connectionId: 'CONN' };
-const route = { bindingGroup: 'default', binding: 'default', remoteIp: '10.0.0.1', facts: [] };
-const attempt = {
-  domain: 'mx.test',
-  size: 200,
-  retries: 0,
-  elapsedMs: 93_784_000,
-  sender: 'a@b.test',
-  recipient: 'bob@c.test',
-  messageSize: 266,
-};
-const records: MailRecord[] = [
-  {
-    kind: 'R',
-    ...ids,
-    ...route,
-    recipientLocal: 'bob',
-    recipientDomain: 'c.test',
-    senderLocal: 'a',
-    senderDomain: 'b.test',
-    size: 266,
-    protocol: 'esmtp',
-  },
-  { kind: 'T', ...ids, ...route, ...attempt, stage: 5, reply: '450 4.2.2 full', isBounce: true },
-  { kind: 'D', ...ids, ...route, ...attempt, reply: '250 2.0.0 ok' },
-  { kind: 'P', ...ids, ...route, ...attempt, stage: 5, reply: '550 nobody\n"x"', isBounce: true },
-];
-
-function setUp(t: TestContext, options: Record<string, unknown>) {
-  const dir = mkdtempSync(join(tmpdir(), 'sendmail-logger-'));
-  const clock = new ManualClock(1_700_000_000_000);
-  const timers = new TimerWheel({ clock });
-  const scope = { instance: '', options: { mainlog: join(dir, 'main'), paniclog: join(dir, 'panic'), ...options } };
-  const writer = new Writer({ clock, timers, fs: systemLogFs, loggers: (ports) => [openSendmailLogger(scope, ports)] });
-  t.after(() => {
-    writer.close();
-    rmSync(dir, { recursive: true });
-  });
-  writer.record(records);
-  writer.panic({ at: 1_700_000_000_000, level: 'ERROR', source: 'NET', isModule: false, text: 'trouble' });
-  writer.ports.files.flush();
-  const read = (name: string): string[] => readFileSync(join(dir, name), 'utf8').split('\n').slice(0, -1);
-  return read;
-}
-
 test('LOG-25 sendmail_logger writes each event in the shape of Sendmail, one line whatever a peer said, and diagnostics to paniclog', (t) => {
-  const read = setUp(t, {});
+  const read = lookAlikeLog(t, openSendmailLogger);
   const shapes = [
     /^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ sendmail\[\d+\]: 00002500431B987F3: from=<a@b\.test>, size=266, class=0, nrcpts=1, msgid=<BATCH>, proto=ESMTP, daemon=MTA, relay=\[10\.0\.0\.1\]$/,
     /^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ sendmail\[\d+\]: 00002500431B987F3: to=<bob@c\.test>, delay=1\+02:03:04, xdelay=00:00:00, mailer=esmtp, pri=266, relay=mx\.test \[10\.0\.0\.1\], dsn=4\.2\.2, stat=Deferred: 450 4\.2\.2 full$/,
