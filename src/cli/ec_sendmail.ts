@@ -3,6 +3,8 @@
  *
  * Options -f sender, -F full name, -i (a lone dot does not end the input; it never does here), -t (recipients from To, Cc
  * and Bcc, whose Bcc lines are removed) as in rule CLI-05; ours: --server host:port or a socket path (default 127.0.0.1:25).
+ * Words that programs give to every sendmail are understood: -bs speaks SMTP with the server, -r is -f, -oi is -i; -bm, -v, -B, -e and
+ * other -o mean nothing here. Modes that do something else (-bp, -bd, -q, ...) are refused, so that nobody believes they were done.
  * The exit status is 0 when the server took the message, 75 when it may be tried again later, 69 when it was refused.
  * Not here: queueing. What the server does not take stays with the caller. Truth: RFC 5321.
  */
@@ -10,7 +12,16 @@ import { connect, type Socket } from 'node:net';
 import { hostname, userInfo } from 'node:os';
 import { parseArgs } from 'node:util';
 
-const usage = 'usage: ec_sendmail [--server host:port|/path] [-f sender] [-F "full name"] [-i] [-t] [recipient ...]';
+const usage = `usage: ec_sendmail [--server host:port|/path] [-f sender] [-F "full name"] [-i] [-t] [recipient ...]
+       ec_sendmail [--server host:port|/path] -bs
+  -f, -r ADDRESS  the sender of the envelope       -F NAME  the full name in From
+  -t              recipients from To, Cc and Bcc   -i       a line with a single dot does not end the message (it never does here)
+  -bs             SMTP on standard input and output, with the server behind it (ours)
+  --server        default: $EC_SENDMAIL_SERVER, else 127.0.0.1:25
+  -h, --help      this text
+Exit status: 0 taken, 64 wrong words, 69 refused, 75 try again later.`;
+/** Words with a value, behind which the next word is no word of its own. */
+const withValue = ['-f', '-F', '-r', '--server'];
 const dataReplySeconds = 600;
 
 class Refusal extends Error {
@@ -21,8 +32,25 @@ class Refusal extends Error {
   }
 }
 
+/** The words of other sendmails in those of this one. */
+function ownWords(words: readonly string[]): string[] {
+  const own: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as string;
+    if (word === '--') return [...own, ...words.slice(i)];
+    if (withValue.includes(word)) own.push(word === '-r' ? '-f' : word, ...words.slice(++i, i + 1));
+    else if (/^-r./.test(word)) own.push('-f', word.slice(2));
+    else if (word === '-oi' || word === '-oitrue') own.push('-i');
+    else if (word === '-o') i++;
+    else if (word === '-bs') own.push('--bs');
+    else if (!/^-(?:bm|v|B.*|e[mpqwe]|o.+)$/.test(word)) own.push(word);
+  }
+  return own;
+}
+
 function options() {
   return parseArgs({
+    args: ownWords(process.argv.slice(2)),
     allowPositionals: true,
     options: {
       server: { type: 'string', default: process.env['EC_SENDMAIL_SERVER'] ?? '127.0.0.1:25' },
@@ -30,6 +58,7 @@ function options() {
       F: { type: 'string', short: 'F' },
       i: { type: 'boolean', short: 'i' },
       t: { type: 'boolean', short: 't' },
+      bs: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -134,6 +163,18 @@ async function converse(socket: Socket, o: { sender: string; recipients: string[
   await dialogue.say('the message', '250');
 }
 
+/** SMTP between our caller and the server, byte for byte, until one of them ends it. */
+async function speak(server: string): Promise<void> {
+  const socket = await open(server);
+  let isBroken = false;
+  socket.on('error', () => (isBroken = true));
+  process.stdin.pipe(socket);
+  socket.pipe(process.stdout, { end: false });
+  await new Promise((done) => socket.once('close', done));
+  process.stdin.destroy();
+  if (isBroken) throw new Refusal(75, 'the connection to the server broke');
+}
+
 /** A user without an entry in the password database has a number. */
 function userName(): string {
   try {
@@ -154,6 +195,10 @@ async function main(): Promise<number> {
   const { values, positionals } = parsed;
   if (values.help) {
     console.log(usage);
+    return 0;
+  }
+  if (values.bs === true) {
+    await speak(values.server);
     return 0;
   }
   const chunks: Buffer[] = [];

@@ -49,6 +49,31 @@ test('CLI-05 -t takes recipients from To, Cc and Bcc and removes Bcc; -F gives t
   assert.equal([...onlyMail(shared.server, 'from').matchAll(/^From:/gm)].length, 1);
 });
 
+test('CLI-05 words of other sendmails are understood, those of other deeds refused; -bs speaks SMTP with the server', async () => {
+  const sent = await sendmail(
+    'To: php@inbox.test\nSubject: s\n\n.\nend\n',
+    '-oi',
+    '-oem',
+    '-B8BITMIME',
+    '-bm',
+    '-FCron Daemon',
+    '-r',
+    'me@sender.test',
+    '-t',
+  );
+  assert.deepEqual(sent, { code: 0, out: '', err: '' });
+  assert.match(onlyMail(shared.server, 'php'), /^From: "Cron Daemon" <me@sender\.test>\r\n[^]*\r\n\r\n\.\r\nend\r\n$/m);
+  for (const word of ['-bp', '-bd', '-q1h', '-bi']) assert.equal((await sendmail('', word)).code, 64, word);
+  const dialogue =
+    'EHLO me.test\r\nMAIL FROM:<me@sender.test>\r\nRCPT TO:<bs@inbox.test>\r\nDATA\r\nSubject: b\r\n\r\n..x\r\n.\r\nQUIT\r\n';
+  const spoken = await sendmail(dialogue, '-bs');
+  assert.deepEqual([spoken.code, spoken.err], [0, '']);
+  assert.match(spoken.out, /^220 [^]*\r\n354 [^]*\r\n250 [^]*\r\n221 [^]*\r\n$/);
+  assert.match(onlyMail(shared.server, 'bs'), /^Subject: b\r\n[^]*\r\n\r\n\.x\r\n$/m);
+  const help = await command('ec_sendmail', ['--help']);
+  assert.deepEqual([help.code, /-bs .*SMTP/.test(help.out)], [0, true]);
+});
+
 test('text without headers becomes a body; a Unix socket is a server, too, and EC_SENDMAIL_SERVER names the usual one', async () => {
   const env = { EC_SENDMAIL_SERVER: shared.server.path('smtp') };
   const sent = await command('ec_sendmail', ['-f', 'me@sender.test', 'bare@inbox.test'], { input: 'just text, no header\n', env });
