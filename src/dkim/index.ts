@@ -7,10 +7,12 @@
  */
 export { KeyCache } from './key-cache.ts';
 export { MessageDigest } from './message-digest.ts';
+export type { DigestedMessage, HashKind } from './message-digest.ts';
 export { digestOf, namedRules, suffixedRules } from './plan.ts';
-export type { Algorithm, HeaderRule, SigningPlan } from './plan.ts';
+export type { Algorithm, Canonicalization, HeaderRule, SigningPlan } from './plan.ts';
 export { keyCacheSettings, signerSettings } from './settings.ts';
 export type { KeyCacheSettings, OptionValues, SigningStanza } from './settings.ts';
+export { canonicalField, relaxedField, SIGNED_FIELDS_MAX, signedFields } from './signed-fields.ts';
 export { signature } from './signature.ts';
 export { SignatureDraft } from './signature-draft.ts';
 export { DkimSigner } from './signer.ts';

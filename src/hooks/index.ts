@@ -16,6 +16,7 @@ export type {
   HeaderEdit,
   HookView,
   LaterAnswer,
+  MessageReader,
   MessageView,
   PhaseHook,
   RecipientHandle,

@@ -13,7 +13,8 @@ import type { PanicLog } from '#observe';
 import type { Reply } from '#smtp';
 import type { AuthenticationService } from './authentication.ts';
 import { PHASES, type Phase } from './phases.ts';
-import type { HookView, PhaseHook, ValidationModule } from './validation-module.ts';
+import type { ValidationContext } from './validation-context.ts';
+import type { HookView, MessageReader, PhaseHook, ValidationModule } from './validation-module.ts';
 import { CONTINUE, TARPIT_MAX_MS, type Verdict } from './verdict.ts';
 
 /** Hooks that may be waiting for an answer at one time on one loop. */
@@ -48,6 +49,7 @@ export class PhaseRunner {
   readonly #waitingMax: number;
   #waiting = 0;
   #authentication: readonly AuthenticationService[] = [];
+  #reading: readonly { readonly name: string; readonly reader: () => MessageReader }[] = [];
 
   constructor(o: PhaseRunnerOptions) {
     this.#o = o;
@@ -65,12 +67,21 @@ export class PhaseRunner {
   /** Other modules from now on, or the same ones with other hooks. */
   replace(modules: readonly ValidationModule[]): void {
     this.#bound = boundTo(modules);
+    this.#reading = modules.flatMap(({ name, reader }) => (reader === undefined ? [] : [{ name, reader }]));
     this.#authentication = modules.flatMap(({ authentication }) => (authentication === undefined ? [] : [authentication]));
   }
 
   /** Whether any module looks at messages, and so may want to change them. */
   get readsMessages(): boolean {
     return this.has('data') || this.has('data_spool') || this.has('data_spool_each_rcpt') || this.has('set_binding');
+  }
+
+  /** What modules read a message with, by what made it; undefined when nobody does. */
+  beginReaders(context: ValidationContext): ReadonlyMap<() => MessageReader, MessageReader> | undefined {
+    if (this.#reading.length === 0) return undefined;
+    const begun = new Map<() => MessageReader, MessageReader>();
+    for (const { name, reader } of this.#reading) if (!context.isBypassed(name) && !begun.has(reader)) begun.set(reader, reader());
+    return begun;
   }
 
   /** Whether any module hooks this phase: a caller need not build a view when none does. */

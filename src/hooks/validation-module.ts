@@ -73,6 +73,11 @@ export type HeaderEdit =
   /** One in the place of all of that name; added where there was none. */
   | { readonly kind: 'replace'; readonly name: string; readonly value: string };
 
+/** Sees the octets of one message while they come; the trace fields that we put on top are left out. */
+export interface MessageReader {
+  append(chunk: Buffer): void;
+}
+
 /** The message as received, trace headers included, with what modules changed. */
 export interface MessageView {
   readonly batchId: string;
@@ -83,6 +88,8 @@ export interface MessageView {
   top(bodyBytes: number): Buffer | undefined;
   /** Changes the header. False when the message is too large to be changed; fields in front of all others can be added even then. Names and values were checked by the module. */
   edit(edits: readonly HeaderEdit[]): boolean;
+  /** What a module's `reader` made for this message; undefined when it was not in force when the message began. */
+  readBy<T extends MessageReader>(reader: () => T): T | undefined;
 }
 
 /** What is at hand in a phase; the later the phase, the more is set. */
@@ -109,6 +116,8 @@ export interface ValidationModule {
   /** The scope name, also the name in `__bypass_<name>` and in the M field of a reject line. */
   readonly name: string;
   readonly hooks: Partial<Record<Phase, PhaseHook>>;
+  /** Begun with each message; modules that name the same function share what it makes. */
+  readonly reader?: () => MessageReader;
   /** Back ends and the judgement of tokens, for AUTH. */
   readonly authentication?: AuthenticationService | undefined;
 }

@@ -42,10 +42,16 @@ export function openBody(s: Session): void {
   const { transaction, rules } = s;
   const isKept = !transaction.isDiscarded && transaction.recipients.length > 0;
   const draft = isKept ? s.ports.intake.open(headOf(s)) : undefined;
-  if (draft !== undefined && rules.traceHeaders) draft.append(traceHeaders(s, draft));
-  s.body.open(draft, transaction.parameters.body === 'BINARYMIME' ? binary(rules.body) : rules.body, (need) =>
+  if (draft !== undefined && rules.traceHeaders) draft.appendTrace(traceHeaders(s, draft));
+  const body = transaction.parameters.body === 'BINARYMIME' ? binary(rules.body) : rules.body;
+  s.body.open(draft, isOwnRelay(s) ? body : { ...body, dropResultsOf: s.facts.localName.toLowerCase() }, (need) =>
     missingHeaders(s, draft, need),
   );
+}
+
+/** Who may relay by its address is one of our own: a filter that gives mail back keeps what we said of it. */
+function isOwnRelay({ context, facts }: Session): boolean {
+  return facts.authUser === '' && context.connection.get('can_relay') === 'true';
 }
 
 const binaryRules = new WeakMap<BodyRules, BodyRules>();

@@ -49,7 +49,7 @@ export function assignAnew(
   const transaction = { sender, senderDomain, recipientCount: envelope.recipients.length };
   const top = (bodyBytes: number): Buffer | undefined => (body === undefined ? undefined : topOf(body, bodyBytes));
   // Only where it leaves is chosen again: what is stored stays as it is.
-  const message = { batchId: envelope.batchId, size: envelope.size, body, top, edit: () => false };
+  const message = { batchId: envelope.batchId, size: envelope.size, body, top, edit: () => false, readBy: () => undefined };
   o.phases.run({ phase: 'set_binding', context, connection, transaction, recipient, message }, (verdict) => {
     // A module that failed chose nothing: the message stays where it is.
     if (verdict.kind === 'reject' || verdict.kind === 'disconnect') done({ group: stored.bindingGroup, binding: stored.binding });

@@ -12,6 +12,7 @@ import {
   storedContext,
   type HeaderEdit,
   type HookView,
+  type MessageReader,
   type MessageView,
   type Reply,
   type SigningRun,
@@ -47,6 +48,8 @@ export class MessageDraft {
   readonly #kept: KeptMessage | undefined;
   #body: Buffer | undefined;
   #size = 0;
+  /** Of modules; undefined where none reads along. */
+  readonly #readers: ReadonlyMap<() => MessageReader, MessageReader> | undefined;
   /** Undefined while nothing signs. */
   #signing: SigningRun | undefined;
   /** Fields that go on top of what is spooled when it is made durable: signatures, and what modules add to a message that is not held. */
@@ -64,6 +67,7 @@ export class MessageDraft {
     if ((head.terms?.mtPriority ?? 0) > 0) for (const recipient of this.recipients) recipient.setPriority(1);
     this.#resident = new ResidentBody(o.resident);
     this.#kept = o.phases.readsMessages ? new KeptMessage(o.editable) : undefined;
+    this.#readers = this.#isOurs ? undefined : o.phases.beginReaders(head.context);
     this.#signing = head.stored === undefined ? o.signer?.()?.begin() : undefined;
     this.#parts = splitByStore(o, this.recipients);
     for (const part of this.#parts) part.sink.onDrain = () => this.#drained(part);
@@ -89,6 +93,7 @@ export class MessageDraft {
       body: kept?.isChanged === true ? kept.whole() : this.#body,
       top: (bodyBytes) => kept?.top(bodyBytes),
       edit: (edits) => kept?.edit(edits) === true || this.#stamp(edits),
+      readBy: <T extends MessageReader>(reader: () => T) => this.#readers?.get(reader) as T | undefined,
     };
   }
 
@@ -106,6 +111,12 @@ export class MessageDraft {
 
   /** Takes bytes as they are to be stored. False asks the caller to wait for `onDrain`. */
   append(chunk: Buffer): boolean {
+    if (this.#state === 'receiving' && this.#readers !== undefined) for (const reader of this.#readers.values()) reader.append(chunk);
+    return this.appendTrace(chunk);
+  }
+
+  /** The same for fields of ours in front of the message, which nobody has to judge. */
+  appendTrace(chunk: Buffer): boolean {
     if (this.#state !== 'receiving') return true;
     this.#size += chunk.length;
     this.#resident.append(chunk);

@@ -22,6 +22,8 @@ import type { LoggerModule, LoggerScope, MailboxStore, ValidationModule } from '
 import { manifest as delayDsn } from '#manifest/delay_dsn';
 import { manifest as dane } from '#manifest/dane';
 import { manifest as dkimSign } from '#manifest/dkim_sign';
+import { manifest as dkimValidate } from '#manifest/dkim_validate';
+import { manifest as dmarc } from '#manifest/dmarc';
 import { manifest as ecLogger } from '#manifest/ec_logger';
 import { manifest as bounceOverrides } from '#manifest/bounce_classifier_override';
 import { manifest as bounceLogger } from '#manifest/bounce_logger';
@@ -49,6 +51,8 @@ import { customFacts, openCustomLogger } from '#modules/custom_logger';
 import { isDelayTold } from '#modules/delay_dsn';
 import { daneSettings, type DaneSettings } from '#modules/dane';
 import { dkimSignSettings } from '#modules/dkim_sign';
+import { DkimValidateModule, dkimValidateSettings } from '#modules/dkim_validate';
+import { DmarcModule, dmarcSettings } from '#modules/dmarc';
 import { openEcLogger } from '#modules/ec_logger';
 import { openEventLogger } from '#modules/event_logger';
 import { openEximLogger } from '#modules/exim_logger';
@@ -247,6 +251,14 @@ const checks: Readonly<Record<string, (stanza: ModuleInstance) => CheckStanza>> 
   [fbl.name]: (stanza) => {
     const settings = fblSettings(stanza);
     return { kind: 'check', settings, make: (ports) => new FblModule(settings, ports) };
+  },
+  [dkimValidate.name]: (stanza) => {
+    const settings = dkimValidateSettings(stanza);
+    return { kind: 'check', settings, make: (ports) => new DkimValidateModule(ports) };
+  },
+  [dmarc.name]: (stanza) => {
+    const settings = dmarcSettings(stanza);
+    return { kind: 'check', settings, make: (ports) => new DmarcModule(settings, ports) };
   },
 };
 

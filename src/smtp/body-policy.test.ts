@@ -227,6 +227,7 @@ const RULES: readonly BodyRules[] = [
   },
   { ...DEFAULT_BODY_RULES, lineMax: 8, longHeaderLine: 'reject', longBodyLine: 'reject' },
   { ...PLAIN, lineMax: 10, longBodyLine: 'reject', loneInBody: 'pedantic', sizeMax: 300 },
+  { ...PLAIN, dropResultsOf: 'a.test' },
 ];
 
 test('A12 A15 A47: for every set of rules the outcome does not depend on how the message was split', () => {
@@ -238,6 +239,7 @@ test('A12 A15 A47: for every set of rules the outcome does not depend on how the
     '\r\n',
     'A: b',
     'Return-Path: x',
+    'Authentication-Results: a.test; x',
     'Date: y',
     ' ',
     '.',
@@ -287,4 +289,26 @@ test('A48: MIME of any shape is only octets here: nested 10,000 deep, prefix bou
     assert.equal(found.fault, undefined);
     assert.ok(found.out === message);
   }
+});
+
+test('A55 Authentication-Results fields that bear our own name are left out, in every spelling; those of others stay (RFC 8601 section 5)', () => {
+  const rules = { ...PLAIN, dropResultsOf: 'mx.here.test' };
+  for (const forged of [
+    'Authentication-Results: mx.here.test; dkim=pass',
+    'authentication-RESULTS:MX.Here.Test;dkim=pass',
+    'Authentication-Results \t:  mx.here.test 1; dkim=pass',
+    'Authentication-Results: "mx.here.test"; dkim=pass',
+    'Authentication-Results: "mx\\.here.test"; dkim=pass',
+    'Authentication-Results: mx.here.test\r\n\t; dkim=pass',
+    'Authentication-Results:\r\n mx.here.test; dkim=pass',
+    'Authentication-Results: (x) mx.here.test; dkim=pass',
+    'Authentication-Results: mx.here.test(x); dkim=pass',
+  ]) {
+    assert.equal(run(`A: b\r\n${forged}\r\nC: d\r\n\r\nx\r\n`, rules).out, 'A: b\r\nC: d\r\n\r\nx\r\n', forged);
+    assert.ok(run(`A: b\r\n${forged}\r\n\r\nx\r\n`, PLAIN).out.includes('dkim=pass'), 'without the rule it stays');
+  }
+  const kept =
+    'Authentication-Results: mx.here.test.evil.test; dkim=pass\r\nAuthentication-Results: other.test;\r\n\tspf=pass (mx.here.test; x)\r\n' +
+    'Authentication-Resultz: mx.here.test; x\r\nX: mx.here.test\r\n\r\nx\r\n';
+  assert.equal(run(kept, rules).out, kept);
 });

@@ -23,6 +23,8 @@ export interface BodyRules {
   readonly messageIdHeader: 'ignore' | 'ifneeded';
   /** Leave out Return-Path headers: the caller writes its own in front. */
   readonly dropReturnPath: boolean;
+  /** Leave out Authentication-Results fields that say they are of this name, which is ours: in lower case. */
+  readonly dropResultsOf?: string | undefined;
   /** max_message_size in octets of content as received; 0 for no limit. */
   readonly sizeMax: number;
 }
@@ -54,6 +56,19 @@ function nameLength(bytes: Buffer, from: number, end: number): number {
   const length = at - from;
   while (at < end && (bytes[at] === 32 || bytes[at] === 9)) at++;
   return at < end && bytes[at] === COLON ? length : 0;
+}
+
+const RESULTS = 'authentication-results';
+
+/**
+ * Whether the first line of a field claims our own judgement (RFC 8601 section 5). One that does not say in it whose it is may do so
+ * further on, and goes too: nobody honest writes it so.
+ */
+function isForged(line: string, ours: string): boolean {
+  const colon = line.indexOf(':');
+  if (line.slice(0, colon).trimEnd().toLowerCase() !== RESULTS) return false;
+  const whose = /^[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;("]+))/.exec(line.slice(colon + 1));
+  return whose === null || (whose[1]?.replace(/\\(.)/g, '$1') ?? whose[2] ?? '').toLowerCase() === ours;
 }
 
 export class HeaderWatch {
@@ -199,6 +214,8 @@ export class HeaderWatch {
     this.#dropping = false;
     if (length === 4 || length === 8 || length === 10 || length === 11)
       this.#note(bytes.toString('latin1', start, start + length).toLowerCase());
+    else if (length === RESULTS.length && this.#rules.dropResultsOf !== undefined)
+      this.#dropping = isForged(bytes.toString('latin1', start, Math.min(end, start + HEAD_MAX)), this.#rules.dropResultsOf);
     return 'header';
   }
 

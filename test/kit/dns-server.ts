@@ -285,7 +285,7 @@ function answersOf(name: string, type: string, records: ZoneRecords): Answer[] {
         return { ...common, type, data: { preference: Number(preference), exchange } };
       });
     case 'TXT':
-      return (records.TXT ?? []).map((data) => ({ ...common, type, data }));
+      return (records.TXT ?? []).map((text) => ({ ...common, type, data: text.match(/[^]{1,255}/g) ?? [''] }));
     case 'TLSA':
       return (records.TLSA ?? []).map((line) => {
         const [usage, selector, matchingType, hex = ''] = line.split(' ');

@@ -5,17 +5,23 @@
  * Not here: the judgements in all their cases (trust), modules in a session without a network (modules).
  */
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { dkimSign } from 'mailauth/lib/dkim/sign.js';
 import { DnsServer } from '../kit/dns-server.ts';
 import { handIn } from '../kit/outgoing.ts';
 import { prepareServer, until, type Server } from '../kit/server.ts';
 import { Sink } from '../kit/sink.ts';
 
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const key = `v=DKIM1; k=rsa; p=${rsa.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')}`;
 const dns = new DnsServer({
   zones: {
     'ours.test': { TXT: ['v=spf1 ip4:127.0.0.1 -all'] },
     'theirs.test': { TXT: ['v=spf1 exists:%{l}.users.test -all'] },
     'a+b=c.users.test': { A: ['127.0.0.2'] },
+    's._domainkey.signed.test': { TXT: [key] },
+    '_dmarc.signed.test': { TXT: ['v=DMARC1; p=reject'] },
   },
 });
 const sink = new Sink({});
@@ -23,11 +29,13 @@ let server: Server;
 
 const conf = `
 Resolv_Conf = "{dir}/resolv.conf"
-Relay_Hosts = ( 127.0.0.0/8 )
+Relay_Domains = ( next.test )
 Gateway = "127.0.0.1:{port:sink}"
 ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" {} }
 spf_macros { }
 spf_v1 "spf_v1" { default_rule = "?all" add_headers = true debug_level = INFO }
+dkim_validate "one" { debug_level = INFO }
+dmarc { action = "reject" }
 `;
 
 before(async () => {
@@ -48,10 +56,23 @@ after(async () => {
 
 let count = 0;
 
+/** Signs a message of signed.test as another program does it. */
+async function signed(mark: string): Promise<string> {
+  const text = `From: a@signed.test\r\nSubject: ${mark}\r\n\r\nHello\r\n`;
+  const privateKey = rsa.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const { signatures } = await dkimSign(text, {
+    canonicalization: 'relaxed/relaxed',
+    algorithm: 'rsa-sha256',
+    signatureData: [{ signingDomain: 'signed.test', selector: 's', privateKey }],
+  } as unknown as Parameters<typeof dkimSign>[1]);
+  return signatures + text;
+}
+
 /** Sends one message and gives what the next hop got of it, unfolded. */
-async function relayed(sender: string, text = 'From: a@a.test\r\n'): Promise<string> {
-  const mark = `mark-${++count}`;
-  assert.match(await handIn(server, 'x@next.test', { from: sender, text: `${text}Subject: ${mark}\r\n\r\nHello\r\n` }), /^250 /);
+async function relayed(sender: string, o: { fields?: string; text?: string; mark?: string } = {}): Promise<string> {
+  const mark = o.mark ?? `mark-${++count}`;
+  const text = o.text ?? `${o.fields ?? ''}From: a@a.test\r\nSubject: ${mark}\r\n\r\nHello`;
+  assert.match(await handIn(server, 'x@next.test', { from: sender, text }), /^250 /);
   const find = () => sink.messages.find((message) => message.data.includes(`Subject: ${mark}\r\n`));
   await until(() => find() !== undefined, 'the message');
   return find()!
@@ -74,4 +95,24 @@ test('MOD-02 spf_v1 asks the name server, by macros too, and tells the next hop 
     () => /spf_v1 "spf_v1".*other@theirs\.test: fail \(-all of theirs\.test matches\)/.test(server.read('paniclog.ec')),
     'a line in the paniclog',
   );
+});
+
+test('MOD-03 dkim_validate: what another program signed holds, whatever was put on top, and what was changed is refused by dmarc', async () => {
+  const text = await signed('whole');
+  assert.match(
+    await relayed('b@other.test', { text, mark: 'whole' }),
+    /^Authentication-Results: mx\.impetus\.test; dkim=pass header\.d=signed\.test header\.i=@signed\.test header\.s=s header\.a=rsa-sha256 header\.b=[^ ]{8,10}\r\n/m,
+  );
+  await until(() => /dkim_validate.*s of signed\.test: pass/.test(server.read('paniclog.ec')), 'a line in the paniclog');
+  const reply = await handIn(server, 'x@next.test', { from: 'b@other.test', text: text.replace('Hello', 'Hallo') });
+  assert.match(reply, /^550 (?:5\.7\.1 )?rejected by DMARC policy of signed\.test: nobody of signed\.test stands behind it/);
+  await until(() => server.read('rejectlog.ec').includes('DMARC policy of signed.test'), 'a line in the rejectlog');
+});
+
+test('A55 fields that claim our own judgement do not pass, and those of others do', async () => {
+  const got = await relayed('a@ours.test', {
+    fields: 'Authentication-Results: MX.impetus.test; dmarc=pass forged\r\nAuthentication-Results: other.test; dkim=pass\r\n',
+  });
+  assert.doesNotMatch(got, /forged/);
+  assert.match(got, /^Authentication-Results: other\.test; dkim=pass\r\n/m);
 });

@@ -791,11 +791,11 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
   {
     name: 'dk_sign',
     singleton: false,
-    status: 'guards',
+    status: 'inert',
     implemented: false,
     since: '3.0',
     category: 'signing',
-    about: 'sign with DomainKeys',
+    about: 'sign with DomainKeys: no receiver checks that since DKIM (RFC 4871, 2007), so nothing is signed; see opendkim',
     options: [
       moduleOption('dk_sign', 'base_domain'),
       moduleOption('dk_sign', 'canon'),
@@ -823,11 +823,11 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
   {
     name: 'dk_validate',
     singleton: false,
-    status: 'guards',
+    status: 'inert',
     implemented: false,
     since: '3.0',
     category: 'signing',
-    about: 'check DomainKeys signatures',
+    about: 'check DomainKeys signatures: nobody makes them since DKIM (RFC 4871, 2007), so nothing is checked and dk_status is not set; see dkim_validate',
     options: [],
   },
   {
@@ -928,11 +928,28 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
     name: 'dkim_validate',
     singleton: false,
     status: 'guards',
-    implemented: false,
+    implemented: true,
     since: '3.0',
     category: 'signing',
-    about: 'check DKIM signatures',
+    about: 'check DKIM signatures; never refuses mail',
     options: [],
+  },
+  {
+    name: 'dmarc',
+    singleton: true,
+    status: 'guards',
+    implemented: true,
+    since: '',
+    category: 'signing',
+    about: 'ours: check the author of mail by DMARC',
+    options: [
+      moduleOption('dmarc', 'action', {
+        type: { kind: 'enum', values: ['context', 'reject'] },
+        default: 'context',
+        status: 'works',
+        about: 'context: say it in dmarc_status and dmarc_policy; reject: refuse mail that fails when its domain wants that',
+      }),
+    ],
   },
   {
     name: 'dnsbuf',
@@ -1908,11 +1925,11 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
   {
     name: 'senderid',
     singleton: false,
-    status: 'guards',
+    status: 'inert',
     implemented: false,
     since: '3.0',
     category: 'signing',
-    about: 'Sender ID (spf2.0) check',
+    about: 'Sender ID (spf2.0) check: given up by the IETF (RFC 6686, 2012), so nothing is checked and no variable is set; see spf_v1',
     options: [
       moduleOption('senderid', 'add_headers'),
       moduleOption('senderid', 'context_pra_variable'),

@@ -260,6 +260,7 @@ test('Messages are seen up to Body_Size and changed; where they cannot be, the s
     batchId: 'b',
     size: text.length,
     body: undefined,
+    readBy: () => undefined,
     top: (bytes) => top?.subarray(0, 14 + bytes),
     edit: (more) => canEdit && edits.push(...more) > 0,
   });

@@ -3,7 +3,7 @@
  *
  * The one rule: it never refuses mail: what becomes of a failure is for policy to say, by the context variable. The null sender is judged by
  * its HELO. A client on a Unix socket has no address, so nothing is asked.
- * Bound: CHECK_MS for the whole check (RFC 7208 section 4.6.4), then temperror; what is asked is bounded by the check itself.
+ * Bound: the time of any judgement (RFC 7208 section 4.6.4), then temperror; what is asked is bounded by the check itself.
  * Not here: the judgement (trust). Truth: MOD-02, LSN-13; the module's page.
  */
 import { parseIp, unmapIp, type Clock } from '#base';
@@ -18,17 +18,15 @@ import {
   type Verdict,
 } from '#hooks';
 import type { ModuleLog } from '#observe';
-import { checkSpf, lookupBy, receivedSpfValue, resultsValue, spfIdentity, type Query, type SpfVerdict } from '#trust';
+import { checkSpf, inTime, lookupBy, receivedSpfValue, resultsValue, spfIdentity, type Query, type SpfVerdict, type Timers } from '#trust';
 import { spfSettings, type SpfSettings } from './settings.ts';
 
 export { spfSettings };
 
-const CHECK_MS = 20_000;
-
 export interface SpfPorts {
   readonly query: Query;
   readonly clock: Pick<Clock, 'now'>;
-  readonly wheel: { schedule(ms: number, work: () => void): number; cancel(timer: number): unknown };
+  readonly wheel: Timers;
   readonly log: ModuleLog;
 }
 
@@ -61,19 +59,6 @@ export class SpfModule implements ValidationModule {
     const { sender } = transaction;
     const { helo } = connection;
     const ip = unmapIp(address);
-    const settle = (verdict: SpfVerdict): void => {
-      if (isSettled) return;
-      isSettled = true;
-      this.#o.wheel.cancel(timer);
-      context.setMessage(this.#settings.contextVariable, verdict.result);
-      if (verdict.explanation !== undefined) context.setMessage(`${this.#settings.contextVariable}_explanation`, verdict.explanation);
-      this.#findings.set(context.message, { verdict, sender, helo });
-      this.#o.log.log('INFO', `${this.#settings.name}: ${ip.text} ${sender === '' ? helo : sender}: ${verdict.result} (${verdict.reason})`);
-      answer(CONTINUE);
-    };
-    let isSettled = false;
-    const late: SpfVerdict = { result: 'temperror', reason: `it took longer than ${CHECK_MS / 1000} seconds` };
-    const timer = this.#o.wheel.schedule(CHECK_MS, () => settle(late));
     const question = {
       ip,
       sender,
@@ -82,9 +67,19 @@ export class SpfModule implements ValidationModule {
       now: Math.floor(this.#o.clock.now() / 1000),
       defaultRule: this.#settings.defaultRule,
     };
-    checkSpf(question, lookupBy(this.#o.query)).then(settle, (error: unknown) => {
-      this.#o.log.log('ERROR', `${this.#settings.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-      settle({ result: 'temperror', reason: 'it failed here' });
+    inTime<SpfVerdict>(checkSpf(question, lookupBy(this.#o.query)), {
+      timers: this.#o.wheel,
+      otherwise: (reason) => {
+        this.#o.log.log('WARNING', `${ip.text} ${sender}: ${reason}`);
+        return { result: 'temperror', reason };
+      },
+      done: (verdict) => {
+        context.setMessage(this.#settings.contextVariable, verdict.result);
+        if (verdict.explanation !== undefined) context.setMessage(`${this.#settings.contextVariable}_explanation`, verdict.explanation);
+        this.#findings.set(context.message, { verdict, sender, helo });
+        this.#o.log.log('INFO', `${ip.text} ${sender === '' ? helo : sender}: ${verdict.result} (${verdict.reason})`);
+        answer(CONTINUE);
+      },
     });
     return 'later';
   }
@@ -117,7 +112,7 @@ export class SpfModule implements ValidationModule {
       edits.push({ kind: 'add', name: 'Authentication-Results', value: resultsValue(host, [result]) });
     }
     if (edits.length > 0 && !message.edit(edits))
-      this.#o.log.log('WARNING', `${this.#settings.name}: message ${message.batchId} is too large for its header to be changed`);
+      this.#o.log.log('WARNING', `message ${message.batchId} is too large for its header to be changed`);
     return CONTINUE;
   }
 
