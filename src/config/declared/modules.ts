@@ -827,7 +827,8 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
     implemented: false,
     since: '3.0',
     category: 'signing',
-    about: 'check DomainKeys signatures: nobody makes them since DKIM (RFC 4871, 2007), so nothing is checked and dk_status is not set; see dkim_validate',
+    about:
+      'check DomainKeys signatures: nobody makes them since DKIM (RFC 4871, 2007), so nothing is checked and dk_status is not set; see dkim_validate',
     options: [],
   },
   {
