@@ -20,6 +20,7 @@ import { latency } from './goals/08-latency.ts';
 import { idle } from './goals/09-idle.ts';
 import { slowDisk } from './goals/10-slow-disk.ts';
 import { config } from './goals/11-config.ts';
+import { bindings } from './goals/12-bindings.ts';
 import { plot, type Recorded } from './plot.ts';
 
 const GOALS: readonly Goal[] = [
@@ -34,6 +35,7 @@ const GOALS: readonly Goal[] = [
   { number: 9, title: 'idle', run: idle },
   { number: 10, title: 'slow disks', run: slowDisk },
   { number: 11, title: 'configuration', run: config },
+  { number: 12, title: 'many bindings and domains', run: bindings },
 ];
 /** Processes that may want a processor before a run is called disturbed. */
 const BUSY = availableParallelism() * 0.25;

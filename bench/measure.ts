@@ -56,6 +56,8 @@ export interface MeasureOptions {
   readonly warmUp?: number;
   readonly more?: string;
   readonly env?: Record<string, string>;
+  /** Sends the load in place of smtp-source. */
+  readonly send?: (port: number, load: Load) => Promise<void>;
 }
 
 export async function measure(system: string, workload: Workload, run: number, load: Load, o: MeasureOptions = {}): Promise<Result> {
@@ -70,13 +72,14 @@ export async function measure(system: string, workload: Workload, run: number, l
     ...(o.more === undefined ? {} : { more: o.more }),
     ...(o.env === undefined ? {} : { env: o.env }),
   };
+  const give = o.send ?? send;
   const child = startSystem(system, job);
   const sink = workload === 'relay' ? new Sink(job.sink, base) : undefined;
   try {
     if (sink) await banner(job.sink);
     await banner(job.port);
     const warmUp = o.warmUp ?? warmUpOf(system, load.count);
-    await send(job.port, { ...load, count: warmUp });
+    await give(job.port, { ...load, count: warmUp });
     if (sink) await arrived(sink, warmUp);
     await sleep(200);
     const cpu = cpuSeconds(child.pid!);
@@ -85,7 +88,7 @@ export async function measure(system: string, workload: Workload, run: number, l
     const start = performance.now();
     const [seconds] = await Promise.all([
       sink ? arrived(sink, warmUp + load.count).then(() => (performance.now() - start) / 1000) : undefined,
-      send(job.port, load),
+      give(job.port, load),
     ]);
     const peakMb = peak();
     const taken = seconds ?? (performance.now() - start) / 1000;
