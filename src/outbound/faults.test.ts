@@ -122,6 +122,40 @@ test('Q-12, MO-465: whatever goes wrong between two messages costs the second no
   }
 });
 
+test('Q-12, Q-13, SHP-10: whatever a receiver does at RSET is no verdict: the message behind it is delivered once, at no cost', async (t) => {
+  for (const extensions of [['PIPELINING'], ['CHUNKING', 'PIPELINING'], []])
+    for (const [name, answer] of [...faults, ['a permanent refusal', '550 5.5.1 never'] as const]) {
+      let isBad = true;
+      const silenced = new Set<number>();
+      const server = await startServer(t, {
+        extensions,
+        answer: (verb, line, peer) => {
+          if (silenced.has(peer.number)) return SILENCE;
+          if (verb === 'RCPT' && line.includes('<nobody@')) return '550 5.1.1 no such user';
+          if (verb !== 'RSET' || !isBad) return undefined;
+          isBad = false;
+          if (answer === SILENCE) silenced.add(peer.number);
+          return answer;
+        },
+      });
+      const options = { remoteSmtpPort: server.port, rsetTimeout: 30, retryInterval: 3600, maxOutboundConnections: 1 };
+      const world = new World(t, { options, isManual: true });
+      world.send('nobody@a.test');
+      world.send('two@a.test');
+      const what = `${name} with ${extensions.join(' ')}`;
+      await world.until(() => !isBad, what);
+      await world.turns(60);
+      if (name === 'silence') world.pass(31);
+      await world.until(() => world.settled.length === 2, what);
+      assert.equal(world.kinds, 'PD', what);
+      assert.deepEqual(
+        server.messages.map(({ to }) => to),
+        [['RCPT TO:<two@a.test>']],
+        what,
+      );
+    }
+});
+
 test('A50: a reply of fifty thousand lines ends the attempt, and what is kept of it is short', async (t) => {
   const endless = await startServer(t, { answer: (verb) => (verb === 'EHLO' ? `${'250-X\r\n'.repeat(50_000)}250 X` : undefined) });
   const world = new World(t, { options: { remoteSmtpPort: endless.port } });

@@ -23,6 +23,9 @@ import { EntryList, listNumbers, type Waiting } from './waiting.ts';
 const ENDED_PER_TAKE = 200;
 /** Walks along one queue that are remembered; the oldest is forgotten. */
 const CURSORS_MAX = 16;
+/** The place of the look at what is over, among those of walks; and how many entries it looks at in a turn. */
+const EXPIRY_CURSOR = -1;
+const EXPIRY_SLICE = 500;
 
 let lastCursor = 0;
 
@@ -190,15 +193,38 @@ export class DomainQueue {
   /** Fails ready mail whose time is over, when none was taken for a while: suspended, parked, or without a way (patrol.ts). */
   expire(): void {
     const now = this.#context.clock.mono();
-    if (this.#sweep !== undefined || now < this.#expiresMono) return;
+    if (this.#sweep !== undefined || this.#cursors.has(EXPIRY_CURSOR) || now < this.#expiresMono) return;
     if (!this.options.suspendDelivery && now - this.#takenMono < PATROL_MS) return;
     this.#expiresMono = Infinity;
-    const { verdicts } = this.#context;
+    this.#expireFrom(this.#firstFrom(0));
+  }
+
+  /** A slice of a look at what is ready: what is over fails, the rest stays where it is, and others may take it meanwhile. */
+  #expireFrom(start: number): void {
+    const { verdicts, wheel } = this.#context;
     const end = internalResult('permanent', queueReplies.maxTime);
-    this.#startSweep([this.#urgent, this.#normal], (entry) => {
-      if (verdicts.expiresInMs(entry) <= 0) verdicts.failEntry(entry, end);
-      else this.#back(entry);
-    });
+    let at = start;
+    for (let left = EXPIRY_SLICE; left > 0 && this.#isReady(at); left -= 1) {
+      const row = at;
+      at = this.#after(row);
+      if (!this.#watchExpiry(this.#store.look(row))) this.#takeOut(row, (entry) => verdicts.failEntry(entry, end));
+    }
+    if (this.#isReady(at)) {
+      this.#cursors.set(EXPIRY_CURSOR, at);
+      wheel.schedule(0, this.#expireOn);
+    } else if (this.isEmpty) this.#context.emptied(this);
+  }
+
+  readonly #expireOn = (): void => {
+    const at = this.#cursors.get(EXPIRY_CURSOR);
+    this.#cursors.delete(EXPIRY_CURSOR);
+    if (at !== undefined && this.#sweep === undefined) this.#expireFrom(at);
+    // Its place is lost, because all was swept meanwhile: the next patrol begins anew.
+    else this.#expiresMono = 0;
+  };
+
+  #isReady(row: number): boolean {
+    return row >= 0 && this.#store.stateOf(row) === 'ready';
   }
 
   /** Everything that waits here, delayed mail too, fails with this reply. Answers how many messages that are. */
@@ -324,8 +350,11 @@ export class DomainQueue {
     this.#context.announce(this);
   }
 
-  #watchExpiry(entry: Entry): void {
-    this.#expiresMono = Math.min(this.#expiresMono, this.#context.clock.mono() + this.#context.verdicts.expiresInMs(entry));
+  /** Keeps in mind when the entry is over; false when it is. */
+  #watchExpiry(entry: Entry): boolean {
+    const left = this.#context.verdicts.expiresInMs(entry);
+    this.#expiresMono = Math.min(this.#expiresMono, this.#context.clock.mono() + left);
+    return left > 0;
   }
 
   #readyList(priority: 0 | 1): EntryList {

@@ -166,3 +166,33 @@ test('rerouteAll, flush and failAll leave the counts right', () => {
   assert.equal(s.settled.length, 1200);
   assert.deepEqual([s.counts.get('totalQueue'), s.counts.get('activeQueue'), s.counts.get('delayedQueue')], [0, 0, 0]);
 });
+
+test('Q-05, A64: a look at what is over goes through a long queue in slices, moves nothing that stays, and mail can be taken meanwhile', () => {
+  const s = new Surroundings({ bodies: 'some' });
+  s.options = { messageExpiration: 3600, suspendDelivery: true };
+  for (let i = 0; i < 3_000; i += 1) {
+    if (i === 1_500) s.pass(1800);
+    s.accept([`${i}@a.test`], { sender: '' });
+  }
+  const queue = s.queue('a.test');
+  s.pass(1800 + 61);
+  // The first half of it is over, and has been found in slices.
+  for (let i = 0; i < 10; i += 1) s.pass(0);
+  assert.equal(s.records.filter(({ kind }) => kind === 'P').length, 1_500);
+  assert.equal(queue.waiting, 1_500);
+  const first = queue.walk(0, 1).entries[0];
+  assert.equal(first?.recipients[0]?.address, '1500@a.test');
+  // Now the rest, with mail taken from the place at which the look stops for a turn.
+  s.options = { messageExpiration: 1, suspendDelivery: true };
+  s.queues.reconfigured();
+  s.pass(61);
+  s.options = { messageExpiration: 1 };
+  s.queues.reconfigured();
+  assert.ok(queue.waiting > 0 && queue.waiting < 1_500, `${queue.waiting}`);
+  const taken = queue.take();
+  assert.ok(taken);
+  for (let i = 0; i < 10; i += 1) s.pass(0);
+  assert.equal(queue.waiting, 0);
+  queue.finish(taken, [delivered]);
+  assert.equal(s.records.filter(({ kind }) => kind === 'P').length, 2_999);
+});
