@@ -69,6 +69,8 @@ export interface SendingOptions {
   readonly lmtpPort: number;
   readonly deliveryMethod: string;
   readonly bindAddress?: string | undefined;
+  /** A source address of the other family. */
+  readonly bindAddressSecondary?: string | undefined;
   readonly ehloHostname: string;
   readonly maxOutboundConnections: number;
   readonly serverMaxOutboundConnections: number;

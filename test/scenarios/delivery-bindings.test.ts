@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { ConsoleUser } from '../kit/console.ts';
 import { mainMatching } from '../kit/log-lines.ts';
 import { arrivals, handIn, mailFor } from '../kit/outgoing.ts';
 import { prepareServer, until, type Server } from '../kit/server.ts';
@@ -65,6 +66,18 @@ test('OUT-02 a hop of the other family cannot be reached from a Bind_Address and
   const [record] = await mainMatching(server, 'T', 1, ({ fields }) => fields[0] === 'other.test');
   assert.match(record?.fields.at(-1) ?? '', /^4\d\d 4\.4\.\d \[internal\]/);
   assert.equal(six.connections, 0);
+});
+
+test('OUT-02 Bind_Address_Secondary is the address for hops of the other family, and the first one stays what it was', async () => {
+  const user = await ConsoleUser.open(server);
+  await user.run('config set binding default Bind_Address_Secondary ::1');
+  await user.run('refresh domain other.test');
+  await user.run('flush domain other.test');
+  await arrivals(six, 'other.test');
+  assert.equal(six.messages[0]?.from, '::1');
+  await handIn(server, 'u@again.test');
+  assert.equal((await arrivals(hop, 'again.test'))[0]?.from, '127.0.0.2');
+  user.close();
 });
 
 test('SHP-02 Server_Max_Outbound_Connections in a binding holds for all its domains together', async () => {

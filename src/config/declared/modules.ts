@@ -291,8 +291,8 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
   {
     name: 'bind_address_secondary',
     singleton: false,
-    status: 'inert',
-    implemented: false,
+    status: 'works',
+    implemented: true,
     since: '3.6.10',
     category: 'routing',
     about: 'second-family source address per binding',

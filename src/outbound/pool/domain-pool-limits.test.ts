@@ -188,3 +188,11 @@ test('OUT-02: a Bind_Address that is a name is looked up, and one that has no ad
   await lost.until(() => lost.kinds === 'T');
   assert.deepEqual(lost.failures, ['T 0 451 4.3.5 [internal] Bind_Address has no address']);
 });
+
+test('OUT-02: Bind_Address_Secondary alone leaves the other family to the system', async (t) => {
+  const server = await startServer(t);
+  const world = new World(t, { options: { remoteSmtpPort: server.port, bindAddressSecondary: '[::1]' } });
+  world.send('1@a.test');
+  await world.until(() => world.kinds === 'D');
+  assert.deepEqual(world.dials[0], { ip: '127.0.0.1', port: server.port, localAddress: '0.0.0.0' });
+});

@@ -78,7 +78,7 @@ export class PlanKeeper {
 
   #ask(): Way | FailedPlan | undefined {
     const { queue, planner } = this.#o;
-    const { mxFailuresFallbackToA, bindAddress } = queue.options;
+    const { mxFailuresFallbackToA, bindAddress, bindAddressSecondary } = queue.options;
     const isAddressOnly = mxFailuresFallbackToA > 0 && this.#mxFailures >= mxFailuresFallbackToA;
     this.#generation += 1;
     const generation = this.#generation;
@@ -93,7 +93,11 @@ export class PlanKeeper {
     planner.plan(queue, isAddressOnly, (plan) => {
       if (generation !== this.#generation) return;
       if (plan.kind === 'failed') found(plan);
-      else this.#sources(bindAddress, (sources) => found(sources === 'none' ? noSource : { ...plan, sources }));
+      else
+        this.#sources(bindAddress, (sources) => {
+          if (sources === 'none') found(noSource);
+          else found({ ...plan, sources: withSecondary(sources, bindAddressSecondary) });
+        });
     });
     isAtOnce = false;
     return this.#isPlanning ? undefined : this.current();
@@ -124,6 +128,15 @@ export class PlanKeeper {
       done(addresses.length === 0 ? 'none' : addresses);
     });
   }
+}
+
+/** Bind_Address_Secondary is the address of its family, and leaves the other family as Bind_Address has it. */
+function withSecondary(sources: readonly string[] | undefined, secondary: string | undefined): readonly string[] | undefined {
+  const own = secondary === undefined ? undefined : parseIp(secondary.replace(/^\[(.*)\]$/, '$1'));
+  if (own === undefined) return sources;
+  // The system chooses for the family that nobody spoke of.
+  const others = sources ?? [own.family === 6 ? '0.0.0.0' : '::'];
+  return [...others.filter((address) => address.includes(':') !== (own.family === 6)), own.text];
 }
 
 const noSource: FailedPlan = { kind: 'failed', reply: replies.noSource, isPermanent: false, isLookup: false, isMx: false };
