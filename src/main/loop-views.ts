@@ -37,8 +37,8 @@ export function answerForRooms(questions: LoopQuestions, rooms: Rooms): void {
   questions.on('dns.stats', () => outgoing?.dnsStats());
   questions.on('dns.lookup', (args) => outgoing?.dnsKnown(args as { name: string; type: string }));
   questions.on('dns.submit', (args) => outgoing?.dnsAsk(args as { name: string; type: string }));
-  questions.on('tls.contexts', () => firstOf(tls.lines()));
-  questions.on('tls.flush', () => tls.flush());
+  questions.on('tls.contexts', () => [...firstOf(tls.lines()), ...firstOf(outgoing?.tls.lines() ?? [])]);
+  questions.on('tls.flush', () => tls.flush() + (outgoing?.tls.flush() ?? 0));
 }
 
 function firstOf<T>(lines: Iterable<T>): T[] {

@@ -46,6 +46,7 @@ interface OutgoingOptions {
 const systemResolvConf = '/etc/resolv.conf';
 
 export class Outgoing {
+  readonly tls: OutboundTls;
   readonly #o: OutgoingOptions;
   readonly #dns: DnsResolver;
   readonly #deliverer: Deliverer;
@@ -60,6 +61,13 @@ export class Outgoing {
     this.#dns = new DnsResolver({ clock, wheel, random, ...this.#dnsSettings() });
     const { settings, loop } = o;
     this.#policies = new PublishedPolicies({ dns: this.#dns, resolver, settings, clock, wheel, panic, loop });
+    this.tls = new OutboundTls({
+      readFile: (path) => readFileSync(path),
+      clock,
+      panic,
+      allowsDhe: () => resolver.global().tlsEnableDheCiphers,
+      isWatched: () => this.#isTlsWatched(),
+    });
     this.#deliverer = new Deliverer({
       queues,
       dns: {
@@ -71,13 +79,7 @@ export class Outgoing {
       wheel,
       random,
       connect: tcpConnect,
-      tls: new OutboundTls({
-        readFile: (path) => readFileSync(path),
-        clock,
-        panic,
-        allowsDhe: () => resolver.global().tlsEnableDheCiphers,
-        isWatched: () => this.#isTlsWatched(),
-      }),
+      tls: this.tls,
       policies: this.#policies,
       counters,
       panic,

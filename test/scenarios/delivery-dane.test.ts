@@ -192,6 +192,11 @@ Domain "/^(sts|liar)\\./" { Use_MTA_STS = true Enable_MTA_STS = true }
           () => `${String(line)} in ${server.read('tls.log')}`,
         );
     });
+    await t.test('OUT-63: tls show cache lists contexts towards next hops, tls flush cache drops them', async () => {
+      assert.match(await user.run('tls show cache'), /listener none \(next hops\)[\s\S]*ca list: .*ca\.pem/);
+      assert.match(await user.run('tls flush cache'), /submitted/);
+      assert.doesNotMatch(await user.run('tls show cache'), /next hops/);
+    });
     await t.test('MTA-STS: an enforced policy is fetched, kept and met; a host that it does not name gets nothing', async (t) => {
       if (!hasPolicies) return t.skip('port 443 of the loopback network cannot be used');
       for (const domain of ['sts.plain.test', 'liar.plain.test']) assert.match(await handIn(server, `u@${domain}`, { from: '' }), /^250 /);
@@ -223,7 +228,8 @@ Domain "/^(sts|liar)\\./" { Use_MTA_STS = true Enable_MTA_STS = true }
       writeFileSync(join(server.dir, 'resolv.conf'), `${plain.line}\n`);
       await user.run('config reload');
       await until(async () => /off: a name server does not verify/.test(await user.run('dane status')), 'the self-test');
-      assert.match(server.read('paniclog.ec'), /DANE is off: name server 127\.0\.0\.1 does not verify DNSSEC/);
+      const said = /DANE is off: name server 127\.0\.0\.1 does not verify DNSSEC/;
+      await until(() => said.test(server.read('paniclog.ec')), 'the paniclog');
       assert.match(await handIn(server, 'u@to-late.plain.test', { from: '' }), /^250 /);
       const [message] = await arrivals(ee, 'to-late.plain.test');
       assert.equal(message?.isTls, false);

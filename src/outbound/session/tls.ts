@@ -75,7 +75,7 @@ const versions: readonly [string, 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'][]
 
 export class OutboundTls implements TlsPort {
   readonly #o: OutboundTlsOptions;
-  readonly #contexts: Lru<string, SecureContext>;
+  readonly #contexts: Lru<string, { readonly context: SecureContext; readonly madeAt: number }>;
 
   constructor(o: OutboundTlsOptions) {
     this.#o = o;
@@ -109,16 +109,27 @@ export class OutboundTls implements TlsPort {
     return undefined;
   }
 
-  /** Forgets all contexts: files or options may have changed. */
-  flush(): void {
+  /** Forgets all contexts: files or options may have changed. Gives how many there were. */
+  flush(): number {
+    const { size } = this.#contexts;
     this.#contexts.clear();
+    return size;
+  }
+
+  /** One line a context that is kept, in the form of those of listeners. */
+  *lines(): IterableIterator<{ listener: string; certificate: string; clientCa: string; ciphers: string; seconds: number }> {
+    for (const [key, { madeAt }] of this.#contexts.entries()) {
+      const [ca, certificate, , ciphers] = JSON.parse(key) as (string | null)[];
+      const seconds = (this.#o.clock.mono() - madeAt) / 1000;
+      yield { listener: 'none (next hops)', certificate: certificate ?? 'none', clientCa: ca ?? '', ciphers: ciphers ?? '', seconds };
+    }
   }
 
   #context(options: SendingOptions): SecureContext | undefined {
     const { tlsCa, tlsCertificate, tlsKey, tlsCiphers, tlsProtocols } = options;
     const key = JSON.stringify([tlsCa, tlsCertificate, tlsKey, tlsCiphers, tlsProtocols]);
     const known = this.#contexts.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known.context;
     try {
       const made: SecureContextOptions = { ...protocolRange(tlsProtocols) };
       if (isGiven(tlsCa)) made.ca = this.#o.readFile(tlsCa);
@@ -129,7 +140,7 @@ export class OutboundTls implements TlsPort {
       if (isGiven(tlsCiphers)) made.ciphers = tlsCiphers;
       if (this.#o.allowsDhe?.() === false) made.ciphers = `${made.ciphers ?? DEFAULT_CIPHERS}:!DHE`;
       const context = createSecureContext(made);
-      this.#contexts.set(key, context);
+      this.#contexts.set(key, { context, madeAt: this.#o.clock.mono() });
       return context;
     } catch (error) {
       this.#o.panic.log('ERROR', 'SSL', `outbound TLS cannot be used: ${error instanceof Error ? error.message : String(error)}`);

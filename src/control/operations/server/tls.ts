@@ -1,5 +1,5 @@
 /*
- * `tls show cache` and `tls flush cache`: the contexts of listeners that are made and kept.
+ * `tls show cache` and `tls flush cache`: the contexts of listeners, and of connections to next hops, that are made and kept.
  */
 import { answer, type Operation } from '../operation.ts';
 import { gathered } from './table.ts';
