@@ -230,7 +230,10 @@ test('OUT-63: contexts are made once for the same options, anew for others, afte
     return read.splice(0);
   };
   assert.deepEqual([await next(), await next()], [['/ca'], []]);
-  assert.deepEqual([...tls.lines()].map(({ clientCa, certificate }) => [clientCa, certificate]), [['/ca', 'none']]);
+  assert.deepEqual(
+    [...tls.lines()].map(({ clientCa, certificate }) => [clientCa, certificate]),
+    [['/ca', 'none']],
+  );
   assert.equal(tls.flush(), 1);
   assert.deepEqual([...tls.lines()], []);
   assert.deepEqual(await next(), ['/ca']);
