@@ -4,6 +4,7 @@
  * The one rule: every file that is started by itself is an entry: the commands that package.json names and the programs of threads (what
  * `entryBeside` asks for); all else is in chunks that they share. Hundreds of small modules took a command half a second to link; a few chunks take a tenth of it.
  * All of it lies in one folder, two below the root, where the sources' relative paths (`entryBeside`, etc/) hold.
+ * Every thread holds the text of what it runs, so comments stay behind; lines and names stay, for stack traces.
  * Packages stay outside: they are read from node_modules.
  */
 import { globSync, readFileSync } from 'node:fs';
@@ -40,5 +41,6 @@ await bundle.write({
   entryFileNames: '[name].js',
   chunkFileNames: '[name]-[hash].js',
   sourcemap: true,
+  comments: false,
 });
 await bundle.close();
