@@ -328,7 +328,9 @@ export class LoopRuntime {
   #importing(intake: Intake): void {
     const { hostname, product, spoolDirectory } = this.#birth;
     const panic = (text: string): void => this.#panic.log('ERROR', 'FD', text);
-    const imports = new SpoolImports({ intake, clock: systemClock, random: systemRandom, hostname, product, own: spoolDirectory, panic });
+    const clock = systemClock;
+    const records = this.#records;
+    const imports = new SpoolImports({ intake, clock, random: systemRandom, hostname, product, own: spoolDirectory, panic, records });
     const isMine = this.#link.self === 0;
     this.#questions.on('spool.import', (args) => (isMine ? imports.start(args as ImportOrder) : undefined));
     this.#questions.on('spool.import-poll', (args) => (isMine ? imports.poll((args as ImportOrder).path) : undefined));

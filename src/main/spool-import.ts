@@ -12,6 +12,7 @@ import { toAsciiDomain, type Clock, type Random } from '#base';
 import { ValidationContext } from '#hooks';
 import type { EnvelopeHead, Intake, MessageDraft } from '#intake';
 import { HeaderBlock, headerEnvelope, receivedHeader, splitAddress, termsOf, traceHeaders, type Hop } from '#mail';
+import type { ImportRecord, RecordSink } from '#observe';
 import { claimSpool, nodeDisk, readMarker, Spool, SpoolError, type RecoveredBatch, type SpoolClaim } from '#spool';
 
 const WORKERS_MAX = 64;
@@ -28,6 +29,8 @@ interface ImportPorts {
   /** SpoolBase of this server. */
   readonly own: string;
   readonly panic: (text: string) => void;
+  /** For the importlog. */
+  readonly records: RecordSink;
 }
 
 export interface ImportOrder {
@@ -46,10 +49,20 @@ interface ImportStatus {
   readonly problems: string[];
 }
 
-/** One message to bring in: `done` with a problem, or undefined when it is durable here. */
+/** How it went, in the numbers of the importlog. */
+interface Outcome {
+  readonly result: ImportRecord['result'];
+  readonly problem?: string;
+  /** Of the messages here, in the order of the old ones. */
+  readonly ids?: readonly string[];
+}
+
+/** One message to bring in. */
 interface Item {
   readonly name: string;
-  bring(): Promise<string | undefined>;
+  /** Of its recipients that are open, where it was. */
+  readonly ids: readonly string[];
+  bring(): Promise<Outcome>;
   /** It leaves its old place. */
   leave(): Promise<void>;
 }
@@ -119,7 +132,9 @@ export class SpoolImports {
   async #one(item: Item, status: ImportStatus): Promise<void> {
     let problem: string | undefined;
     try {
-      problem = await item.bring();
+      const outcome = await item.bring();
+      problem = outcome.problem;
+      this.#record(item.ids, outcome, status.path);
       if (problem === undefined) {
         status.imported += 1;
         await item.leave();
@@ -130,6 +145,15 @@ export class SpoolImports {
     if (problem === undefined) return;
     status.failed += 1;
     if (status.problems.length < PROBLEMS_KEPT) status.problems.push(`${item.name}: ${problem}`);
+  }
+
+  #record(old: readonly string[], { result, ids }: Outcome, directory: string): void {
+    const at = this.#o.clock.now();
+    // A file is one and becomes a message for each of its recipients.
+    const count = Math.max(old.length, ids?.length ?? 0);
+    for (let i = 0; i < count; i++) {
+      this.#o.records.record({ kind: 'I', at, originalId: old[i] ?? old[0] ?? '', messageId: ids?.[i] ?? '', result, directory });
+    }
   }
 
   async #ofSpool(claim: SpoolClaim, isTraced: boolean): Promise<Source> {
@@ -151,11 +175,12 @@ export class SpoolImports {
   async *#batches(spool: Spool, isTraced: boolean): AsyncGenerator<Item> {
     for await (const batch of spool.recover()) {
       const id = batch.envelope.batchId;
-      yield { name: id, bring: () => this.#stored(spool, batch, isTraced), leave: async () => spool.settled(id) };
+      const ids = batch.envelope.recipients.filter((_, i) => batch.states[i]?.outcome === 'open').map((recipient) => recipient.id);
+      yield { name: id, ids, bring: () => this.#stored(spool, batch, isTraced), leave: async () => spool.settled(id) };
     }
   }
 
-  #stored(spool: Spool, { envelope, states }: RecoveredBatch, isTraced: boolean): Promise<string | undefined> {
+  #stored(spool: Spool, { envelope, states }: RecoveredBatch, isTraced: boolean): Promise<Outcome> {
     const open = envelope.recipients.flatMap((recipient, i) => (states[i]?.outcome === 'open' ? [{ recipient, state: states[i] }] : []));
     const { sender, connectionId, remoteIp, remotePort, helo, ret, envid, body, smtpUtf8, pathway, receivedAt } = envelope;
     const context = new ValidationContext();
@@ -194,20 +219,29 @@ export class SpoolImports {
     for await (const { name } of await opendir(path)) {
       if (name.startsWith('.')) continue;
       const file = join(path, name);
-      yield { name, bring: () => this.#file(file, isTraced), leave: () => unlink(file) };
+      yield { name, ids: [name], bring: () => this.#file(file, isTraced), leave: () => unlink(file) };
     }
   }
 
-  async #file(path: string, isTraced: boolean): Promise<string | undefined> {
+  async #file(path: string, isTraced: boolean): Promise<Outcome> {
     const facts = await lstat(path);
     if (!facts.isFile())
-      return 'it is no file of a message: a folder is read without its sub-folders, and a spool of Momentum cannot be read';
-    if (facts.size > FILE_MAX) return `it is larger than ${FILE_MAX} octets`;
-    const text = (await readFile(path)).toString('latin1').replace(/^From [^\n]*\n/, '');
+      return {
+        result: 2,
+        problem: 'it is no file of a message: a folder is read without its sub-folders, and a spool of Momentum cannot be read',
+      };
+    if (facts.size > FILE_MAX) return { result: 3, problem: `it is larger than ${FILE_MAX} octets` };
+    let text: string;
+    try {
+      text = (await readFile(path)).toString('latin1');
+    } catch (error) {
+      return { result: 3, problem: reasonOf(error) };
+    }
+    text = text.replace(/^From [^\n]*\n/, '');
     const message = Buffer.from(text.replace(/\r\n|\r|\n/g, '\r\n'), 'latin1');
     const headers = HeaderBlock.parse(message);
     const found = headerEnvelope(headers);
-    if ('problem' in found) return found.problem;
+    if ('problem' in found) return { result: 2, problem: found.problem };
     const { bodyAt } = headers;
     for (const hidden of ['bcc', 'resent-bcc', 'return-path']) headers.remove(hidden);
     const { sender, recipients } = found;
@@ -230,7 +264,7 @@ export class SpoolImports {
     return this.#through(head, { top: isTraced ? top : undefined, parts });
   }
 
-  /** Through the door; a problem, or undefined when it is durable. */
+  /** Through the door. */
   async #through(
     head: EnvelopeHead,
     o: {
@@ -238,7 +272,7 @@ export class SpoolImports {
       readonly top: ((id: string) => Buffer) | undefined;
       readonly parts: (take: (bytes: Buffer) => Promise<void>) => Promise<void>;
     },
-  ): Promise<string | undefined> {
+  ): Promise<Outcome> {
     const draft = this.#o.intake.open(head);
     o.prepare?.(draft);
     // A piece may be written over by the next one.
@@ -249,9 +283,12 @@ export class SpoolImports {
       await o.parts(take);
     } catch (error) {
       draft.abort();
-      throw error;
+      return { result: 3, problem: reasonOf(error) };
     }
-    return new Promise((done) => draft.finish((error) => done(error === undefined ? undefined : error.message)));
+    const ids = draft.recipients.map((recipient) => recipient.id);
+    return new Promise((done) =>
+      draft.finish((error) => done(error === undefined ? { result: 1, ids } : { result: 4, problem: error.message })),
+    );
   }
 
   #hop(id: string, sender: string): Hop {

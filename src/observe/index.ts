@@ -13,6 +13,7 @@ export type {
   FeedbackRecord,
   FlatRecords,
   FlowRecord,
+  ImportRecord,
   MailRecord,
   OutOfBandRecord,
   PermanentRecord,

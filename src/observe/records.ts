@@ -114,6 +114,20 @@ export interface FeedbackRecord {
   userString: string;
 }
 
+/** A message of another spool, or of a folder, that `spool import` brought in or could not. */
+export interface ImportRecord {
+  kind: 'I';
+  at: number;
+  /** Its id where it was: that of the spool, or the name of the file. */
+  originalId: string;
+  /** '' when it could not be brought in. */
+  messageId: string;
+  /** 1 done, 2 its metadata cannot be read, 3 the message cannot be read, 4 it could not be written here. */
+  result: 1 | 2 | 3 | 4;
+  /** Where it came from. */
+  directory: string;
+}
+
 /** Mail that was refused while it was being received. */
 export interface RejectionRecord {
   kind: 'J';
@@ -139,7 +153,7 @@ export interface RejectionRecord {
 /** What the mainlog is about: messages on their way. */
 export type FlowRecord = ReceptionRecord | DeliveryRecord | TransientRecord | PermanentRecord;
 
-export type MailRecord = FlowRecord | OutOfBandRecord | FeedbackRecord | RejectionRecord;
+export type MailRecord = FlowRecord | OutOfBandRecord | FeedbackRecord | ImportRecord | RejectionRecord;
 
 /** Where the engine puts records. Never throws, never waits. */
 export interface RecordSink {
@@ -197,6 +211,9 @@ export function flatten(r: MailRecord, out: FlatRecords): void {
       out.push(r.kind, r.at, r.messageId, r.recipientLocal, r.recipientDomain, r.binding, r.bindingGroup, r.feedbackType);
       out.push(r.reportDomain, r.userString);
       return;
+    case 'I':
+      out.push(r.kind, r.at, r.originalId, r.messageId, r.result, r.directory);
+      return;
     case 'J':
       out.push(r.kind, r.at, r.remoteIp, r.remotePort, r.localIp, r.localPort, r.connectionId, r.pathway, r.pathwayGroup, r.phase, r.code);
       out.push(r.module, r.text, r.contextConnection.length, r.contextMessage.length);
@@ -231,6 +248,9 @@ function unflattenOne(text: () => string, number: () => number): MailRecord {
   const at = number();
   if (kind === 'J') return unflattenRejection(at, text, number);
   if (kind === 'F') return unflattenFeedback(at, text);
+  if (kind === 'I') {
+    return { kind, at, originalId: text(), messageId: text(), result: number() as ImportRecord['result'], directory: text() };
+  }
   const ids = { at, messageId: text(), batchId: text(), connectionId: text() };
   if (kind === 'R') return unflattenReception(ids, text, number);
   if (kind === 'B') {

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { ConsoleUser } from '../kit/console.ts';
+import { linesOf } from '../kit/log-lines.ts';
 import { handIn, mailFor } from '../kit/outgoing.ts';
 import { prepareServer, startServer, until, type Server } from '../kit/server.ts';
 import { Sink } from '../kit/sink.ts';
@@ -23,6 +24,7 @@ Relay_Hosts = ( 127.0.0.1 )
 Routes = ( "127.0.0.1:{port:hop}" )
 ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" { } }
 Binding "first" { EHLO_Hostname = "first.test" }
+ec_logger "imports" { mainlog = "" rejectlog = "" paniclog = "" importlog = "{dir}/importlog.ec" }
 `,
     ports: { hop: hop.port },
   });
@@ -48,7 +50,7 @@ async function imported(path: string): Promise<string> {
   return text;
 }
 
-test('SPL-12 CON spool import takes over what another server left behind: open recipients, binding, DSN wishes, time of reception', async (t) => {
+test('SPL-12 CON LOG-20 spool import takes over what another server left behind: open recipients, binding, DSN wishes, time of reception', async (t) => {
   const old = await startServer(t, {
     conf: `
 Relay_Hosts = ( 127.0.0.1 )
@@ -74,6 +76,10 @@ Domain "/^held/" { Suspend_Delivery = true }
   assert.match(await imported(old.path('spool')), /Import of the spool .*: over; 2 messages imported, 0 could not be/);
   assert.match(await user.run('showqueue held.test'), new RegExp(`^\\[active/default\\] \\S+ Created: ${received}\\n`));
   assert.match(await user.run('showqueue binding first held2.test'), /^\[active\/first\] /);
+  const queued = /^\[active\/default\] (\S+)/.exec(await user.run('showqueue held.test'))?.[1];
+  await until(() => linesOf(server, 'importlog.ec').length === 2, 'a line for each recipient in the importlog');
+  for (const line of linesOf(server, 'importlog.ec')) assert.match(line, /^\d{10}@[0-9A-F/-]{20}@I@[0-9A-F/-]{20}@1@\//);
+  assert.ok(linesOf(server, 'importlog.ec').some((line) => line.endsWith(`@I@${queued}@1@${old.path('spool')}`)));
   await user.run('config set Suspend_Delivery false');
   await until(() => mailFor(hop, 'held.test').length === 1 && mailFor(hop, 'held2.test').length === 1, 'both messages');
   const [small] = mailFor(hop, 'held.test');
@@ -102,6 +108,14 @@ test('CON spool import of a folder sends each file to whom its headers name, hid
   assert.match(said, /Import of the folder .*: over; 2 messages imported, 2 could not be and stay there/);
   assert.match(said, /bad\.eml: neither To, Cc nor Bcc names anybody/);
   assert.match(said, /59A3B: it is no file of a message: .*a spool of Momentum cannot be read/);
+  const ofFolder = (): string[] => linesOf(server, 'importlog.ec').filter((line) => line.endsWith(`@${folder}`));
+  await until(() => ofFolder().length === 5, 'a line for each recipient, and for what could not be read');
+  assert.deepEqual(
+    ofFolder()
+      .map((line) => line.split('@').toSpliced(3, 1).slice(1, 4).join(' '))
+      .sort(),
+    ['59A3B I 2', 'bad.eml I 2', 'one.eml I 1', 'one.eml I 1', 'two I 1'],
+  );
   await until(() => mailFor(hop, 'folder.test').length === 2 && mailFor(hop, 'folder2.test').length === 1, 'the messages');
   const [first] = mailFor(hop, 'folder2.test');
   assert.equal(first?.data.toString('latin1'), 'From: ada@a.test\r\nTo: u@folder.test\r\nSubject: one\r\n\r\n.dot\r\nend\r\n');

@@ -1044,7 +1044,7 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
         status: 'works',
         about: 'path of the accounting log: who used the console, and what for; none unless it is given',
       }),
-      moduleOption('ec_logger', 'importlog', { type: { kind: 'string' }, about: 'path of the spool import log; not written yet' }),
+      moduleOption('ec_logger', 'importlog', { type: { kind: 'string' }, status: 'works', about: 'path of the log of spool imports' }),
       moduleOption('ec_logger', 'mainlog_mode', {
         type: { kind: 'octal' },
         default: 0o644,
@@ -1069,7 +1069,12 @@ export const moduleDeclarations: readonly ModuleDeclaration[] = [
         status: 'works',
         about: 'permissions of the accounting log',
       }),
-      moduleOption('ec_logger', 'importlog_mode', { type: { kind: 'octal' }, default: 0o644, about: 'permissions of the import log' }),
+      moduleOption('ec_logger', 'importlog_mode', {
+        type: { kind: 'octal' },
+        default: 0o644,
+        status: 'works',
+        about: 'permissions of the import log',
+      }),
       moduleOption('ec_logger', 'heartbeat', {
         type: { kind: 'seconds' },
         default: 60,

@@ -1,5 +1,5 @@
 /**
- * The lines of mainlog, rejectlog and paniclog, byte for byte as the manual's samples.
+ * The lines of mainlog, rejectlog, paniclog, acctlog and importlog, byte for byte as the manual's samples.
  *
  * The one rule: one record is one line and every field can be read back, whatever a peer sent (escape.ts of observe).
  * Times are whole epoch seconds; durations seconds with at most three decimals and no trailing zeros.
@@ -11,6 +11,7 @@ import {
   escapeText,
   type AccountingRecord,
   type FlowRecord,
+  type ImportRecord,
   type PanicLine,
   type RejectionRecord,
 } from '#observe';
@@ -52,6 +53,11 @@ export function accountLine(r: AccountingRecord): string {
   if (r.event !== 'Z') return head;
   const role = r.role === undefined ? '' : `@${escapeField(r.role)}`;
   return `${head}@${escapeField(r.command ?? '')}${role}`;
+}
+
+/** A line of importlog, without its line break. */
+export function importLine(r: ImportRecord): string {
+  return `${seconds(r.at)}@${escapeField(r.originalId)}@I@${escapeField(r.messageId)}@${r.result}@${escapeField(r.directory)}`;
 }
 
 /** The marker that says the server is alive, in mainlog. */

@@ -173,11 +173,21 @@ test('LOG-22 a target of a scheme that no module brings is named in one warning,
   ]);
 });
 
-test('LOG-20 importlog is accepted, said not to be written, and no file of its is made', (t) => {
-  const { dir, read, flush } = setUp(t, { '': { ...three, importlog: '{dir}/importlog.ec' } });
+test('LOG-20 LOG-01 importlog, when it is given, has the six fields of the manual, with its Importlog_Mode; a hostile name stays one field', (t) => {
+  const { dir, read, writer, flush } = setUp(t, { '': { ...three, importlog: '{dir}/importlog.ec', importlogMode: 0o600 } });
+  const from = { kind: 'I', at: 1064869327_000, directory: '/var/spool/my-alternative-spool' } as const;
+  const id = '00/00-25004-31B987F3';
+  writer.record([
+    { ...from, originalId: id, messageId: id, result: 1 },
+    { ...from, originalId: 'a@b\n\\', messageId: '', result: 2 },
+  ]);
   flush();
-  assert.deepEqual(readdirSync(dir).sort(), ['mainlog.ec', 'paniclog.ec', 'rejectlog.ec']);
-  assert.deepEqual(read('paniclog.ec'), ['1700000000:LOG1: ec_logger: not written, because this does not work yet: importlog']);
+  assert.deepEqual(read('importlog.ec'), [
+    `1064869327@${id}@I@${id}@1@/var/spool/my-alternative-spool`,
+    '1064869327@a\\@b\\n\\\\@I@@2@/var/spool/my-alternative-spool',
+  ]);
+  assert.equal(statSync(join(dir, 'importlog.ec')).mode & 0o777, 0o600);
+  assert.deepEqual(read('mainlog.ec'), []);
 });
 
 test("AUTH-09 AUTH-43 LOG-01 LOG-20 acctlog, when it is given, has the manual's records; hostile text stays one field", (t) => {

@@ -3,7 +3,7 @@
  *
  * The one rule: it formats and adds; files, time and threads belong to the writer. A target that cannot be written is named in
  * one warning at the start, gets nothing, and no file of that name is made (LOG-22).
- * Not here: importlog, which is accepted and not written yet; rotation (ec_rotate renames, then reopens).
+ * Not here: rotation (ec_rotate renames, then reopens).
  */
 import type { LoggerModule, LoggerScope } from '#hooks';
 import {
@@ -15,7 +15,7 @@ import {
   type MailRecord,
   type PanicLine,
 } from '#observe';
-import { accountLine, mainHeartbeat, mainLine, panicLine, rejectHeartbeat, rejectLine } from './formats.ts';
+import { accountLine, importLine, mainHeartbeat, mainLine, panicLine, rejectHeartbeat, rejectLine } from './formats.ts';
 import { readSettings, type EcLoggerSettings } from './settings.ts';
 
 class EcLogger implements LoggerModule {
@@ -27,6 +27,7 @@ class EcLogger implements LoggerModule {
   #reject: LogSink | undefined;
   #panic: LogSink | undefined;
   #account: LogSink | undefined;
+  #import: LogSink | undefined;
   readonly #sinks: LoggerSinks;
 
   constructor(scope: LoggerScope, ports: LoggerPorts) {
@@ -47,7 +48,8 @@ class EcLogger implements LoggerModule {
     for (const r of batch) {
       if (r.kind === 'J') {
         if (this.#settings.logRejections) this.#reject?.add(rejectLine(r));
-      } else if (r.kind !== 'B' && r.kind !== 'F' && this.#main !== undefined && this.#wants(r.kind)) this.#main.add(mainLine(r));
+      } else if (r.kind === 'I') this.#import?.add(importLine(r));
+      else if (r.kind !== 'B' && r.kind !== 'F' && this.#main !== undefined && this.#wants(r.kind)) this.#main.add(mainLine(r));
     }
   }
 
@@ -61,7 +63,7 @@ class EcLogger implements LoggerModule {
 
   close(): void {
     this.#sinks.close();
-    this.#main = this.#reject = this.#panic = this.#account = undefined;
+    this.#main = this.#reject = this.#panic = this.#account = this.#import = undefined;
   }
 
   #wants(kind: FlowRecord['kind']): boolean {
@@ -79,7 +81,7 @@ class EcLogger implements LoggerModule {
   }
 
   #openFiles(): void {
-    const open = (name: 'acctlog' | 'mainlog' | 'rejectlog' | 'paniclog'): LogSink | undefined => {
+    const open = (name: 'acctlog' | 'importlog' | 'mainlog' | 'rejectlog' | 'paniclog'): LogSink | undefined => {
       const settings = this.#settings[name];
       return settings && this.#sinks.open(name, settings.target, settings.mode);
     };
@@ -87,11 +89,8 @@ class EcLogger implements LoggerModule {
     this.#reject = open('rejectlog');
     this.#panic = open('paniclog');
     this.#account = open('acctlog');
+    this.#import = open('importlog');
     this.#sinks.tellUnavailable();
-    const { unwritten } = this.#settings;
-    if (unwritten.length > 0) {
-      this.#ports.panic.announce('WARNING', 'LOG1', `${this.name}: not written, because this does not work yet: ${unwritten.join(', ')}`);
-    }
   }
 }
 

@@ -13,7 +13,7 @@ test('LOG-20 an empty instance writes mainlog, paniclog and rejectlog under /var
     rejectlog: { target: '/var/log/ecelerity/rejectlog.ec', mode: 0o644 },
     paniclog: { target: '/var/log/ecelerity/paniclog.ec', mode: 0o644 },
     acctlog: undefined,
-    unwritten: [],
+    importlog: undefined,
     heartbeat: 60,
     logReceptions: true,
     logDeliveries: true,

@@ -20,8 +20,7 @@ export interface EcLoggerSettings {
   readonly paniclog: LogSettings;
   /** Only when it is given (LOG-20). */
   readonly acctlog: LogSettings | undefined;
-  /** Given, but not written yet. */
-  readonly unwritten: readonly string[];
+  readonly importlog: LogSettings | undefined;
   /** Seconds; 0 writes no markers. */
   readonly heartbeat: number;
   readonly logReceptions: boolean;
@@ -46,7 +45,7 @@ export function readSettings(options: Readonly<Record<string, unknown>>): EcLogg
     rejectlog: log('rejectlog', 'rejectlogMode'),
     paniclog: log('paniclog', 'paniclogMode'),
     acctlog: (text('acctlog') ?? '') === '' ? undefined : log('acctlog', 'acctlogLogMode'),
-    unwritten: ['importlog'].filter((name) => (text(name) ?? '') !== ''),
+    importlog: (text('importlog') ?? '') === '' ? undefined : log('importlog', 'importlogMode'),
     heartbeat: number('heartbeat', 60),
     logReceptions: isOn('logReceptions'),
     logDeliveries: isOn('logDeliveries'),

@@ -8,7 +8,10 @@ import { randomUUID } from 'node:crypto';
 import type { LoggerModule, LoggerScope } from '#hooks';
 import { LoggerSinks, type Classify, type LoggerPorts, type LogSink, type MailRecord } from '#observe';
 
-const types: Readonly<Record<MailRecord['kind'], string>> = {
+/** An import is no event of its own: its message is a reception, too. */
+type EventRecord = Exclude<MailRecord, { kind: 'I' }>;
+
+const types: Readonly<Record<EventRecord['kind'], string>> = {
   R: 'reception',
   D: 'delivery',
   X: 'transfer',
@@ -20,7 +23,7 @@ const types: Readonly<Record<MailRecord['kind'], string>> = {
 };
 
 /** The event of a record, without its number. */
-function eventOf(r: MailRecord, classify: Classify): Record<string, unknown> {
+function eventOf(r: EventRecord, classify: Classify): Record<string, unknown> {
   const head = { type: types[r.kind], time: new Date(r.at).toISOString() };
   switch (r.kind) {
     case 'R': {
@@ -60,7 +63,7 @@ function eventOf(r: MailRecord, classify: Classify): Record<string, unknown> {
   }
 }
 
-function deliveryEvent(r: Exclude<MailRecord, { kind: 'R' | 'F' | 'J' }>, classify: Classify): Record<string, unknown> {
+function deliveryEvent(r: Exclude<EventRecord, { kind: 'R' | 'F' | 'J' }>, classify: Classify): Record<string, unknown> {
   const who = { message_id: r.messageId, batch_id: r.batchId, connection_id: r.connectionId, sender: r.sender, recipient: r.recipient };
   const route = { binding_group: r.bindingGroup, binding: r.binding, remote_ip: r.remoteIp, reply: r.reply };
   if (r.kind === 'B') return { ...who, ...route, size: r.size, stage: 21, bounce_class: r.bounceClass };
@@ -93,6 +96,7 @@ class EventLogger implements LoggerModule {
   record(batch: readonly MailRecord[]): void {
     if (this.#log === undefined) return;
     for (const r of batch) {
+      if (r.kind === 'I') continue;
       this.#sequence += 1;
       const event = { stream: this.#stream, sequence: this.#sequence, ...eventOf(r, this.#ports.classify) };
       // U+2028 and U+2029 are legal in JSON and end a line for many readers.
