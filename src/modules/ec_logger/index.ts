@@ -22,7 +22,6 @@ class EcLogger implements LoggerModule {
   readonly name = 'ec_logger';
   readonly instance: string;
   #settings: EcLoggerSettings;
-  #ports: LoggerPorts;
   #main: LogSink | undefined;
   #reject: LogSink | undefined;
   #panic: LogSink | undefined;
@@ -33,7 +32,6 @@ class EcLogger implements LoggerModule {
   constructor(scope: LoggerScope, ports: LoggerPorts) {
     this.instance = scope.instance;
     this.#settings = readSettings(scope.options);
-    this.#ports = ports;
     const log = ports.panic.module(this.name, this.#settings.debugLevel);
     this.#sinks = new LoggerSinks(ports, this, (text) => log.log('INFO', text));
     if (!this.#settings.isEnabled) return;
