@@ -72,6 +72,13 @@ export function expandMacros(text: MacroText, values: MacroValues): string {
   return text.map((part) => (typeof part === 'string' ? part : expanded(part, values))).join('');
 }
 
+/** The end of what it expands to, of `least` characters or more: a name is cut from the left, so the rest is never made (A57). */
+export function expandEnd(text: MacroText, values: MacroValues, least: number): string {
+  let end = '';
+  for (let i = text.length - 1; i >= 0 && end.length < least; i -= 1) end = expandMacros(text.slice(i, i + 1), values) + end;
+  return end;
+}
+
 function expanded(macro: Macro, values: MacroValues): string {
   const plain = valueOf(macro.letter, values);
   const text = macro.delimiters === '.' && macro.parts === 0 && !macro.isReversed ? plain : transformed(plain, macro);

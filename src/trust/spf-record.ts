@@ -8,8 +8,10 @@
 import { cidrOf, parseIp, type Cidr } from '#base';
 import { parseMacros, type MacroText } from './spf-macro.ts';
 
-/** A record in DNS is no longer than this; ours from a configuration is not either. */
-const RECORD_OCTETS_MAX = 65_535;
+/** No record that is meant seriously comes near it. */
+const RECORD_OCTETS_MAX = 16_384;
+/** Characters of a term as people are told of it. */
+const TOLD_MAX = 100;
 
 type Qualifier = '+' | '-' | '~' | '?';
 
@@ -44,7 +46,7 @@ export function parseSpfRecord(text: string): SpfRecord | string {
     const modifier = /^([a-z][a-z0-9\-_.]*)=(.*)$/i.exec(term);
     if (modifier === null) {
       const directive = parseDirective(term);
-      if (directive === undefined) return `"${term}" is no term of SPF`;
+      if (directive === undefined) return `"${term.slice(0, TOLD_MAX)}" is no term of SPF`;
       directives.push(directive);
       continue;
     }
@@ -57,7 +59,7 @@ export function parseSpfRecord(text: string): SpfRecord | string {
 function readModifier(name: string, value: string, modifiers: Map<string, MacroText>): string | undefined {
   const isOurs = name === 'redirect' || name === 'exp';
   const text = isOurs ? parseDomainSpec(value) : parseMacros(value);
-  if (text === undefined) return `"${name}=${value}" is no modifier of SPF`;
+  if (text === undefined) return `"${`${name}=${value}`.slice(0, TOLD_MAX)}" is no modifier of SPF`;
   if (isOurs && modifiers.has(name)) return `${name} is there twice`;
   if (isOurs) modifiers.set(name, text);
   return undefined;
@@ -67,7 +69,7 @@ function parseDirective(term: string): Directive | undefined {
   const found = /^([+\-~?]?)([a-z0-9]+)(.*)$/i.exec(term);
   if (found === null) return undefined;
   const qualifier = (found[1] === '' ? '+' : found[1]) as Qualifier;
-  const common = { qualifier, text: term };
+  const common = { qualifier, text: term.slice(0, TOLD_MAX) };
   const rest = found[3] as string;
   const kind = (found[2] as string).toLowerCase();
   switch (kind) {
@@ -119,6 +121,14 @@ function parseNetwork(text: string, family: 4 | 6): Cidr | undefined {
 function parseDomainSpec(text: string): MacroText | undefined {
   const macros = parseMacros(text);
   if (macros === undefined || macros.length === 0) return undefined;
-  const endsInMacro = /%\{[^{}]*\}$/.test(text);
-  return endsInMacro || /\.(?:[a-z0-9]*[a-z][a-z0-9]*|[a-z0-9]+-[a-z0-9-]*[a-z0-9])\.?$/i.test(text) ? macros : undefined;
+  const endsInMacro = text.endsWith('}') && /^%\{[^{}]*\}$/.test(text.slice(text.lastIndexOf('%{')));
+  return endsInMacro || isTopLabel(text) ? macros : undefined;
+}
+
+/** Looked at label by label, each expression without choices: a long text takes no longer than its length (A49). */
+function isTopLabel(text: string): boolean {
+  const name = text.endsWith('.') ? text.slice(0, -1) : text;
+  const dot = name.lastIndexOf('.');
+  const label = name.slice(dot + 1);
+  return dot >= 0 && /^[a-z0-9]/i.test(label) && /[a-z0-9]$/i.test(label) && !/[^a-z0-9-]/i.test(label) && /[a-z-]/i.test(label);
 }

@@ -405,3 +405,18 @@ test('A57 SPF: a rule of our own counts for domains without a record', async () 
   assert.equal((await check(zone, '203.0.113.1', { defaultRule: 'a/24 ~all' })).result, 'softfail');
   assert.equal((await check(zone, undefined, { defaultRule: 'nonsense' })).result, 'permerror');
 });
+
+test('A49, A57 SPF: what is long is refused or cut before it costs anything: records, terms, names by macros, explanations', async () => {
+  // A regular expression with two ways through the last label took seconds for this one.
+  const last = 'a'.repeat(15_000);
+  const refused = await check({ 'a.test': { TXT: [`v=spf1 exists:x.${last}! -all`] } });
+  assert.deepEqual([refused.result, refused.asked.length, refused.reason.length < 200], ['permerror', 1, true]);
+  assert.equal(await result(`v=spf1 ${'ip4:192.0.2.9 '.repeat(5_000)}-all`), 'permerror');
+  const helo = `${'b.'.repeat(100)}test`;
+  const { asked } = await check({ 'a.test': { TXT: [`v=spf1 exists:${'%{hr}'.repeat(3_000)}.end.test ?all`] } }, '192.0.2.3', { helo });
+  const name = asked[1]?.replace('A ', '') ?? '';
+  assert.ok(name.endsWith('.b.end.test') && name.length > 240 && name.length <= 253, name);
+  const zone = (text: string): Zone => ({ 'a.test': { TXT: ['v=spf1 -all exp=why.a.test'] }, 'why.a.test': { TXT: [text] } });
+  assert.equal((await check(zone('%{H}'.repeat(100)), '192.0.2.3', { helo })).explanation?.length, 512);
+  assert.equal((await check(zone('x'.repeat(600)))).explanation, undefined);
+});

@@ -9,7 +9,7 @@
 import { cidrContains, cidrOf, parseIp, toAsciiDomain, type IpAddress } from '#base';
 import type { DnsAnswer, DnsRecord, RecordType } from '#dns';
 import { textsOf, type Lookup } from './lookup.ts';
-import { expandMacros, parseMacros, uses, type MacroText, type MacroValues } from './spf-macro.ts';
+import { expandEnd, expandMacros, parseMacros, uses, type MacroText, type MacroValues } from './spf-macro.ts';
 import { isSpfRecord, parseSpfRecord, type Directive, type SpfRecord } from './spf-record.ts';
 
 export type SpfResult = 'none' | 'neutral' | 'pass' | 'fail' | 'softfail' | 'temperror' | 'permerror';
@@ -40,6 +40,8 @@ const VOIDS_MAX = 2;
 const NAMES_MAX = 10;
 const NAME_OCTETS_MAX = 253;
 const LABEL_OCTETS_MAX = 63;
+/** Characters of an explanation, before and after its macros are filled in: a longer record gives none, a longer text is cut. */
+const EXPLANATION_MAX = 512;
 
 /** Ends the check with a result. */
 class Ended extends Error {
@@ -213,7 +215,7 @@ class Check {
   /** The name that a text with macros says; undefined when that is none. */
   async #target(spec: MacroText, domain: string): Promise<string | undefined> {
     if (this.#cannotBeNamed(spec)) return undefined;
-    return nameOf(expandMacros(spec, await this.#values(spec, domain, true)));
+    return nameOf(expandEnd(spec, await this.#values(spec, domain, true), 2 * NAME_OCTETS_MAX));
   }
 
   /** RFC 8616 section 4: a local part that is not ASCII cannot be in a name. */
@@ -241,10 +243,12 @@ class Check {
     try {
       const target = await this.#target(spec, domain);
       const texts = target === undefined ? [] : textsOf(await this.#lookup(target, 'TXT'));
-      const text = texts.length === 1 ? parseMacros(texts[0] as string, { isExplanation: true }) : undefined;
+      const [found = ''] = texts;
+      const isOne = texts.length === 1 && found.length <= EXPLANATION_MAX;
+      const text = isOne ? parseMacros(found, { isExplanation: true }) : undefined;
       if (text === undefined || text.length === 0) return undefined;
       const explanation = expandMacros(text, await this.#values(text, domain, false));
-      return /[^ -~]/.test(explanation) ? undefined : explanation;
+      return /[^ -~]/.test(explanation) ? undefined : explanation.slice(0, EXPLANATION_MAX);
     } catch (error) {
       if (error instanceof Ended) return undefined;
       throw error;
