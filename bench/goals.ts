@@ -21,6 +21,7 @@ import { idle } from './goals/09-idle.ts';
 import { slowDisk } from './goals/10-slow-disk.ts';
 import { config } from './goals/11-config.ts';
 import { bindings } from './goals/12-bindings.ts';
+import { signing } from './goals/13-signing.ts';
 import { plot, type Recorded } from './plot.ts';
 
 const GOALS: readonly Goal[] = [
@@ -36,6 +37,7 @@ const GOALS: readonly Goal[] = [
   { number: 10, title: 'slow disks', run: slowDisk },
   { number: 11, title: 'configuration', run: config },
   { number: 12, title: 'many bindings and domains', run: bindings },
+  { number: 13, title: 'signing', run: signing },
 ];
 /** Processes that may want a processor before a run is called disturbed. */
 const BUSY = availableParallelism() * 0.25;
