@@ -17,6 +17,8 @@ const ADDRESS_MAX = 320;
 const REPLY_MAX = 500;
 /** Addresses in the words for people that are looked at. */
 const CANDIDATES_MAX = 100;
+/** Characters of the From of a bounce that are compared with them. */
+const FROM_MAX = 8192;
 
 interface BounceQuestion {
   /** Bounce_Suppress_List. */
@@ -75,9 +77,10 @@ export function readBounce(report: Report, o: BounceQuestion): ReceivedBounce {
   const late = groups.filter((block) => actionOf(block) === 'delayed');
   if (failed.length + late.length === 0) return { kind: 'success', recipients: [], mark, words };
   const told = failed.length > 0 ? failed : late;
+  const from = fromOf(report);
   const recipients = told.slice(0, RECIPIENTS_MAX).map((block) => {
     const typed = [block.find('Original-Recipient'), block.find('Final-Recipient')];
-    const recipient = typed.map(untyped).find((address) => isCandidate(address, report, o));
+    const recipient = typed.map(untyped).find((address) => isCandidate(address, from, o));
     return { recipient: recipient ?? addressOf(mark), reply: replyOf(block.find('Diagnostic-Code'), block.find('Status')) };
   });
   return { kind: failed.length > 0 ? 'failed' : 'delayed', recipients, mark, words };
@@ -109,11 +112,12 @@ function addressOf(mark: TraceMark | undefined): string {
 
 /** Of a notice without fields that a program could read. */
 function guessed(report: Report, o: BounceQuestion, mark: TraceMark | undefined): BouncedRecipient {
-  const named = report.headers.findAll('X-Failed-Recipients').flatMap((value) => value.split(','));
+  const named = report.headers.findAll('X-Failed-Recipients').flatMap((value) => value.split(',')).slice(0, CANDIDATES_MAX);
+  const from = fromOf(report);
   const originals = (report.original?.find('To') ?? '').split(',');
   const to = originals.length === 1 ? untyped((originals[0] ?? '').replace(/^.*</, '').replace(/>.*$/, '')) : '';
   const candidates = [addressOf(mark), ...named, verp(o.mailbox), to, ...addressesIn(report.text)];
-  const recipient = candidates.map((address) => address.trim()).find((address) => isCandidate(address, report, o));
+  const recipient = candidates.map((address) => address.trim()).find((address) => isCandidate(address, from, o));
   return { recipient: recipient ?? '', reply: lineWithCode(report.text) };
 }
 
@@ -152,10 +156,14 @@ function lineWithCode(text: string): string {
   return '';
 }
 
-function isCandidate(address: string, report: Report, { suppressed, mailbox }: BounceQuestion): boolean {
+function fromOf({ headers }: Report): string {
+  return (headers.find('From') ?? '').slice(0, FROM_MAX).toLowerCase();
+}
+
+function isCandidate(address: string, from: string, { suppressed, mailbox }: BounceQuestion): boolean {
   const at = address.lastIndexOf('@');
   if (at < 1 || at === address.length - 1 || address.length > ADDRESS_MAX || !/^[^\s<>]+$/.test(address)) return false;
   const lower = address.toLowerCase();
   if (lower === mailbox.toLowerCase() || suppressed.has(address)) return false;
-  return report.headers.find('From')?.toLowerCase().includes(lower) !== true;
+  return !from.includes(lower);
 }

@@ -186,3 +186,24 @@ test('A49 A54 malformed and hostile reports are read as far as they go, in bound
     readBounce(report, { ...question, mark: { headerName: 'X-MSFBL', key } });
   }
 });
+
+test('A49 A54 a line that holds the name of our header many thousand times, and a status of blank lines, cost their length', () => {
+  const line = `zzzzzzzzzzzz ${'X-MSFBL: a '.repeat(20_000)}`;
+  const head = 'Content-Type: text/plain\r\n';
+  for (const text of [
+    `${head}\r\n${line}`,
+    `${head}Content-Transfer-Encoding: base64\r\n\r\n${Buffer.from(line.slice(0, 190_000)).toString('base64')}`,
+  ]) {
+    // Seconds, once: each place was looked at from the beginning of its line.
+    assert.equal(findInReport(parseReport(Buffer.from(text)), 'X-MSFBL'), undefined);
+    assert.equal(findInReport(parseReport(Buffer.from(`${text.replace('base64', '7bit')}\n>  X-MSFBL: good`)), 'X-MSFBL')?.trim(), 'good');
+  }
+  const blank = `Content-Type: message/delivery-status\r\n\r\n${'x\n\n'.repeat(50_000)}`;
+  const before = `Content-Type: message/delivery-status\r\n\r\n${'\n'.repeat(100)}Final-Recipient: rfc822; a@b.test\n\n`;
+  assert.equal(parseReport(Buffer.from(blank)).status.length, 0);
+  assert.equal(parseReport(Buffer.from(before)).status.length, 1);
+
+  // The sender of the bounce is read once, however many recipients it claims: nine seconds before.
+  const claimed = `From: ${'a@b.test '.repeat(20_000)}\r\nX-Failed-Recipients: ${'a@b.test,'.repeat(3_000)}\r\n\r\n`;
+  assert.equal(readBounce(parseReport(Buffer.from(claimed)), question).recipients[0]?.recipient, '');
+});

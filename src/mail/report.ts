@@ -13,6 +13,10 @@ export const REPORT_OCTETS = 262_144;
 const PARTS_MAX = 32;
 const DEPTH_MAX = 4;
 const GROUPS_MAX = 100;
+/** Places where a group may begin; a text of blank lines has as many as octets. */
+const STARTS_MAX = 2_000;
+/** Characters of a mark of quotation. */
+const PREFIX_MAX = 8;
 const TEXT_CHARS = 8192;
 /** Octets of a header in the midst of text. */
 const FOLDED_OCTETS = 8192;
@@ -65,9 +69,10 @@ function headerIn(bytes: Buffer, name: string): string | undefined {
   const wanted = `${name.toLowerCase()}:`;
   for (let at = lower.indexOf(wanted); at >= 0; at = lower.indexOf(wanted, at + wanted.length)) {
     // Quoted copies stand behind blanks or angle brackets.
-    const lineStart = lower.lastIndexOf('\n', at) + 1;
-    const prefix = lower.slice(lineStart, at);
-    if (prefix.length <= 8 && /^[> \t]*$/.test(prefix))
+    // Only so far back: a line may be all there is, and hold the name many thousand times.
+    const before = lower.slice(Math.max(0, at - PREFIX_MAX - 1), at);
+    const prefix = before.slice(before.lastIndexOf('\n') + 1);
+    if (prefix.length <= PREFIX_MAX && /^[> \t]*$/.test(prefix))
       return unfolded(bytes.toString('latin1', at, at + FOLDED_OCTETS), prefix).slice(wanted.length);
   }
   return undefined;
@@ -125,7 +130,7 @@ function take(type: string, bytes: Buffer, found: Parts): void {
 function groups(bytes: Buffer): HeaderBlock[] {
   const all: HeaderBlock[] = [];
   let rest = bytes;
-  while (rest.length > 0 && all.length < GROUPS_MAX) {
+  for (let starts = 0; rest.length > 0 && all.length < GROUPS_MAX && starts < STARTS_MAX; starts += 1) {
     const block = HeaderBlock.parse(rest);
     if (block.fields.length > 0) all.push(block);
     // A line that is no field is passed over, or this would go on for ever.
