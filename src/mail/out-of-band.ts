@@ -112,7 +112,10 @@ function addressOf(mark: TraceMark | undefined): string {
 
 /** Of a notice without fields that a program could read. */
 function guessed(report: Report, o: BounceQuestion, mark: TraceMark | undefined): BouncedRecipient {
-  const named = report.headers.findAll('X-Failed-Recipients').flatMap((value) => value.split(',')).slice(0, CANDIDATES_MAX);
+  const named = report.headers
+    .findAll('X-Failed-Recipients')
+    .flatMap((value) => value.split(','))
+    .slice(0, CANDIDATES_MAX);
   const from = fromOf(report);
   const originals = (report.original?.find('To') ?? '').split(',');
   const to = originals.length === 1 ? untyped((originals[0] ?? '').replace(/^.*</, '').replace(/>.*$/, '')) : '';
