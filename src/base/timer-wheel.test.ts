@@ -172,3 +172,40 @@ test('a driver told not to keep the process alive lets it end although a timer w
   assert.equal(child.stderr, '');
   assert.equal(child.status, 0);
 });
+
+test('the driver sleeps until something is due, and a timer that is due earlier wakes it', async () => {
+  const wheel = new TimerWheel({ clock: systemClock, tickMs: 1 });
+  let looks = 0;
+  const { advance } = wheel;
+  wheel.advance = (max) => {
+    looks += 1;
+    return advance.call(wheel, max);
+  };
+  wheel.start();
+  wheel.schedule(3_600_000, () => {});
+  // Level 0 of the wheel spans 256 ticks: a due time of 200 has its place there, and nothing is looked at before.
+  await new Promise<void>((resolve) => void wheel.schedule(200, resolve));
+  assert.ok(looks <= 5, `${looks} looks for one timer`);
+  const order: string[] = [];
+  await new Promise<void>((resolve) => {
+    wheel.schedule(400, () => {
+      order.push('late');
+      resolve();
+    });
+    wheel.schedule(5, () => order.push('early'));
+  });
+  assert.deepEqual(order, ['early', 'late']);
+  wheel.stop();
+  assert.equal(wheel.size, 1);
+});
+
+test('an error thrown on from a pass of the driver does not end the driver', async () => {
+  const code = `import { TimerWheel, systemClock } from '#base';
+    const w = new TimerWheel({ clock: systemClock, tickMs: 1 }); process.on('uncaughtException', (e) => console.log(e.message)); w.start();
+    w.schedule(1, () => { throw new Error('first'); }); w.schedule(30, () => { console.log('second'); w.stop(); });`;
+  const child = spawnSync(process.execPath, ['-C', 'impetus-source', '--input-type=module', '-e', code], {
+    timeout: 30_000,
+    encoding: 'utf8',
+  });
+  assert.equal(child.stdout, 'first\nsecond\n', child.stderr);
+});

@@ -3,7 +3,8 @@
 // The rule to know: a timer never fires early and at most about one tick late; schedule and cancel cost tens of
 // nanoseconds whatever the number of timers, where a setTimeout costs microseconds and most of a kilobyte.
 // Delays have no upper limit: what does not fit the top level is put back when its slot comes round.
-// One setInterval drives it (`start`); tests call `advance` themselves. It is not for deadlines finer than a tick.
+// One setTimeout drives it (`start`), set for the next tick that can hold anything, so that an idle thread sleeps; tests call `advance`
+// themselves. It is not for deadlines finer than a tick.
 
 import { assert } from './assert.ts';
 import type { Clock } from './clock.ts';
@@ -16,6 +17,8 @@ const levelSpan = [2 ** 8, 2 ** 16, 2 ** 24, 2 ** 32] as const;
 const indexSpan = 2 ** 24;
 const generations = 2 ** 28;
 const firstCapacity = 1024;
+/** The longest sleep of the driver, in milliseconds: what is due then or later is looked for again. */
+const longestSleepMs = 60_000;
 
 type Callback = (arg: unknown) => void;
 
@@ -52,11 +55,23 @@ export class TimerWheel {
   #size = 0;
   /** The tick whose timers have run, or are being run. */
   #tick = 0;
+  #isDriven = false;
+  #keepAlive = true;
   #driver: NodeJS.Timeout | undefined;
   #continuation: NodeJS.Immediate | undefined;
+  /** The tick for which the driver is set; while a pass runs or goes on, before any other, since its end sets the driver anew. */
+  #wakeTick = -1;
   readonly #pass = (): void => {
     this.#continuation = undefined;
-    if (this.advance(this.#maxPerPass)) this.#continuation ??= setImmediate(this.#pass);
+    this.#wakeTick = -1;
+    let isMore = true;
+    try {
+      isMore = this.advance(this.#maxPerPass);
+    } finally {
+      // An error thrown on leaves the rest of what is due to the next turn, as more work does.
+      if (this.#isDriven && isMore) this.#continuation = setImmediate(this.#pass);
+      else if (this.#isDriven) this.#sleep();
+    }
   };
 
   constructor(o: TimerWheelOptions) {
@@ -92,6 +107,7 @@ export class TimerWheel {
     this.#args[index] = arg;
     this.#link(index);
     this.#size += 1;
+    if (this.#isDriven && (this.#due[index] as number) < this.#wakeTick) this.#sleep();
     return (this.#generation[index] as number) * indexSpan + index;
   }
 
@@ -106,17 +122,44 @@ export class TimerWheel {
 
   /** Starts the driver. `keepAlive: false` lets the process end although timers wait; the default keeps it. */
   start(o: { keepAlive?: boolean } = {}): void {
-    if (this.#driver !== undefined) return;
-    this.#driver = setInterval(this.#pass, this.#tickMs);
-    if (o.keepAlive === false) this.#driver.unref();
+    if (this.#isDriven) return;
+    this.#isDriven = true;
+    this.#keepAlive = o.keepAlive !== false;
+    this.#sleep();
   }
 
   /** Stops the driver; waiting timers stay and run after the next start. */
   stop(): void {
-    if (this.#driver !== undefined) clearInterval(this.#driver);
+    this.#isDriven = false;
+    if (this.#driver !== undefined) clearTimeout(this.#driver);
     if (this.#continuation !== undefined) clearImmediate(this.#continuation);
     this.#driver = undefined;
     this.#continuation = undefined;
+  }
+
+  /** Sets the driver for the next tick that can hold anything, at most `longestSleepMs` away. */
+  #sleep(): void {
+    if (this.#driver !== undefined) clearTimeout(this.#driver);
+    this.#wakeTick = this.#nextTick();
+    const ms = this.#wakeTick * this.#tickMs - (this.#clock.mono() - this.#origin);
+    this.#driver = setTimeout(this.#pass, Math.min(longestSleepMs, Math.max(1, Math.ceil(ms))));
+    if (!this.#keepAlive) this.#driver.unref();
+  }
+
+  /** The earliest tick after this one whose slot holds a timer or brings one down from an upper level; Infinity when nothing waits. */
+  #nextTick(): number {
+    let next = Infinity;
+    for (let level = 1; level < levels; level += 1) {
+      if (this.#countOfLevel[level] === 0) continue;
+      const span = levelSpan[level - 1] as number;
+      next = Math.min(next, (Math.floor(this.#tick / span) + 1) * span);
+    }
+    if (this.#countOfLevel[0] === 0) return next;
+    const last = Math.min(next, this.#tick + slotsPerLevel);
+    for (let tick = this.#tick + 1; tick < last; tick += 1) {
+      if (this.#heads[tick & (slotsPerLevel - 1)] !== none) return tick;
+    }
+    return last;
   }
 
   /** Runs what is due, oldest tick first, at most `max` callbacks. True when there is more that is due now. */
