@@ -37,7 +37,8 @@ export function parseStsPolicy(text: string): StsPolicy | string {
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
   if (lines.length > linesMax) return `the policy has more than ${linesMax} lines`;
   for (const line of lines) {
-    const [, key = '', value = ''] = /^[\t ]*([A-Za-z0-9][A-Za-z0-9_.-]{0,31})[\t ]*:[\t ]*(.*?)[\t ]*$/.exec(line) ?? [];
+    const [, key = '', rest = ''] = /^[\t ]*([A-Za-z0-9][A-Za-z0-9_.-]{0,31})[\t ]*:(.*)$/.exec(line) ?? [];
+    const value = withoutBlanks(rest);
     if (key === '') return 'the policy has a line that is no key and value';
     if (key !== 'mx') {
       if (!fields.has(key)) fields.set(key, value);
@@ -67,6 +68,18 @@ function patternOf(text: string): string | undefined {
   const isWild = text.startsWith('*.');
   const name = toAsciiDomain(isWild ? text.slice(2) : text, { allowTrailingDot: true });
   return name === undefined ? undefined : `${isWild ? '*.' : ''}${name}`;
+}
+
+/** A regular expression that trims goes back from each of many thousand blanks (A49). */
+function withoutBlanks(text: string): string {
+  let [start, end] = [0, text.length];
+  while (start < end && isBlank(text[start])) start += 1;
+  while (end > start && isBlank(text[end - 1])) end -= 1;
+  return text.slice(start, end);
+}
+
+function isBlank(character: string | undefined): boolean {
+  return character === ' ' || character === '\t';
 }
 
 function printable(text: string): string {

@@ -58,6 +58,9 @@ test('A46: a policy is read as RFC 8461 says, or not at all: "mx: *" is no polic
     text('enforce').replace(/max_age.*/, 'max_age: -1'),
   ];
   for (const one of bad) assert.equal(typeof parseStsPolicy(one), 'string', one);
+  // Four seconds, while a regular expression looked for the end of the blanks (A49).
+  const slow = parseStsPolicy(`version: STSv1\nmode: enforce\nmax_age: 1\nmx: a${' '.repeat(64_000)}\x0b`);
+  assert.ok(typeof slow === 'string' && slow.length < 300);
 });
 
 test('A46: a pattern stands for one label and no more', () => {
