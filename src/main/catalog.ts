@@ -38,6 +38,7 @@ import { manifest as postfixLogger } from '#manifest/postfix_logger';
 import { manifest as sendmailLogger } from '#manifest/sendmail_logger';
 import { manifest as syslogIo } from '#manifest/syslog_io';
 import { manifest as maildir } from '#manifest/maildir';
+import { manifest as openarc } from '#manifest/openarc';
 import { manifest as opendkim } from '#manifest/opendkim';
 import { manifest as mailLoop } from '#manifest/mail_loop';
 import { manifest as policy } from '#manifest/policy';
@@ -64,6 +65,7 @@ import { openSendmailLogger } from '#modules/sendmail_logger';
 import { syslogScheme, syslogSettings, type SyslogSettings } from '#modules/syslog_io';
 import { mailLoopSettings, type MailLoopSettings } from '#modules/mail_loop';
 import { maildirSettings, MaildirStore } from '#modules/maildir';
+import { OpenarcModule, openarcSettings } from '#modules/openarc';
 import { opendkimSettings } from '#modules/opendkim';
 import { policySettings, type PolicySettings } from '#modules/policy';
 import { PipeStore, pipeSettings } from '#modules/pipe_transport';
@@ -255,6 +257,10 @@ const checks: Readonly<Record<string, (stanza: ModuleInstance) => CheckStanza>> 
   [dkimValidate.name]: (stanza) => {
     const settings = dkimValidateSettings(stanza);
     return { kind: 'check', settings, make: (ports) => new DkimValidateModule(ports) };
+  },
+  [openarc.name]: (stanza) => {
+    const settings = openarcSettings(stanza);
+    return { kind: 'check', settings, make: (ports) => new OpenarcModule(ports) };
   },
   [dmarc.name]: (stanza) => {
     const settings = dmarcSettings(stanza);

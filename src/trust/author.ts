@@ -34,7 +34,7 @@ export function authorDomains(header: HeaderBlock | undefined): readonly string[
 }
 
 /** Comments may hold comments. */
-function withoutComments(text: string): string {
+export function withoutComments(text: string): string {
   let depth = 0;
   let out = '';
   for (let i = 0; i < text.length; i++) {

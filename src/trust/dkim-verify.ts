@@ -46,6 +46,7 @@ interface Signature {
 type Judged = { readonly result: DkimResult; readonly reason: string };
 
 const FIELD_OCTETS_MAX = 32_768;
+export const SELECTOR = /^[a-z0-9_](?:[a-z0-9._-]{0,200}[a-z0-9_])?$/i;
 
 export function fieldText(field: HeaderField): string {
   const raw = field.raw.toString('latin1');
@@ -59,13 +60,25 @@ export function canonicalizationsOf(tags: Tags | undefined): readonly [header: C
   return isKnown(header) && isKnown(body) ? [header, body] : undefined;
 }
 
-export async function verifySignature(
-  field: HeaderField,
-  o: { readonly message: DigestedMessage | undefined; readonly lookup: Lookup; readonly now: number },
-): Promise<DkimVerdict> {
+interface VerifyPorts {
+  readonly message: DigestedMessage | undefined;
+  readonly lookup: Lookup;
+  readonly now: number;
+}
+
+export function verifySignature(field: HeaderField, o: VerifyPorts): Promise<DkimVerdict> {
+  return verifyField(field, { ...o, isArc: false });
+}
+
+/** An ARC-Message-Signature: without v=, and its i= is a number (RFC 8617 section 4.1.2). */
+export function verifyArcMessage(field: HeaderField, o: VerifyPorts): Promise<DkimVerdict> {
+  return verifyField(field, { ...o, isArc: true });
+}
+
+async function verifyField(field: HeaderField, o: VerifyPorts & { readonly isArc: boolean }): Promise<DkimVerdict> {
   const tags = field.raw.length > FIELD_OCTETS_MAX ? undefined : parseTags(fieldText(field));
   const domain = toAsciiDomain(compact(tags?.get('d')), { allowUnderscore: true }) ?? '';
-  const identity = compact(tags?.get('i')) || (domain === '' ? '' : `@${domain}`);
+  const identity = (o.isArc ? '' : compact(tags?.get('i'))) || (domain === '' ? '' : `@${domain}`);
   const about = {
     domain,
     selector: compact(tags?.get('s')),
@@ -75,7 +88,7 @@ export async function verifySignature(
   };
   const say = ({ result, reason }: Judged, isTesting = false): DkimVerdict => ({ ...about, result, reason, isTesting });
   const signature =
-    tags === undefined ? ({ result: 'permerror', reason: 'the field cannot be read' } as const) : readSignature(field, tags, o.now);
+    tags === undefined ? ({ result: 'permerror', reason: 'the field cannot be read' } as const) : readSignature(field, tags, o);
   if ('result' in signature) return say(signature);
   if (o.message === undefined)
     return say({ result: 'permerror', reason: 'the message cannot be checked: its header or its blanks are too long' });
@@ -87,24 +100,25 @@ export async function verifySignature(
 }
 
 /** Understands the tags, or says why they are none of a signature that counts. */
-function readSignature(field: HeaderField, tags: Tags, now: number): Signature | Judged {
+function readSignature(field: HeaderField, tags: Tags, o: { readonly now: number; readonly isArc: boolean }): Signature | Judged {
   const bad = (reason: string): Judged => ({ result: 'permerror', reason });
   const algorithm = compact(tags.get('a')).toLowerCase();
-  if (compact(tags.get('v')) !== '1') return bad('v= is not 1');
+  if (!o.isArc && compact(tags.get('v')) !== '1') return bad('v= is not 1');
   if (algorithm === 'rsa-sha1') return { result: 'policy', reason: 'rsa-sha1 does not count (RFC 8301)' };
   if (algorithm !== 'rsa-sha256' && algorithm !== 'ed25519-sha256') return bad('a= is of a kind that nobody knows');
   const domain = toAsciiDomain(compact(tags.get('d')), { allowUnderscore: true });
   const selector = compact(tags.get('s'));
-  if (domain === undefined || !/^[a-z0-9_](?:[a-z0-9._-]{0,200}[a-z0-9_])?$/i.test(selector) || selector.includes('..'))
+  if (domain === undefined || !SELECTOR.test(selector) || selector.includes('..'))
     return bad('d= or s= is no name');
   const canonicalizations = canonicalizationsOf(tags);
   if (canonicalizations === undefined) return bad('c= is of a kind that nobody knows');
   const names = items(tags.get('h'));
   if (names.length > SIGNED_FIELDS_MAX || names.includes('')) return bad('h= is no list of fields');
   if (!names.includes('from')) return bad('From is not signed');
+  if (o.isArc && names.includes('arc-seal')) return bad('h= names a seal');
   const signed = compact(tags.get('b'));
   if (!/^[a-z0-9+/]+={0,2}$/i.test(signed)) return bad('b= cannot be read');
-  const limits = limitsProblem(tags, domain, now);
+  const limits = limitsProblem(tags, domain, o);
   if (limits !== undefined) return limits;
   const length = tags.has('l') ? Number(compact(tags.get('l'))) : undefined;
   if (length !== undefined && !/^\d{1,15}$/.test(compact(tags.get('l')))) return bad('l= is no number');
@@ -125,10 +139,10 @@ function readSignature(field: HeaderField, tags: Tags, now: number): Signature |
 }
 
 /** Whose, for what and until when. */
-function limitsProblem(tags: Tags, domain: string, now: number): Judged | undefined {
+function limitsProblem(tags: Tags, domain: string, { now, isArc }: { readonly now: number; readonly isArc: boolean }): Judged | undefined {
   const bad = (reason: string): Judged => ({ result: 'permerror', reason });
   if (tags.has('q') && !items(tags.get('q')).includes('dns/txt')) return bad('q= is of a kind that nobody knows');
-  if (tags.has('i')) {
+  if (!isArc && tags.has('i')) {
     const identity = compact(tags.get('i'));
     const of = identity.slice(identity.lastIndexOf('@') + 1).toLowerCase();
     if (!identity.includes('@') || (of !== domain && !of.endsWith(`.${domain}`))) return bad('i= is not of the domain in d=');
@@ -167,13 +181,13 @@ function ownField({ field, headerCanonicalization }: Signature): string {
   return headerCanonicalization === 'simple' ? raw : relaxedField(raw);
 }
 
-function withoutSignature(raw: string): string {
+export function withoutSignature(raw: string): string {
   const colon = raw.indexOf(':') + 1;
   return raw.slice(0, colon) + raw.slice(colon).replace(/(^|;)([ \t\r\n]*b[ \t\r\n]*=)[^;]*/, '$1$2');
 }
 
 /** @param input octets in latin1 */
-function isSignedBy({ key, kind }: PublishedKey, input: string, signature: Buffer): boolean {
+export function isSignedBy({ key, kind }: PublishedKey, input: string, signature: Buffer): boolean {
   const octets = Buffer.from(input, 'latin1');
   try {
     if (kind === 'ed25519') return verify(null, createHash('sha256').update(octets).digest(), key, signature);

@@ -1,12 +1,13 @@
 /**
- * The room trust: whether received mail is what it says, by what the domains in it publish: SPF, DKIM, DMARC.
+ * The room trust: whether received mail is what it says, by what the domains in it publish: SPF, DKIM, DMARC, ARC.
  *
  * The one rule: pure judgement over a port for questions to the DNS; each judgement has a bound on what it asks. What becomes of the mail is
  * for others to say, and every text that a stranger publishes stays data.
- * Not here: signing (dkim), options and headers of modules, the resolver (dns). Truth: RFC 7208, 8601.
+ * Not here: signing (dkim), options and headers of modules, the resolver (dns). Truth: RFC 7208, 8601, 8617.
  */
 export { lookupBy } from './lookup.ts';
 export type { Lookup, Query } from './lookup.ts';
+export type { ArcVerdict } from './arc-verify.ts';
 export { authorDomains } from './author.ts';
 export { inTime } from './deadline.ts';
 export type { Timers } from './deadline.ts';

@@ -7,6 +7,8 @@
  */
 import { MessageDigest, type DigestedMessage, type HashKind } from '#dkim';
 import type { HeaderBlock, HeaderField } from '#mail';
+import { readChain, type ArcChain } from './arc-chain.ts';
+import { verifyChain, type ArcVerdict } from './arc-verify.ts';
 import { canonicalizationsOf, fieldText, verifySignature, type DkimVerdict } from './dkim-verify.ts';
 import type { Lookup } from './lookup.ts';
 import { parseTags } from './tag-list.ts';
@@ -30,6 +32,8 @@ export class MessageScan {
   #message: DigestedMessage | undefined;
   #isFinished = false;
   #verdicts: Promise<readonly DkimVerdict[]> | undefined;
+  #chain: ArcChain = [];
+  #arc: Promise<ArcVerdict> | undefined;
 
   append(chunk: Buffer): void {
     this.#digest.push(chunk);
@@ -50,6 +54,13 @@ export class MessageScan {
     return this.#verdicts;
   }
 
+  /** The chain of ARC. Call it when the message is complete. */
+  arc(o: JudgePorts): Promise<ArcVerdict> {
+    this.#finish();
+    this.#arc ??= verifyChain(this.#chain, { ...o, message: this.#message });
+    return this.#arc;
+  }
+
   /** Signatures that are not looked at. */
   get ignored(): number {
     return Math.max(0, this.#signatures.length - SIGNATURES_MAX);
@@ -63,7 +74,10 @@ export class MessageScan {
 
   #kinds(header: HeaderBlock): readonly HashKind[] {
     this.#signatures = header.fields.filter(({ name }) => name.toLowerCase() === 'dkim-signature');
-    const bodies = this.#signatures.slice(0, SIGNATURES_MAX).map((field) => canonicalizationsOf(parseTags(fieldText(field)))?.[1]);
+    this.#chain = readChain(header.fields);
+    const newest = typeof this.#chain === 'string' ? undefined : this.#chain.at(-1)?.message.field;
+    const checked = [...this.#signatures.slice(0, SIGNATURES_MAX), ...(newest === undefined ? [] : [newest])];
+    const bodies = checked.map((field) => canonicalizationsOf(parseTags(fieldText(field)))?.[1]);
     const kinds = new Set(bodies.filter((kind) => kind !== undefined));
     return [...kinds].map((canonicalization) => ({ digest: 'sha256', canonicalization }));
   }

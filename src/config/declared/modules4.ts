@@ -97,7 +97,6 @@ const rows: readonly Row[] = [
     inner: { node: ['mta_id', 'votes'] },
   },
   { name: 'mstore', since: '3.x', category: 'mobile', about: 'store of messages for mobile networks' },
-  { name: 'openarc', since: '5.0', category: 'signing', about: 'ARC signing and checking for policy scripts' },
   { name: 'outbound_smtp_auth_v0', since: '4.x', category: 'security', about: 'older form of outbound_smtp_auth' },
   { name: 'smtpapi', since: '4.1', category: 'http', about: 'counts openings and clicks of injected mail' },
   {
@@ -131,6 +130,17 @@ const dane: ModuleDeclaration = {
   ],
 };
 
+const openarc: ModuleDeclaration = {
+  name: 'openarc',
+  singleton: true,
+  status: 'guards',
+  implemented: true,
+  since: '5.0',
+  category: 'signing',
+  about: 'check the ARC chain of received mail; never refuses mail, and does not seal',
+  options: [],
+};
+
 const others: readonly ModuleDeclaration[] = rows.map((row) => ({
   name: row.name,
   singleton: true,
@@ -146,4 +156,4 @@ const others: readonly ModuleDeclaration[] = rows.map((row) => ({
   ...(row.scopes === undefined ? {} : { scopes: row.scopes }),
 }));
 
-export const momentum4Modules: readonly ModuleDeclaration[] = [dane, ...others];
+export const momentum4Modules: readonly ModuleDeclaration[] = [dane, openarc, ...others];
