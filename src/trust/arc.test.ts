@@ -82,7 +82,18 @@ test('ARC: a message without it is none; chains of 1, 2 and 50 sets hold in any 
     const { result, sealers } = await judge(joined(sets(count)));
     assert.deepEqual([result, sealers.length, sealers.at(-1)], ['pass', count, `h${count}.test`]);
   }
-  assert.equal((await judge(joined(sets(3).reverse().map((set) => set.toReversed())))).result, 'pass');
+  assert.equal(
+    (
+      await judge(
+        joined(
+          sets(3)
+            .reverse()
+            .map((set) => set.toReversed()),
+        ),
+      )
+    ).result,
+    'pass',
+  );
   assert.equal((await judge(joined(sets(2, { seal: ' t=1700000000; zz=x;' })))).result, 'pass');
 });
 
@@ -95,7 +106,11 @@ test('ARC: every error of structure fails before anybody is asked', async () => 
     await fails(joined([one, two.toSpliced(i, 1)]), new RegExp(`^set 2 has no ${kind}$`), never);
     await fails(joined([one, two, [two[i] as string]]), new RegExp(`^set 2 has more than one ${kind}$`), never);
     for (const bad of ['0', '51', '001', 'x', ''])
-      await fails(joined([one.with(i, (one[i] as string).replace('i=1', `i=${bad}`))]), new RegExp(`^a field ${kind} has no i= from 1`), never);
+      await fails(
+        joined([one.with(i, (one[i] as string).replace('i=1', `i=${bad}`))]),
+        new RegExp(`^a field ${kind} has no i= from 1`),
+        never,
+      );
   }
   await fails(one.join('').replace('a=ed', 'i=1; a=ed'), /^a field arc-message-signature cannot be read$/, never);
   await fails(joined(sets(2, { cv: (i) => (i === 1 ? 'none' : 'fail') })), /^set 2 says that the chain had failed before$/, never);
@@ -127,7 +142,9 @@ test('A56 ARC: no more than 50 sets and 262,144 octets of them; short keys, miss
   await fails('ARC-Seal: i=1\r\n'.repeat(151), /^there are more than 50 sets$/, never);
   await fails(`ARC-Authentication-Results: i=1; ${'x'.repeat(262_144)}\r\n`, /^the sets are too large$/, never);
   const chain = joined(sets(2));
-  await fails(chain, /^the signature of set 2: there is no key at s\._domainkey\.h2\.test$/, () => Promise.resolve({ kind: 'nxdomain', ...rest }));
+  await fails(chain, /^the signature of set 2: there is no key at s\._domainkey\.h2\.test$/, () =>
+    Promise.resolve({ kind: 'nxdomain', ...rest }),
+  );
   await fails(chain, /^the seal of set 1: .*h1\.test: timeout$/, (name, type) =>
     name.includes('h1') ? Promise.resolve({ kind: 'failed', reason: 'timeout' } as unknown as DnsAnswer) : lookup(name, type),
   );

@@ -108,8 +108,7 @@ function readSignature(field: HeaderField, tags: Tags, o: { readonly now: number
   if (algorithm !== 'rsa-sha256' && algorithm !== 'ed25519-sha256') return bad('a= is of a kind that nobody knows');
   const domain = toAsciiDomain(compact(tags.get('d')), { allowUnderscore: true });
   const selector = compact(tags.get('s'));
-  if (domain === undefined || !SELECTOR.test(selector) || selector.includes('..'))
-    return bad('d= or s= is no name');
+  if (domain === undefined || !SELECTOR.test(selector) || selector.includes('..')) return bad('d= or s= is no name');
   const canonicalizations = canonicalizationsOf(tags);
   if (canonicalizations === undefined) return bad('c= is of a kind that nobody knows');
   const names = items(tags.get('h'));
