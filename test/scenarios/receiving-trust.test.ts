@@ -1,5 +1,5 @@
 /**
- * What received mail is worth, on the real server with a name server of the test: SPF, and what is written about it.
+ * What received mail is worth, on the real server with a name server of the test: SPF, DKIM, DMARC and ARC, and what is written about it.
  *
  * The one rule: clients differ by their loopback address and senders by their domain, so that one server serves all tests.
  * Not here: the judgements in all their cases (trust), modules in a session without a network (modules).
@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { sealMessage } from 'mailauth/lib/arc/index.js';
 import { dkimSign } from 'mailauth/lib/dkim/sign.js';
 import { DnsServer } from '../kit/dns-server.ts';
 import { handIn } from '../kit/outgoing.ts';
@@ -21,6 +22,7 @@ const dns = new DnsServer({
     'theirs.test': { TXT: ['v=spf1 exists:%{l}.users.test -all'] },
     'a+b=c.users.test': { A: ['127.0.0.2'] },
     's._domainkey.signed.test': { TXT: [key] },
+    's._domainkey.lists.test': { TXT: [key] },
     '_dmarc.signed.test': { TXT: ['v=DMARC1; p=reject'] },
   },
 });
@@ -35,6 +37,7 @@ ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" {} }
 spf_macros { }
 spf_v1 "spf_v1" { default_rule = "?all" add_headers = true debug_level = INFO }
 dkim_validate "one" { debug_level = INFO }
+openarc { debug_level = INFO }
 dmarc { action = "reject" }
 `;
 
@@ -66,6 +69,22 @@ async function signed(mark: string): Promise<string> {
     signatureData: [{ signingDomain: 'signed.test', selector: 's', privateKey }],
   } as unknown as Parameters<typeof dkimSign>[1]);
   return signatures + text;
+}
+
+/** Seals a message as another program does it, `hops` times. */
+async function sealed(mark: string, hops: number): Promise<string> {
+  let text = `From: a@a.test\r\nSubject: ${mark}\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n\r\nHello\r\n`;
+  for (let hop = 1; hop <= hops; hop++) {
+    const fields = await sealMessage(text, {
+      signingDomain: 'lists.test',
+      selector: 's',
+      privateKey: rsa.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      authResults: 'lists.test; dmarc=pass header.from=a.test',
+      cv: hop === 1 ? 'none' : 'pass',
+    } as unknown as Parameters<typeof sealMessage>[1]);
+    text = `${fields.toString()}${text}`;
+  }
+  return text;
 }
 
 /** Sends one message and gives what the next hop got of it, unfolded. */
@@ -115,4 +134,28 @@ test('A55 fields that claim our own judgement do not pass, and those of others d
   });
   assert.doesNotMatch(got, /forged/);
   assert.match(got, /^Authentication-Results: other\.test; dkim=pass\r\n/m);
+});
+
+test('A56 openarc: a chain of two hops holds, and a changed, gapped, doubled, huge or endless one is told to have failed and passes on', async () => {
+  const arc = async (mark: string, text: string): Promise<string> => {
+    const found = /^Authentication-Results: mx\.impetus\.test; arc=([^\r]*)\r\n/m.exec(await relayed('a@ours.test', { text, mark }));
+    return found?.[1] ?? '';
+  };
+  assert.equal(await arc('chain', await sealed('chain', 2)), 'pass reason="sealed by lists.test, lists.test"');
+  await until(() => /openarc.*: pass \(sealed by lists\.test, lists\.test\)/.test(server.read('paniclog.ec')), 'a line in the paniclog');
+  assert.match(
+    await arc('changed', (await sealed('changed', 2)).replace('Hello', 'Hallo')),
+    /^fail reason="the signature of set 2: the body was changed"/,
+  );
+  const gapped = (await sealed('gapped', 3)).replace(/^ARC-[A-Za-z-]+: i=2;[^]*?\r\n(?![ \t])/gm, '');
+  assert.match(await arc('gapped', gapped), /^fail reason="set 2 is missing"/);
+  const doubled = (await sealed('doubled', 1)).replace(/^(ARC-Seal: [^]*?\r\n(?![ \t]))/m, '$1$1');
+  assert.match(await arc('doubled', doubled), /^fail reason="set 1 has more than one arc-seal"/);
+  const plain = (mark: string): string => `From: a@a.test\r\nSubject: ${mark}\r\n\r\nHello`;
+  const sets = Array.from({ length: 51 }, (_none, i) =>
+    ['Authentication-Results', 'Message-Signature', 'Seal'].map((kind) => `ARC-${kind}: i=${i + 1}; a=rsa-sha256; cv=pass\r\n`).join(''),
+  );
+  assert.match(await arc('endless', sets.join('') + plain('endless')), /^fail reason="there are more than 50 sets"/);
+  const huge = `ARC-Authentication-Results: i=1; x\r\n${` ${'y'.repeat(900)}\r\n`.repeat(300)}`;
+  assert.match(await arc('huge', huge + plain('huge')), /^fail reason="the sets are too large"/);
 });
