@@ -12,7 +12,8 @@ export type ScopeName = string;
 
 /**
  * The form of an option's value. `seconds` and `bytes` are whole numbers, `percent` is 0 to 100, `octal` is a file mode,
- * `rate` is "N" or "N/S" (N a period of S seconds), `bounds` a pair "low,high", `any` whatever was written.
+ * `rate` is "N" or "N/S" (N a period of S seconds), `bounds` a pair "low,high",
+ * `address` an IP address or nothing, `any` whatever was written.
  */
 export type ValueType =
   | { readonly kind: 'boolean' }
@@ -24,6 +25,7 @@ export type ValueType =
   | { readonly kind: 'octal' }
   | { readonly kind: 'rate' }
   | { readonly kind: 'string' }
+  | { readonly kind: 'address' }
   | {
       readonly kind: 'enum';
       readonly values: readonly string[];

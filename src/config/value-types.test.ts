@@ -114,3 +114,9 @@ test('values print in the form in which they are written', () => {
   assert.equal(formatValue(false), '0');
   assert.equal(formatValue({ low: 1, high: 2 }), '1,2');
 });
+
+test('OUT-02 an address is an address of either family, in brackets or not, or nothing; a name is refused with what would be right', () => {
+  for (const good of ['192.0.2.1', '"2001:db8::1"', '"[::1]"', '""']) assert.notEqual(read({ kind: 'address' }, good), undefined, good);
+  for (const wrong of ['mx.example.com', '192.0.2.300', '192.0.2.0/24', '"*"', '"[192.0.2.1"'])
+    assert.equal(read({ kind: 'address' }, wrong), undefined, wrong);
+});

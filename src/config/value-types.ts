@@ -5,7 +5,7 @@
  * A single word is taken where a list is expected, and words are compared without case in booleans and enumerations.
  * Truth: CFG-07 (booleans), CFG-08 (octal), CFG-09 (rates), semantics section 29.7.
  */
-import { parseCidr } from '#base';
+import { parseCidr, parseIp } from '#base';
 import type { Value, Word } from '#syntax';
 import type { ValueType } from './declaration.ts';
 import type { Bounds, OptionValue, Rate } from './values.ts';
@@ -57,6 +57,8 @@ export function expectedForm(type: ValueType): string {
       return '"N" (N each second) or "N/S" (N each S seconds), whole numbers';
     case 'string':
       return 'one word, in quotation marks where it holds spaces';
+    case 'address':
+      return 'an IP address, e.g. 192.0.2.1 or 2001:db8::1 ("" for none)';
     case 'enum':
       return `one of ${type.values.join(', ')}${type.orNumber === undefined ? '' : ', or a number'}`;
     case 'array':
@@ -105,6 +107,8 @@ function readText(type: ValueType, text: string): OptionValue | undefined {
       return octal(text);
     case 'rate':
       return parseRate(text);
+    case 'address':
+      return text === '' || parseIp(text.replace(/^\[(.*)\]$/, '$1')) !== undefined ? text : undefined;
     case 'enum':
       return enumerated(type, text);
     default:

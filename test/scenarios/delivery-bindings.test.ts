@@ -70,6 +70,11 @@ test('OUT-02 a hop of the other family cannot be reached from a Bind_Address and
 
 test('OUT-02 Bind_Address_Secondary is the address for hops of the other family, and the first one stays what it was', async () => {
   const user = await ConsoleUser.open(server);
+  for (const wrong of ['mx.example.com', '192.0.2.300'])
+    assert.match(
+      await user.run(`config set binding default Bind_Address_Secondary ${wrong}`),
+      new RegExp(`Bind_Address_Secondary.*${wrong}.*an IP address, e\\.g\\. 192\\.0\\.2\\.1`, 's'),
+    );
   await user.run('config set binding default Bind_Address_Secondary ::1');
   await user.run('refresh domain other.test');
   await user.run('flush domain other.test');

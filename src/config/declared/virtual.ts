@@ -44,7 +44,7 @@ export const virtualOptions = [
   {
     name: 'Bind_Address_Secondary',
     key: 'bindAddressSecondary',
-    type: { kind: 'string' },
+    type: { kind: 'address' },
     scopes: ['Binding'],
     effect: 'next-use',
     since: '3.6.10',

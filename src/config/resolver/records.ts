@@ -30,7 +30,7 @@ type ParsedType<T extends { readonly kind: string }> = T['kind'] extends 'boolea
             ? ReadonlyMap<string, string>
             : T['kind'] extends 'bounds'
               ? Bounds
-              : T['kind'] extends 'string'
+              : T['kind'] extends 'string' | 'address'
                 ? string
                 : OptionValue;
 
