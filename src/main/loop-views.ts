@@ -38,6 +38,8 @@ export function answerForRooms(questions: LoopQuestions, rooms: Rooms): void {
   questions.on('dns.lookup', (args) => outgoing?.dnsKnown(args as { name: string; type: string }));
   questions.on('dns.submit', (args) => outgoing?.dnsAsk(args as { name: string; type: string }));
   questions.on('tls.contexts', () => [...firstOf(tls.lines()), ...firstOf(outgoing?.tls.lines() ?? [])]);
+  questions.on('tls.sessions', () => outgoing?.tls.sessionCounts);
+  questions.on('tls.rekey', () => tls.rekey());
   questions.on('tls.flush', () => tls.flush() + (outgoing?.tls.flush() ?? 0));
 }
 

@@ -94,6 +94,8 @@ export class Outgoing {
   reconfigured(): void {
     this.#dns.reconfigure(this.#dnsSettings());
     this.#policies.reconfigured();
+    // What was agreed with servers was agreed under what the configuration said then.
+    this.tls.flush();
     this.#deliverer.reconfigured();
   }
 
@@ -124,7 +126,7 @@ export class Outgoing {
 
   caches(): { name: string; capacity: number; entries: number; hits: number; misses: number }[] {
     const { capacity, entries, hits, asked } = this.#dns.stats;
-    return [{ name: 'dns:answers', capacity, entries, hits, misses: asked }];
+    return [{ name: 'dns:answers', capacity, entries, hits, misses: asked }, ...this.tls.caches()];
   }
 
   dnsStats() {

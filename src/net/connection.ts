@@ -150,7 +150,7 @@ export class Connection {
       this.#handshakeTimer = 0;
       this.progress();
       if (this.#holds > 0) tls.pause();
-      this.turn(() => o.done(tlsFactsOf(tls, requestCertificate)));
+      this.turn(() => o.done(tlsFactsOf(tls, requestCertificate ? tls.getPeerCertificate() : undefined)));
     });
     this.#attach(tls);
     this.resume();

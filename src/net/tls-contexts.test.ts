@@ -193,3 +193,17 @@ test('a session ticket of one listener is worth nothing at another with the same
     assert.equal((await handshake(makeTlsContext(settings(), ':25'), { maxVersion, session })).isReused, false, `${maxVersion}: renewed`);
   }
 });
+
+test('tls rekey: a context has new keys for its tickets, those given out before are worth nothing, new ones are (OUT-63, TLSI-01)', async () => {
+  const contexts = new TlsContexts({ mono: () => 0, panic: { log: () => undefined } });
+  const context = contexts.for(settings(), ':25');
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const { session } = await handshake(context, { maxVersion });
+    assert.equal((await handshake(context, { maxVersion, session })).isReused, true, `${maxVersion}: before`);
+    assert.equal(contexts.rekey(), 1);
+    assert.equal((await handshake(context, { maxVersion, session })).isReused, false, `${maxVersion}: an old ticket`);
+    const { session: later } = await handshake(context, { maxVersion });
+    assert.equal((await handshake(context, { maxVersion, session: later })).isReused, true, `${maxVersion}: a new one`);
+  }
+  assert.equal(contexts.for(settings(), ':25'), context, 'the files are not read for it');
+});

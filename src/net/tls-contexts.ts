@@ -7,7 +7,7 @@
  * Bound: `CONTEXTS_MAX` contexts; the one used longest ago goes first.
  * Not here: the handshake (connection.ts). Truth: rules TLSI-01, TLSI-02; OpenSSL's lists of ciphers.
  */
-import { constants, createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { constants, createHash, createPrivateKey, randomBytes, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { Lru } from '#base';
@@ -47,6 +47,8 @@ export interface TlsContext {
   readonly requestCertificate: boolean;
   /** The certificate for a name that the client says; undefined when there is only one anyway. */
   readonly contextFor?: ((name: string) => SecureContext | undefined) | undefined;
+  /** The listener's own, and those for names. */
+  readonly all: readonly SecureContext[];
 }
 
 /** A stanza whose TLS cannot be had; the message names option and file. */
@@ -126,6 +128,12 @@ export class TlsContexts {
     return size;
   }
 
+  /** Gives every context new keys for session tickets: no ticket that was given out is good any more. Gives how many contexts there were. */
+  rekey(): number {
+    for (const [, { context }] of this.#kept.entries()) for (const one of context.all) takeNewTicketKeys(one);
+    return this.#kept.size;
+  }
+
   #renew(kept: Kept, settings: TlsSettings, listener: string): void {
     const stamp = stampOf(settings);
     if (stamp === kept.stamp) return;
@@ -142,14 +150,24 @@ export class TlsContexts {
 export function makeTlsContext(settings: TlsSettings, listener = ''): TlsContext {
   const { secureContext } = contextOf(settings, listener);
   const requestCertificate = settings.verifyMode !== 'none';
-  if (settings.named === undefined || settings.named.length === 0) return { secureContext, requestCertificate };
+  if (settings.named === undefined || settings.named.length === 0) return { secureContext, requestCertificate, all: [secureContext] };
+  const all = [secureContext];
   const names = new ServerNames<SecureContext>();
   for (const file of settings.named) {
     const made = contextOf({ ...settings, certificate: file, key: undefined }, listener, 'TLS_SNI_Certificates');
     if (made.names.length === 0) throw new TlsError(`TLS_SNI_Certificates "${file}" holds a certificate without a name`);
     names.add(made.names, made.secureContext);
+    all.push(made.secureContext);
   }
-  return { secureContext, requestCertificate, contextFor: (name) => names.find(name) };
+  return { secureContext, requestCertificate, contextFor: (name) => names.find(name), all };
+}
+
+/** Name, HMAC key and cipher key of tickets, as the runtime wants them. */
+const TICKET_KEYS_BYTES = 48;
+
+/** What tls.Server#setTicketKeys does; our connections have no tls.Server. */
+function takeNewTicketKeys({ context }: SecureContext): void {
+  (context as { setTicketKeys(keys: Buffer): void }).setTicketKeys(randomBytes(TICKET_KEYS_BYTES));
 }
 
 function contextOf(

@@ -33,10 +33,10 @@ interface Verifier {
   readonly _handle?: { verifyError?: () => Error | null | undefined } | null;
 }
 
-export function tlsFactsOf(socket: TLSSocket, wasAsked: boolean): TlsFacts {
+/** @param shown the peer's certificate; undefined where it was not asked for one, or had none */
+export function tlsFactsOf(socket: TLSSocket, shown: Pick<PeerCertificate, 'subject' | 'issuer'> | undefined): TlsFacts {
   const { name, version } = socket.getCipher();
-  const certificate = wasAsked ? socket.getPeerCertificate() : undefined;
-  const client = certificate === undefined || Object.keys(certificate).length === 0 ? undefined : clientOf(certificate);
+  const client = shown === undefined || Object.keys(shown).length === 0 ? undefined : clientOf(shown);
   const bits = keyBits(name);
   return {
     protocol: version,
@@ -61,7 +61,7 @@ function keyBits(cipher: string): number {
   return 128;
 }
 
-function clientOf(certificate: PeerCertificate): TlsClientCertificate {
+function clientOf(certificate: Pick<PeerCertificate, 'subject' | 'issuer'>): TlsClientCertificate {
   const subject = certificate.subject as unknown as NameParts;
   const issuer = certificate.issuer as unknown as NameParts;
   return { subject: lineOf(subject), subjectCn: commonName(subject), issuer: lineOf(issuer), issuerCn: commonName(issuer) };

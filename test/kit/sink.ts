@@ -7,7 +7,7 @@
  */
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
-import { TLSSocket } from 'node:tls';
+import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
 
 export interface Taken {
   readonly mailFrom: string;
@@ -20,6 +20,8 @@ export interface Taken {
   /** It came in BDAT chunks, so many; 0: by DATA. */
   readonly chunks: number;
   readonly isTls: boolean;
+  /** Over a TLS session that was taken up again. */
+  readonly isResumed: boolean;
   /** The address that the sender connected from. */
   readonly from: string;
   /** Milliseconds (monotonic) at which its MAIL FROM was read. */
@@ -61,6 +63,7 @@ export class Sink {
   server: NetServer | undefined;
   readonly options: SinkOptions;
   readonly #sockets = new Set<Socket>();
+  #context: SecureContext | undefined;
 
   constructor(options: SinkOptions) {
     this.options = options;
@@ -89,6 +92,11 @@ export class Sink {
   /** Commands of a verb. */
   said(verb: string): string[] {
     return this.commands.filter((line) => line.toUpperCase().startsWith(verb));
+  }
+
+  /** One for all connections, so that sessions can be taken up again. */
+  secureContext(tls: { readonly key: string; readonly cert: string }): SecureContext {
+    return (this.#context ??= createSecureContext(tls));
   }
 
   #serve(socket: Socket): void {
@@ -212,6 +220,7 @@ class SinkConnection {
       connection: this.#number,
       chunks,
       isTls: this.#socket instanceof TLSSocket,
+      isResumed: this.#socket instanceof TLSSocket && this.#socket.isSessionReused(),
       from: this.#from,
       at: this.#mailAt,
     };
@@ -299,7 +308,7 @@ class SinkConnection {
     const raw = this.#socket;
     raw.off('data', this.#onData);
     this.#buffer = Buffer.alloc(0);
-    this.#socket = new TLSSocket(raw, { isServer: true, key: tls.key, cert: tls.cert });
+    this.#socket = new TLSSocket(raw, { isServer: true, secureContext: this.#sink.secureContext(tls) });
     this.#socket.on('error', () => raw.destroy());
     this.#socket.on('data', this.#onData);
   }

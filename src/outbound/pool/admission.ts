@@ -49,9 +49,9 @@ export function admissionOf(o: AdmissionOptions, lease: Lease, connections: Rate
       leave();
       return false;
     },
-    admitAgain: (target) => {
+    admitAgain: (target, how) => {
       if (pass()) return true;
-      if (clearOwed.size < CLEAR_OWED_MAX) clearOwed.add(spotOf(target));
+      if (how === 'clear' && clearOwed.size < CLEAR_OWED_MAX) clearOwed.add(spotOf(target));
       return false;
     },
     failed: (target) => {

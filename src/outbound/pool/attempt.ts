@@ -2,8 +2,8 @@
  * One place in a pool on its way to a connection: host after host until one takes us.
  *
  * The one rule: hosts that failed lately are skipped, each other one is tried once in the plan's order, and a failure is remembered for
- * all queues. The end is one call: a wire with what its server can do, or the last failure. Where TLS was only wished for and broke,
- * the same host is tried once more in clear text (OUT-60).
+ * all queues. The end is one call: a wire with what its server can do, or the last failure. Where TLS broke, the same host is tried once more: with
+ * a whole handshake if a session had been offered, then, where TLS was only wished for, in clear text (OUT-60).
  * Not here: what a failure means for mail (domain-pool.ts). Truth: rules Q-07, OUT-02, OUT-42, OUT-60.
  */
 import type { SendingOptions } from '#queue';
@@ -51,8 +51,8 @@ export type AttemptOutcome = AttemptSuccess | AttemptFailure | { readonly kind: 
 export interface Admission {
   /** Takes what a connection to this host needs; false when a limit forbids it now. */
   admit(target: Target): boolean;
-  /** The same host once more, in clear text: a connection of its own. */
-  admitAgain(target: Target): boolean;
+  /** The same host once more, a connection of its own: with a whole handshake, or in clear text, which is owed where a limit forbids it now. */
+  admitAgain(target: Target, how: 'whole' | 'clear'): boolean;
   /** It was admitted and came to nothing. */
   failed(target: Target): void;
   /** TLS failed with it before, and clear text had no chance to be tried. */
@@ -133,18 +133,18 @@ export class Attempt {
       this.#isLimited = true;
       return false;
     }
-    this.#open(target, to, { useTls: !this.#o.admission.isClearOwed(target) || policy?.isEnforced === true, policy });
+    this.#open(target, to, { useTls: !this.#o.admission.isClearOwed(target) || policy?.isEnforced === true, mayResume: true, policy });
     return true;
   }
 
-  #open(target: Target, to: Dial, { useTls, policy }: { useTls: boolean; policy: HostPolicy | undefined }): void {
+  #open(target: Target, to: Dial, how: { useTls: boolean; mayResume: boolean; policy: HostPolicy | undefined }): void {
     const { options, ehloName, domain } = this.#o;
     const { tls } = this.#ports;
     const configured = meantNames(target, this.#o);
-    const opening = new Opening({ options, ehloName, names: [target.name, domain], configured, tls, useTls, policy }, (outcome) => {
+    const opening = new Opening({ options, ehloName, names: [target.name, domain], configured, tls, ...how }, (outcome) => {
       if (this.#isOver) return;
       if (outcome.kind === 'opened') this.#opened(target, outcome);
-      else this.#failed(target, to, { ...outcome, policy });
+      else this.#failed(target, to, { ...outcome, policy: how.policy });
     });
     this.#dialledAt = this.#ports.clock.mono();
     this.#wire = new Wire(this.#ports.connect(to), opening, this.#ports);
@@ -160,8 +160,10 @@ export class Attempt {
 
   #failed(target: Target, to: Dial, failure: OpeningFailure & { policy: HostPolicy | undefined }): void {
     this.#last = { kind: 'failed', reply: failure.reply, stage: failure.stage, remoteIp: target.ip };
-    if (failure.isClearWorthTrying) {
-      if (this.#o.admission.admitAgain(target)) this.#open(target, to, { useTls: false, policy: failure.policy });
+    const { isWholeWorthTrying: isWhole, policy } = failure;
+    if (isWhole || failure.isClearWorthTrying) {
+      if (this.#o.admission.admitAgain(target, isWhole ? 'whole' : 'clear'))
+        this.#open(target, to, { useTls: isWhole, mayResume: false, policy });
       else this.#end({ kind: 'limited' });
       return;
     }

@@ -33,6 +33,8 @@ export interface OpeningFailure {
   readonly stage: number;
   /** The same host may be tried once more in clear text. */
   readonly isClearWorthTrying: boolean;
+  /** It failed with a TLS session that was taken up again: the same host may do with a whole handshake. */
+  readonly isWholeWorthTrying: boolean;
   /** The host is there, and does not do what was demanded of TLS: no word about it for those who demand something else. */
   readonly isDemandUnmet: boolean;
 }
@@ -48,6 +50,8 @@ interface OpeningOptions {
   readonly configured: readonly string[];
   /** False: in clear text, because TLS has just failed with this host. */
   readonly useTls: boolean;
+  /** False: with a whole handshake, because a session that was taken up again has just failed with this host. */
+  readonly mayResume: boolean;
   /** What others have published about TLS with this host. */
   readonly policy?: HostPolicy | undefined;
 }
@@ -82,6 +86,8 @@ export class Opening implements WireOwner {
   readonly #demand: TlsDemand;
   #login: Authentication | undefined;
   #isLoggingIn = false;
+  /** A TLS session was offered; forgets it. */
+  #forgetSession: (() => void) | undefined;
 
   constructor(o: OpeningOptions, done: (outcome: Opened | OpeningFailure) => void) {
     this.#o = o;
@@ -186,8 +192,10 @@ export class Opening implements WireOwner {
   #handshake(): void {
     this.#step = 'handshake';
     this.#wire?.setDeadline(this.#o.options.ehloTimeout);
-    const { options, names, configured, policy } = this.#o;
-    const problem = this.#o.tls.begin(this.#wire as Wire, { options, names, configured, policy }, (refusal, isProven, facts) => {
+    const { options, names, configured, policy, mayResume } = this.#o;
+    const resuming = mayResume ? (forget: () => void): void => void (this.#forgetSession = forget) : undefined;
+    const goal = { options, names, configured, policy, resuming };
+    const problem = this.#o.tls.begin(this.#wire as Wire, goal, (refusal, isProven, facts) => {
       if (this.#step !== 'handshake') return;
       if (refusal !== undefined) {
         this.#fail(withPolicyName(refusal, policy), true);
@@ -250,13 +258,16 @@ export class Opening implements WireOwner {
   #fail(reply: string, isTlsFault = false): void {
     if (this.#step === 'over') return;
     const at = stageOf[this.#step];
+    // Some servers take a session up and then go away.
+    const isWholeWorthTrying = this.#forgetSession !== undefined && (isTlsFault || (this.#step === 'ehlo' && reply === replies.closed));
+    this.#forgetSession?.();
     this.#step = 'over';
-    const isClearWorthTrying = isTlsFault && this.#demand.mayFallBack;
+    const isClearWorthTrying = isTlsFault && !isWholeWorthTrying && this.#demand.mayFallBack;
     // A server that can still hear is told goodbye; one that broke the protocol is not.
     if (at === stage.banner || at === stage.afterEhlo) this.#wire?.finish('QUIT\r\n');
     else this.#wire?.destroy();
     const isDemandUnmet =
       this.#isLoggingIn || at === stage.handshake || at === stage.afterStartTls || reply.startsWith(replies.tlsNotOffered);
-    this.#done({ kind: 'failed', reply, stage: at, isClearWorthTrying, isDemandUnmet });
+    this.#done({ kind: 'failed', reply, stage: at, isClearWorthTrying, isWholeWorthTrying, isDemandUnmet });
   }
 }

@@ -4,10 +4,11 @@
  * The one rule: TLS_Verify no takes any certificate (opportunistic), `ca` one that an authority of TLS_CA signed, `host` also one that
  * names the domain or the mail host; what does not do is a failed handshake with the documented text. Contexts are cached by their
  * options, CONTEXTS_MAX of them, each for CONTEXT_LIFE_MS, so that a renewed file is noticed; a file that cannot be read is
- * a failure of that connection and never means "without".
- * Not here: what follows from a failure (opening.ts). Truth: rules OUT-60 to OUT-63.
+ * a failure of that connection and never means "without". A session that is taken up again is judged by what was shown when it began.
+ * Not here: what follows from a failure (opening.ts), sessions that are kept (tls-sessions.ts). Truth: rules OUT-60 to OUT-63.
  */
-import type { Socket } from 'node:net';
+import { createHash } from 'node:crypto';
+import { isIP, type Socket } from 'node:net';
 import {
   checkServerIdentity,
   connect,
@@ -15,16 +16,17 @@ import {
   DEFAULT_CIPHERS,
   type SecureContext,
   type DetailedPeerCertificate,
+  type PeerCertificate,
   type SecureContextOptions,
   type TLSSocket,
 } from 'node:tls';
-import { isIP } from 'node:net';
 import { Lru, type Clock } from '#base';
 import { tlsFactsOf } from '#net';
 import type { PanicLog } from '#observe';
 import type { HostPolicy } from '#policies';
 import type { SendingOptions } from '#queue';
 import { daneReply, replies } from '../replies.ts';
+import { TlsSessions, type SessionCounts, type Shown } from './tls-sessions.ts';
 import type { Wire } from './wire.ts';
 
 /** Certificates of a server that are looked at. */
@@ -40,6 +42,8 @@ interface TlsGoal {
   readonly configured: readonly string[];
   /** What others have published about the host: beyond the options, and where it is DANE in their place. */
   readonly policy?: HostPolicy | undefined;
+  /** A session was offered; `forget` makes sure that it is not offered again. Absent: a whole handshake is wanted. */
+  readonly resuming?: ((forget: () => void) => void) | undefined;
 }
 
 /** `facts`: key, value, key, value, where a logger wants them. */
@@ -73,12 +77,21 @@ const versions: readonly [string, 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'][]
   ['TLSv1.3', 'TLSv1.3'],
 ];
 
+interface KeptContext {
+  readonly context: SecureContext;
+  readonly madeAt: number;
+  /** The same for all contexts that were made of the same files and options. */
+  readonly identity: string;
+}
+
 export class OutboundTls implements TlsPort {
   readonly #o: OutboundTlsOptions;
-  readonly #contexts: Lru<string, { readonly context: SecureContext; readonly madeAt: number }>;
+  readonly #contexts: Lru<string, KeptContext>;
+  readonly #sessions: TlsSessions;
 
   constructor(o: OutboundTlsOptions) {
     this.#o = o;
+    this.#sessions = new TlsSessions(o.clock);
     this.#contexts = new Lru({ max: CONTEXTS_MAX, ttlMs: CONTEXT_LIFE_MS, clock: o.clock });
   }
 
@@ -87,33 +100,87 @@ export class OutboundTls implements TlsPort {
   }
 
   begin(wire: Wire, o: TlsGoal, done: TlsDone): string | undefined {
-    const secureContext = this.#context(o.options);
-    if (secureContext === undefined) return replies.tlsFailed;
-    const name = o.policy?.serverName ?? o.names.find((candidate) => isIP(candidate) === 0 && !candidate.startsWith('['));
-    wire.upgrade((raw: Socket) => {
-      const socket = connect({
-        socket: raw,
-        secureContext,
-        rejectUnauthorized: false,
-        // Whom the certificate may name is judged below, after the handshake.
-        checkServerIdentity: () => undefined,
-        ...(name === undefined ? {} : { servername: name }),
-      });
-      socket.once('secureConnect', () => {
-        const refusal = judge(socket, o);
-        const isByPolicy = refusal === undefined && o.policy?.isProof === true;
-        done(refusal, isByPolicy || isProven(socket, o.configured), this.isWatched ? factsOf(socket, o, isByPolicy) : undefined);
-      });
-      return socket;
-    });
+    const kept = this.#context(o.options);
+    if (kept === undefined) return replies.tlsFailed;
+    wire.upgrade((raw: Socket) => this.#handshake(raw, kept, o, done));
     return undefined;
   }
 
-  /** Forgets all contexts: files or options may have changed. Gives how many there were. */
+  #handshake(raw: Socket, { context, identity }: KeptContext, o: TlsGoal, done: TlsDone): TLSSocket {
+    const sessions = this.#sessions;
+    const { generation } = sessions;
+    const name = o.policy?.serverName ?? o.names.find((candidate) => isIP(candidate) === 0 && !candidate.startsWith('['));
+    const key = sessionKey(raw, identity, name, o);
+    const forget = (): void => {
+      if (key !== undefined) sessions.forget(key);
+    };
+    const known = key === undefined || o.resuming === undefined ? undefined : sessions.offer(key);
+    const socket = connect({
+      socket: raw,
+      secureContext: context,
+      rejectUnauthorized: false,
+      // Whom the certificate may name is judged below, after the handshake.
+      checkServerIdentity: () => undefined,
+      ...(name === undefined ? {} : { servername: name }),
+      ...(known === undefined ? {} : { session: known.session }),
+    });
+    if (known !== undefined) o.resuming?.(forget);
+    // A server of TLS 1.3 gives its tickets when it likes, an older one within the handshake: kept is what was judged.
+    let shown: Shown | undefined;
+    let ticket: Buffer | undefined;
+    const keep = (): void => {
+      if (key !== undefined && shown !== undefined && ticket !== undefined) sessions.keep(key, { session: ticket, shown }, generation);
+    };
+    socket.on('session', (session: Buffer) => {
+      ticket = session;
+      keep();
+    });
+    socket.once('close', () => {
+      if (shown === undefined) forget();
+    });
+    socket.once('error', () => {
+      if (shown === undefined) forget();
+    });
+    socket.once('secureConnect', () => {
+      const isResumed = socket.isSessionReused();
+      // A session that we did not offer, taken up: nothing was shown, and nothing is known of it.
+      const seen = isResumed ? (known?.shown ?? NOTHING) : this.#shownBy(socket, o);
+      const refusal = judge(seen, o);
+      if (refusal === undefined) {
+        shown = seen;
+        if (isResumed) sessions.resumed();
+        keep();
+      } else forget();
+      const isByPolicy = refusal === undefined && o.policy?.isProof === true;
+      done(refusal, isByPolicy || isProven(seen, o.configured), this.isWatched ? factsOf(socket, seen, o, isByPolicy) : undefined);
+    });
+    return socket;
+  }
+
+  #shownBy(socket: TLSSocket, { policy }: TlsGoal): Shown {
+    const { subject, issuer, subjectaltname, valid_to } = socket.getPeerCertificate() as Partial<PeerCertificate>;
+    return {
+      isAuthorized: socket.authorized,
+      certificate: subject === undefined ? undefined : ({ subject, issuer, subjectaltname, valid_to } as Shown['certificate']),
+      chain: policy?.prove === undefined ? [] : chainOf(socket),
+      at: this.#o.clock.mono(),
+    };
+  }
+
+  /** Forgets all contexts and sessions: files or options may have changed. Gives how many contexts there were. */
   flush(): number {
     const { size } = this.#contexts;
     this.#contexts.clear();
+    this.#sessions.flush();
     return size;
+  }
+
+  get sessionCounts(): SessionCounts {
+    return this.#sessions.counts;
+  }
+
+  caches(): ReturnType<TlsSessions['caches']> {
+    return this.#sessions.caches();
   }
 
   /** One line a context that is kept, in the form of those of listeners. */
@@ -125,11 +192,11 @@ export class OutboundTls implements TlsPort {
     }
   }
 
-  #context(options: SendingOptions): SecureContext | undefined {
+  #context(options: SendingOptions): KeptContext | undefined {
     const { tlsCa, tlsCertificate, tlsKey, tlsCiphers, tlsProtocols } = options;
     const key = JSON.stringify([tlsCa, tlsCertificate, tlsKey, tlsCiphers, tlsProtocols]);
     const known = this.#contexts.get(key);
-    if (known !== undefined) return known.context;
+    if (known !== undefined) return known;
     try {
       const made: SecureContextOptions = { ...protocolRange(tlsProtocols) };
       if (isGiven(tlsCa)) made.ca = this.#o.readFile(tlsCa);
@@ -139,9 +206,9 @@ export class OutboundTls implements TlsPort {
       }
       if (isGiven(tlsCiphers)) made.ciphers = tlsCiphers;
       if (this.#o.allowsDhe?.() === false) made.ciphers = `${made.ciphers ?? DEFAULT_CIPHERS}:!DHE`;
-      const context = createSecureContext(made);
-      this.#contexts.set(key, { context, madeAt: this.#o.clock.mono() });
-      return context;
+      const kept = { context: createSecureContext(made), madeAt: this.#o.clock.mono(), identity: identityOf(made) };
+      this.#contexts.set(key, kept);
+      return kept;
     } catch (error) {
       this.#o.panic.log('ERROR', 'SSL', `outbound TLS cannot be used: ${error instanceof Error ? error.message : String(error)}`);
       return undefined;
@@ -174,19 +241,43 @@ export function protocolRange(text: string | undefined): Pick<SecureContextOptio
   return { minVersion: lowest as 'TLSv1', maxVersion: highest as 'TLSv1' };
 }
 
-function isProven(socket: TLSSocket, names: readonly string[]): boolean {
-  return socket.authorized && isNamed(socket, names);
+/** Nothing was shown: no demand is met by it. */
+const NOTHING: Shown = { isAuthorized: false, certificate: undefined, chain: [], at: -Infinity };
+
+/** What files hold counts, not their names: a renewed certificate or list of authorities is another identity. */
+function identityOf(made: SecureContextOptions): string {
+  const { ca, cert, key, ciphers, minVersion, maxVersion } = made;
+  const hash = createHash('sha256');
+  for (const part of [ca, cert, key, ciphers, minVersion, maxVersion]) {
+    const digest = part === undefined ? 'none' : createHash('sha256').update(part as Buffer | string);
+    hash.update(typeof digest === 'string' ? digest : digest.digest('hex')).update('\0');
+  }
+  return hash.digest('base64');
 }
 
-function isNamed(socket: TLSSocket, names: readonly string[]): boolean {
-  const certificate = socket.getPeerCertificate();
-  return names.some((name) => checkServerIdentity(name, certificate) === undefined);
+/**
+ * Who may take a session up again: the same address of ours with the same one of theirs, the same name asked for, the same identity, and the same
+ * demands. undefined where the peer has no address (a Unix socket).
+ */
+function sessionKey(raw: Socket, identity: string, name: string | undefined, { options, policy }: TlsGoal): string | undefined {
+  const { localAddress, remoteAddress, remotePort } = raw;
+  if (remoteAddress === undefined) return undefined;
+  const demands = [options.tls, options.tlsVerify, policy?.kind, policy?.name, policy?.isEnforced, policy?.names];
+  return JSON.stringify([localAddress, remoteAddress, remotePort, name, identity, ...demands]);
+}
+
+function isProven(shown: Shown, names: readonly string[]): boolean {
+  return shown.isAuthorized && isNamed(shown, names);
+}
+
+function isNamed({ certificate }: Shown, names: readonly string[]): boolean {
+  return certificate !== undefined && names.some((name) => checkServerIdentity(name, certificate as PeerCertificate) === undefined);
 }
 
 /** As the macros of outbound_tls are named. Verified: an authority or a policy vouches for it, and for the name. */
-function factsOf(socket: TLSSocket, { names }: TlsGoal, isByPolicy: boolean): string[] {
-  const { protocol, cipher, algorithmBits, usedBits, client: server } = tlsFactsOf(socket, true);
-  const isVerified = isByPolicy || (socket.authorized && isNamed(socket, names));
+function factsOf(socket: TLSSocket, shown: Shown, { names }: TlsGoal, isByPolicy: boolean): string[] {
+  const { protocol, cipher, algorithmBits, usedBits, client: server } = tlsFactsOf(socket, shown.certificate);
+  const isVerified = isByPolicy || isProven(shown, names);
   const facts = {
     outbound_tls_cipher: cipher,
     outbound_tls_cipher_algbits: String(algorithmBits),
@@ -200,20 +291,20 @@ function factsOf(socket: TLSSocket, { names }: TlsGoal, isByPolicy: boolean): st
 }
 
 /** DANE decides in place of the options; MTA-STS and the options must both be content. */
-function judge(socket: TLSSocket, { policy, options, names }: TlsGoal): string | undefined {
+function judge(shown: Shown, { policy, options, names }: TlsGoal): string | undefined {
   if (policy?.prove !== undefined) {
-    const failure = policy.prove(chainOf(socket));
+    const failure = policy.prove(shown.chain);
     return failure === undefined ? undefined : daneReply(failure.text);
   }
-  const byPolicy = policy?.isEnforced === true ? judgeByAuthority(socket, 'host', policy.names) : undefined;
-  return byPolicy ?? judgeByAuthority(socket, options.tlsVerify, names);
+  const byPolicy = policy?.isEnforced === true ? judgeByAuthority(shown, 'host', policy.names) : undefined;
+  return byPolicy ?? judgeByAuthority(shown, options.tlsVerify, names);
 }
 
-function judgeByAuthority(socket: TLSSocket, verify: SendingOptions['tlsVerify'], names: readonly string[]): string | undefined {
+function judgeByAuthority(shown: Shown, verify: SendingOptions['tlsVerify'], names: readonly string[]): string | undefined {
   if (verify === 'no') return undefined;
-  if (!socket.authorized) return replies.tlsAuthority;
+  if (!shown.isAuthorized) return replies.tlsAuthority;
   if (verify === 'ca') return undefined;
-  return isNamed(socket, names) ? undefined : replies.tlsName;
+  return isNamed(shown, names) ? undefined : replies.tlsName;
 }
 
 /** Certificates in DER, the server's own first, each other the issuer of the one before it. */

@@ -12,7 +12,6 @@ const reasons: readonly (readonly [words: string, reason: string])[] = [
   ['sp_async', 'asynchronous file operations are the spool\'s own here: "threads" and "memory" show how loops are doing'],
   ['threads cpu queue', 'there is no pool of threads for computing: "threads" shows the event loops'],
   ['threads io queue', 'there is no pool of threads for files that could be waited for: "threads" shows the event loops'],
-  ['tls rekey', 'temporary RSA keys are not used: every session has keys of its own (ECDHE)'],
   ['unlink stats', 'the spool has no file for each message: nothing is unlinked'],
   ['spool_in', 'bodies are read back by themselves when they are needed'],
 ];

@@ -18,7 +18,7 @@ import { summary, summaryReset } from './summary.ts';
 import { memory, sysinfo } from './system.ts';
 import { threadsRestart } from './threads-restart.ts';
 import { threads, threadsReset, threadsStats } from './threads.ts';
-import { tlsFlushCache, tlsShowCache } from './tls.ts';
+import { tlsFlushCache, tlsRekey, tlsShowCache } from './tls.ts';
 import { version } from './version.ts';
 
 export const serverOperations: readonly Operation[] = [
@@ -55,6 +55,7 @@ export const serverOperations: readonly Operation[] = [
   threadsRestart,
   threadsStats,
   tlsFlushCache,
+  tlsRekey,
   tlsShowCache,
   version,
 ];
