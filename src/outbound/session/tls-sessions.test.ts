@@ -173,7 +173,11 @@ test('OUT-61, OUT-63: a server that no longer verifies is believed no longer tha
   now = LIFE_MS + 1;
   assert.equal(await next(strict), 'DDT');
   assert.match(world.failures[0] ?? '', /must be signed by a valid CA/);
-  assert.deepEqual(tls.sessionCounts, { kept: 0, most: SESSIONS_MAX, offered: 1, resumed: 1 }, 'nothing is kept of a server that was refused');
+  assert.deepEqual(
+    tls.sessionCounts,
+    { kept: 0, most: SESSIONS_MAX, offered: 1, resumed: 1 },
+    'nothing is kept of a server that was refused',
+  );
 });
 
 function dane(name: string, wanted: () => string): HostPolicy {
