@@ -72,7 +72,7 @@ test('OUT-02 Bind_Address_Secondary is the address for hops of the other family,
   const user = await ConsoleUser.open(server);
   for (const wrong of ['mx.example.com', '192.0.2.300'])
     assert.match(
-      await user.run(`config set binding default Bind_Address_Secondary ${wrong}`),
+      await user.refused(`config set binding default Bind_Address_Secondary ${wrong}`),
       new RegExp(`Bind_Address_Secondary.*${wrong}.*an IP address, e\\.g\\. 192\\.0\\.2\\.1`, 's'),
     );
   await user.run('config set binding default Bind_Address_Secondary ::1');

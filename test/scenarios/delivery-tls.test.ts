@@ -8,9 +8,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { ConsoleUser } from '../kit/console.ts';
 import { mainMatching } from '../kit/log-lines.ts';
 import { arrivals, handIn, mailFor } from '../kit/outgoing.ts';
-import { prepareServer, run, type Server } from '../kit/server.ts';
+import { prepareServer, run, until, type Server } from '../kit/server.ts';
 import { Sink } from '../kit/sink.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'impetus-tls-'));
@@ -60,6 +61,7 @@ Domain "unknown.test" { ${to('good', `TLS = required TLS_Verify = ca`)} }
 Domain "known.test" { ${to('good', `TLS = required TLS_Verify = ca TLS_CA = "${folder}/host.test.pem"`)} }
 Domain "wrongname.test" { ${to('good', `TLS = required TLS_Verify = host TLS_CA = "${folder}/host.test.pem"`)} }
 Domain "host.test" { ${to('good', `TLS = required TLS_Verify = host TLS_CA = "${folder}/host.test.pem"`)} }
+Domain "again.test" { ${to('good', 'TLS = required Max_Deliveries_Per_Connection = 1')} }
 Domain "noca.test" { ${to('good', `TLS = required TLS_Verify = ca TLS_CA = "${folder}/missing.pem"`)} }
 `,
     ports: Object.fromEntries([...hops].map(([name, hop]) => [name, hop.port])),
@@ -127,6 +129,22 @@ test('OUT-61 TLS_Verify: an unknown authority and a wrong name are refused, a kn
   assert.equal(await isSecret('good', 'known.test'), true);
   assert.equal(await deferral('wrongname.test'), '451 4.7.5 [internal] SSL cert common name does not match host');
   assert.equal(await isSecret('good', 'host.test'), true);
+});
+
+test('OUT-63 the next connection takes the TLS session of the one before up again, and not any more after tls flush cache', async () => {
+  const hop = hops.get('good')!;
+  const sent = async (count: number): Promise<boolean[]> => {
+    assert.match(await handIn(server, 'u@again.test'), /^250 /);
+    await until(() => mailFor(hop, 'again.test').length === count, `message ${count}`);
+    return mailFor(hop, 'again.test').map(({ isResumed }) => isResumed);
+  };
+  assert.deepEqual(await sent(1), [false]);
+  assert.deepEqual(await sent(2), [false, true]);
+  const user = await ConsoleUser.open(server);
+  assert.match(await user.run('tls show cache'), /sessions/);
+  await user.run('tls flush cache');
+  user.close();
+  assert.deepEqual(await sent(3), [false, true, false]);
 });
 
 test('OUT-61 a TLS_CA that cannot be read delays the mail and never means "without"', async () => {

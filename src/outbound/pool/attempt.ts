@@ -63,6 +63,7 @@ interface AttemptOptions {
   readonly targets: readonly Target[];
   readonly options: SendingOptions;
   readonly ehloName: string;
+  readonly binding: string;
   readonly domain: string;
   /** Addresses to connect from; undefined where the system may choose. */
   readonly sources: readonly string[] | undefined;
@@ -138,10 +139,10 @@ export class Attempt {
   }
 
   #open(target: Target, to: Dial, how: { useTls: boolean; mayResume: boolean; policy: HostPolicy | undefined }): void {
-    const { options, ehloName, domain } = this.#o;
+    const { options, ehloName, binding, domain } = this.#o;
     const { tls } = this.#ports;
     const configured = meantNames(target, this.#o);
-    const opening = new Opening({ options, ehloName, names: [target.name, domain], configured, tls, ...how }, (outcome) => {
+    const opening = new Opening({ options, ehloName, binding, names: [target.name, domain], configured, tls, ...how }, (outcome) => {
       if (this.#isOver) return;
       if (outcome.kind === 'opened') this.#opened(target, outcome);
       else this.#failed(target, to, { ...outcome, policy: how.policy });

@@ -439,6 +439,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
         targets,
         options,
         ehloName,
+        binding: queue.binding,
         domain: queue.domain,
         sources: plan.sources,
         admission: admissionOf({ queue, shaper, metrics, parking: this.#parking, clearOwed: this.#clearOwed }, lease, connections),

@@ -41,6 +41,7 @@ export interface OpeningFailure {
 
 interface OpeningOptions {
   readonly options: SendingOptions;
+  readonly binding: string;
   /** What we call ourselves. */
   readonly ehloName: string;
   /** The domain of the mail and the name of the host: whom a certificate may name. */
@@ -192,9 +193,9 @@ export class Opening implements WireOwner {
   #handshake(): void {
     this.#step = 'handshake';
     this.#wire?.setDeadline(this.#o.options.ehloTimeout);
-    const { options, names, configured, policy, mayResume } = this.#o;
+    const { options, binding, names, configured, policy, mayResume } = this.#o;
     const resuming = mayResume ? (forget: () => void): void => void (this.#forgetSession = forget) : undefined;
-    const goal = { options, names, configured, policy, resuming };
+    const goal = { options, binding, names, configured, policy, resuming };
     const problem = this.#o.tls.begin(this.#wire as Wire, goal, (refusal, isProven, facts) => {
       if (this.#step !== 'handshake') return;
       if (refusal !== undefined) {

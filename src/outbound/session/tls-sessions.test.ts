@@ -51,7 +51,7 @@ interface Sender {
   readonly tls: OutboundTls;
   readonly world: World;
   /** Sends one more message, over a connection of its own; how all ended so far. */
-  next(options?: Partial<SendingOptions>, domain?: string): Promise<string>;
+  next(options?: Partial<SendingOptions>, domain?: string, binding?: string): Promise<string>;
 }
 
 function sender(t: TestContext, hop: Hop, o: WorldOptions & { mono?: () => number } = {}): Sender {
@@ -66,10 +66,10 @@ function sender(t: TestContext, hop: Hop, o: WorldOptions & { mono?: () => numbe
   return {
     tls,
     world,
-    async next(options = {}, domain = `mx${sent}.a.test`) {
+    async next(options = {}, domain = `mx${sent}.a.test`, binding = 'default') {
       now = options;
       sent += 1;
-      world.send(`1@${domain}`);
+      world.send(`1@${domain}`, { recipient: { binding } });
       await world.until(() => world.kinds.length === sent);
       return world.kinds;
     },
@@ -121,6 +121,9 @@ test('OUT-63, OUT-62, OUT-61: another certificate of ours, other authorities, an
   assert.deepEqual(hop.resumed, expected);
   for (const options of differing) await next(options);
   assert.deepEqual(hop.resumed.slice(differing.length), Array(differing.length).fill(true));
+  await next({}, undefined, 'other');
+  await next({}, undefined, 'other');
+  assert.deepEqual(hop.resumed.slice(-2), [false, true], 'another binding');
 });
 
 test('OUT-63: the certificate of ours that was renewed under its name, and authorities that changed, bring a whole handshake', async (t) => {

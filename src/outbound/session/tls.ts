@@ -36,6 +36,8 @@ const CONTEXT_LIFE_MS = 300_000;
 
 interface TlsGoal {
   readonly options: SendingOptions;
+  /** Who we are: bindings share no TLS session, which would show a server that they are one sender. */
+  readonly binding: string;
   /** The domain of the mail and the name of the host: whom a certificate may name. */
   readonly names: readonly string[];
   /** Those of them that no unsigned answer of DNS has given us. */
@@ -256,14 +258,14 @@ function identityOf(made: SecureContextOptions): string {
 }
 
 /**
- * Who may take a session up again: the same address of ours with the same one of theirs, the same name asked for, the same identity, and the same
- * demands. undefined where the peer has no address (a Unix socket).
+ * Who may take a session up again: the same binding and address of ours with the same one of theirs, the same name asked for, the same identity, and
+ * the same demands. undefined where the peer has no address (a Unix socket).
  */
-function sessionKey(raw: Socket, identity: string, name: string | undefined, { options, policy }: TlsGoal): string | undefined {
+function sessionKey(raw: Socket, identity: string, name: string | undefined, { options, policy, binding }: TlsGoal): string | undefined {
   const { localAddress, remoteAddress, remotePort } = raw;
   if (remoteAddress === undefined) return undefined;
   const demands = [options.tls, options.tlsVerify, policy?.kind, policy?.name, policy?.isEnforced, policy?.names];
-  return JSON.stringify([localAddress, remoteAddress, remotePort, name, identity, ...demands]);
+  return JSON.stringify([binding, localAddress, remoteAddress, remotePort, name, identity, ...demands]);
 }
 
 function isProven(shown: Shown, names: readonly string[]): boolean {
