@@ -23,7 +23,7 @@ interface TlsBeginning {
  */
 export function beginTls(o: TlsBeginning, done: (facts: TlsFacts | undefined) => void): void {
   const { session, connection } = o;
-  const { panic } = session.ports;
+  const { panic, clock } = session.ports;
   const context = contextFor(o);
   if (context === undefined) {
     // A peer that expects TLS understands no word in clear.
@@ -38,9 +38,14 @@ export function beginTls(o: TlsBeginning, done: (facts: TlsFacts | undefined) =>
   if (o.word !== undefined) session.say(o.word);
   connection.secure({
     context,
-    done,
+    done: (facts) => done({ ...facts, isClientVerified: facts.isClientVerified && isValidAt(facts, clock.now()) }),
     failed: (cause) => panic.log('INFO', 'SSL', `handshake with ${session.facts.remoteIp} on ${o.listen} failed: ${cause}`),
   });
+}
+
+/** A session may be taken up again and again, long after the certificate that began it is over. */
+function isValidAt({ client }: TlsFacts, now: number): boolean {
+  return client !== undefined && now < client.validTo;
 }
 
 function contextFor(o: TlsBeginning): TlsContext | undefined {

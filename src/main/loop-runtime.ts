@@ -14,7 +14,7 @@ import { EsmtpService, type SessionCell } from '#inbound';
 import { EDITABLE_BYTES, EDITABLE_TOTAL_BYTES, Intake, receptionRecorder, ResidentBudget, type BindingPort } from '#intake';
 import { LimitTable } from '#limits';
 import { LoopLink } from '#loops';
-import { TlsContexts } from '#net';
+import { TicketSecret, TlsContexts } from '#net';
 import { deskAnswers } from '#desk';
 import { Counters, PanicLog, RecordBatcher, WriterOutlet } from '#observe';
 import { Queues } from '#queue';
@@ -272,7 +272,8 @@ export class LoopRuntime {
       name: `loop ${link.self}`,
     });
     this.#bodiesKept();
-    this.#tls = new TlsContexts({ mono: () => clock.mono(), panic, dhParams: () => dhParamsOf(resolver) });
+    const tickets = TicketSecret.attach(birth.tickets);
+    this.#tls = new TlsContexts({ mono: () => clock.mono(), panic, dhParams: () => dhParamsOf(resolver), tickets });
     this.#service = new EsmtpService({
       ports: {
         intake,

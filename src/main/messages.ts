@@ -48,6 +48,8 @@ export interface WriterAnswer {
 export interface LoopBirth {
   readonly configuration: SnapshotChanges;
   readonly counters: SharedArrayBuffer;
+  /** The secret of session tickets. */
+  readonly tickets: SharedArrayBuffer;
   readonly limits: SharedLimits;
   /** For the named throttles of policies. */
   readonly policyLimits: SharedLimits;

@@ -23,6 +23,7 @@ interface ServerPortOptions {
   readonly shutdown: () => void;
   readonly reopenLogs: () => Promise<readonly string[]>;
   readonly reloadBounceRules: ServerPort['reloadBounceRules'];
+  readonly rekeyTickets: ServerPort['rekeyTickets'];
   readonly bounceClass: ServerPort['bounceClass'];
   readonly lastPanics: () => Promise<readonly PanicLine[]>;
   readonly askLoops: ServerPort['askLoops'];
@@ -47,6 +48,7 @@ export function serverPort(o: ServerPortOptions): ServerPort {
     shutdown: o.shutdown,
     reopenLogs: o.reopenLogs,
     reloadBounceRules: o.reloadBounceRules,
+    rekeyTickets: o.rekeyTickets,
     bounceClass: o.bounceClass,
     panicLines: async () => (await o.lastPanics()).map((line) => formatPanic(line, o.timestampFormat())),
     askLoops: o.askLoops,

@@ -20,6 +20,7 @@ import { NamedCounters, SmtpTraces, vault, type AccountingEvent, type LoopAnswer
 import type { ListenStanza } from '#inbound';
 import { LimitTable } from '#limits';
 import { entryBeside, LoopPool, LoopsError } from '#loops';
+import { TicketSecret } from '#net';
 import { Counters, PanicLog, writerRoom, type AccountingRecord, type DebugFlags } from '#observe';
 import { simulate } from '#simulation';
 import { currentUser, fileLimit, raiseFileLimit, shortenSlices } from '#system';
@@ -86,6 +87,7 @@ export class Server {
   #spool: SpoolOwner | undefined;
   #control: ControlListener | undefined;
   #counters: Counters;
+  readonly #tickets = TicketSecret.create();
   #limits: ReturnType<typeof LimitTable.create>;
   readonly #policyLimits: ReturnType<typeof LimitTable.create>;
   readonly #namedCounters = new NamedCounters(() => systemClock.now());
@@ -249,6 +251,7 @@ export class Server {
     const data = (): LoopBirth => ({
       configuration: changesBetween(undefined, this.#snapshot),
       counters: this.#counters.memory,
+      tickets: this.#tickets.memory,
       limits: this.#limits,
       policyLimits: this.#policyLimits,
       hostname: this.#hostname,
@@ -328,6 +331,10 @@ export class Server {
           // Loops have rules of their own for bounces that come as mail; the problems are the same.
           await this.#askLoops('bounces.reload', undefined);
           return (await this.#askWriter({ kind: 'bounce-rules' })).problems;
+        },
+        rekeyTickets: () => {
+          this.#tickets.renew();
+          return this.#askLoops('tls.rekey', undefined);
         },
         bounceClass: async (reply, domain) => (await this.#askWriter({ kind: 'bounce-class', reply, domain })).text,
         lastPanics: async () => (await this.#askWriter({ kind: 'last-panics' })).lines,

@@ -10,6 +10,7 @@ import { after, before, test } from 'node:test';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { makeAuthority, makeCertificate, makeDhParams, makeWhole } from '../../test/kit/certificates.ts';
 import { Connection } from './connection.ts';
+import { TicketSecret } from './ticket-secret.ts';
 import { makeTlsContext, TlsContexts, type TlsContext, type TlsSettings } from './tls-contexts.ts';
 import { protocolRange } from './tls-protocols.ts';
 
@@ -195,15 +196,47 @@ test('a session ticket of one listener is worth nothing at another with the same
 });
 
 test('tls rekey: a context has new keys for its tickets, those given out before are worth nothing, new ones are (OUT-63, TLSI-01)', async () => {
-  const contexts = new TlsContexts({ mono: () => 0, panic: { log: () => undefined } });
+  const tickets = TicketSecret.create();
+  const contexts = new TlsContexts({ mono: () => 0, panic: { log: () => undefined }, tickets });
   const context = contexts.for(settings(), ':25');
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
     const { session } = await handshake(context, { maxVersion });
     assert.equal((await handshake(context, { maxVersion, session })).isReused, true, `${maxVersion}: before`);
+    tickets.renew();
     assert.equal(contexts.rekey(), 1);
     assert.equal((await handshake(context, { maxVersion, session })).isReused, false, `${maxVersion}: an old ticket`);
     const { session: later } = await handshake(context, { maxVersion });
     assert.equal((await handshake(context, { maxVersion, session: later })).isReused, true, `${maxVersion}: a new one`);
   }
   assert.equal(contexts.for(settings(), ':25'), context, 'the files are not read for it');
+});
+
+test('loops that share the secret of tickets take up the sessions of each other, until it is renewed; another file, setting or listener is another key (TLSI-01)', async () => {
+  const secret = TicketSecret.create();
+  const loop = (): TlsContexts =>
+    new TlsContexts({ mono: () => 0, panic: { log: () => undefined }, tickets: TicketSecret.attach(secret.memory) });
+  const loops = [loop(), loop()] as const;
+  const both = (o?: Partial<TlsSettings>, listener = ':25'): TlsContext[] => loops.map((one) => one.for(settings(o), listener));
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const [first, second] = both() as [TlsContext, TlsContext];
+    const { session } = await handshake(first, { maxVersion });
+    const isGood = async (context: TlsContext): Promise<boolean> => (await handshake(context, { maxVersion, session })).isReused;
+    assert.equal(await isGood(second), true, maxVersion);
+    assert.equal(await isGood(loop().for(settings(), ':25')), true, `${maxVersion}: a loop that is born later`);
+    copyFileSync(at('ca.pem'), at('ca2.pem'));
+    const differing = [
+      both({}, ':26'),
+      both({ clientCa: at('ca.pem') }),
+      both({ clientCa: at('ca2.pem') }),
+      both({ verifyMode: 'require' }),
+    ];
+    for (const contexts of differing) for (const one of contexts) assert.equal(await isGood(one), false, maxVersion);
+    secret.renew();
+    for (const one of loops) one.rekey();
+    for (const one of [first, second]) assert.equal(await isGood(one), false, `${maxVersion}: renewed`);
+  }
+  // The same name, other contents.
+  const before = makeTlsContext(settings({ clientCa: at('ca2.pem') }), ':25').identity;
+  copyFileSync(at('other.pem'), at('ca2.pem'));
+  assert.notEqual(makeTlsContext(settings({ clientCa: at('ca2.pem') }), ':25').identity, before);
 });

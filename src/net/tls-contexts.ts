@@ -5,13 +5,14 @@
  * runs leaves the context made before in force and says so. Each listener has its own, so that no session ticket of one is good
  * at another. Files are looked at again when the configuration is read, and every `CHECK_EVERY_MS` while connections come.
  * Bound: `CONTEXTS_MAX` contexts; the one used longest ago goes first.
- * Not here: the handshake (connection.ts). Truth: rules TLSI-01, TLSI-02; OpenSSL's lists of ciphers.
+ * Not here: the handshake (connection.ts), what keys of tickets are made of (ticket-secret.ts). Truth: rules TLSI-01, TLSI-02; OpenSSL's lists of ciphers.
  */
-import { constants, createHash, createPrivateKey, randomBytes, X509Certificate, type KeyObject } from 'node:crypto';
+import { constants, createHash, createPrivateKey, X509Certificate, type Hash, type KeyObject } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { Lru } from '#base';
 import type { PanicLog } from '#observe';
+import { TicketSecret } from './ticket-secret.ts';
 import { namesOf, ServerNames } from './tls-names.ts';
 import { protocolRange } from './tls-protocols.ts';
 
@@ -49,6 +50,8 @@ export interface TlsContext {
   readonly contextFor?: ((name: string) => SecureContext | undefined) | undefined;
   /** The listener's own, and those for names. */
   readonly all: readonly SecureContext[];
+  /** The same for contexts that were made of the same settings and the same contents of files, on whichever loop. */
+  readonly identity: string;
 }
 
 /** A stanza whose TLS cannot be had; the message names option and file. */
@@ -73,9 +76,19 @@ export class TlsContexts {
   #reading = 0;
   readonly #panic: Pick<PanicLog, 'log'>;
   readonly #dhParams: () => string | undefined;
+  readonly #tickets: TicketSecret;
 
-  /** @param o.dhParams the file of TLS_DHParams_File as it is now, for all listeners */
-  constructor(o: { readonly mono: () => number; readonly panic: Pick<PanicLog, 'log'>; readonly dhParams?: () => string | undefined }) {
+  /**
+   * @param o.dhParams the file of TLS_DHParams_File as it is now, for all listeners
+   * @param o.tickets shared with other loops; else one of its own
+   */
+  constructor(o: {
+    readonly mono: () => number;
+    readonly panic: Pick<PanicLog, 'log'>;
+    readonly dhParams?: () => string | undefined;
+    readonly tickets?: TicketSecret;
+  }) {
+    this.#tickets = o.tickets ?? TicketSecret.create();
     this.#mono = o.mono;
     this.#panic = o.panic;
     this.#dhParams = o.dhParams ?? (() => undefined);
@@ -89,7 +102,7 @@ export class TlsContexts {
     const now = this.#mono();
     const kept = this.#kept.get(key);
     if (kept === undefined) {
-      const made = { context: makeTlsContext(settings, listener), stamp: stampOf(settings), checkedAt: now, reading: this.#reading };
+      const made = { context: this.#made(settings, listener), stamp: stampOf(settings), checkedAt: now, reading: this.#reading };
       this.#kept.set(key, made);
       return made.context;
     }
@@ -128,10 +141,20 @@ export class TlsContexts {
     return size;
   }
 
-  /** Gives every context new keys for session tickets: no ticket that was given out is good any more. Gives how many contexts there were. */
+  /** The secret of tickets is another one: none that was given out is good any more. Gives how many contexts there were. */
   rekey(): number {
-    for (const [, { context }] of this.#kept.entries()) for (const one of context.all) takeNewTicketKeys(one);
+    for (const [, { context }] of this.#kept.entries()) this.#giveTicketKeys(context);
     return this.#kept.size;
+  }
+
+  #made(settings: TlsSettings, listener: string): TlsContext {
+    const context = makeTlsContext(settings, listener);
+    this.#giveTicketKeys(context);
+    return context;
+  }
+
+  #giveTicketKeys({ all, identity }: TlsContext): void {
+    for (const [place, one] of all.entries()) setTicketKeys(one, this.#tickets.keysFor(`${place} ${identity}`));
   }
 
   #renew(kept: Kept, settings: TlsSettings, listener: string): void {
@@ -139,46 +162,46 @@ export class TlsContexts {
     if (stamp === kept.stamp) return;
     kept.stamp = stamp;
     try {
-      kept.context = makeTlsContext(settings, listener);
+      kept.context = this.#made(settings, listener);
     } catch (error) {
       this.#panic.log('ERROR', 'SSL', `${(error as Error).message}; the certificate read before stays in use`);
     }
   }
 }
 
-/** Makes a context from files. Throws TlsError. */
+/** Makes a context from files, with keys of tickets that nobody else has. Throws TlsError. */
 export function makeTlsContext(settings: TlsSettings, listener = ''): TlsContext {
-  const { secureContext } = contextOf(settings, listener);
+  const read = createHash('sha256').update(JSON.stringify([listener, settings]));
+  const { secureContext } = contextOf(settings, { listener, read });
   const requestCertificate = settings.verifyMode !== 'none';
-  if (settings.named === undefined || settings.named.length === 0) return { secureContext, requestCertificate, all: [secureContext] };
   const all = [secureContext];
+  if (settings.named === undefined || settings.named.length === 0)
+    return { secureContext, requestCertificate, all, identity: read.digest('hex') };
   const names = new ServerNames<SecureContext>();
   for (const file of settings.named) {
-    const made = contextOf({ ...settings, certificate: file, key: undefined }, listener, 'TLS_SNI_Certificates');
+    const made = contextOf({ ...settings, certificate: file, key: undefined }, { listener, read, option: 'TLS_SNI_Certificates' });
     if (made.names.length === 0) throw new TlsError(`TLS_SNI_Certificates "${file}" holds a certificate without a name`);
     names.add(made.names, made.secureContext);
     all.push(made.secureContext);
   }
-  return { secureContext, requestCertificate, contextFor: (name) => names.find(name), all };
+  return { secureContext, requestCertificate, contextFor: (name) => names.find(name), all, identity: read.digest('hex') };
 }
-
-/** Name, HMAC key and cipher key of tickets, as the runtime wants them. */
-const TICKET_KEYS_BYTES = 48;
 
 /** What tls.Server#setTicketKeys does; our connections have no tls.Server. */
-function takeNewTicketKeys({ context }: SecureContext): void {
-  (context as { setTicketKeys(keys: Buffer): void }).setTicketKeys(randomBytes(TICKET_KEYS_BYTES));
+function setTicketKeys({ context }: SecureContext, keys: Buffer): void {
+  (context as { setTicketKeys(keys: Buffer): void }).setTicketKeys(keys);
 }
 
+/** @param o.read hears what the files hold */
 function contextOf(
   settings: TlsSettings,
-  listener: string,
-  option = 'TLS_Certificate',
+  o: { readonly listener: string; readonly read: Hash; readonly option?: string },
 ): { secureContext: SecureContext; names: readonly string[] } {
+  const { listener, option = 'TLS_Certificate' } = o;
   const certificate = readPem(option, settings.certificate);
   const keyFile = settings.key ?? settings.certificate;
   const key = settings.key === undefined ? certificate : readPem('TLS_Key', settings.key);
-  const read = checkPair({
+  const pair = checkPair({
     certificate,
     key,
     option,
@@ -186,13 +209,16 @@ function contextOf(
     keyFile,
     keyOption: settings.key === undefined ? option : 'TLS_Key',
   });
+  const ca = settings.clientCa === undefined ? [] : readAuthorities(settings.clientCa);
+  const dhparam = settings.dhParams === undefined ? undefined : readDhParams(settings.dhParams);
+  for (const part of [certificate, key, Buffer.concat([ca].flat()), dhparam ?? '']) o.read.update(`${part.length} `).update(part);
   const range = protocolRange(settings.protocols);
   if (typeof range === 'string') throw new TlsError(`TLS_Protocols "${settings.protocols ?? ''}": ${range}`);
   const options: SecureContextOptions = {
     cert: certificate,
     key,
     // Without a bundle nobody verifies: the runtime's own authorities would let any public certificate relay.
-    ca: settings.clientCa === undefined ? [] : readAuthorities(settings.clientCa),
+    ca,
     honorCipherOrder: true,
     // Nothing else stops a client of TLS 1.2 from beginning handshake upon handshake (A37): the runtime's own switch is only heard
     // where it owns the server.
@@ -200,9 +226,9 @@ function contextOf(
     sessionIdContext: createHash('sha256').update(`${listener}\0${settings.certificate}`).digest('hex').slice(0, 32),
     ...range,
     ...(settings.ciphers === undefined ? {} : { ciphers: settings.ciphers }),
-    ...(settings.dhParams === undefined ? {} : { dhparam: readDhParams(settings.dhParams) }),
+    ...(dhparam === undefined ? {} : { dhparam }),
   };
-  return { secureContext: secureContextOf(options, settings), names: namesOf(read) };
+  return { secureContext: secureContextOf(options, settings), names: namesOf(pair) };
 }
 
 function secureContextOf(options: SecureContextOptions, settings: TlsSettings): SecureContext {

@@ -15,6 +15,8 @@ interface TlsClientCertificate {
   readonly subjectCn: string;
   readonly issuer: string;
   readonly issuerCn: string;
+  /** Milliseconds since 1970; NaN where it cannot be read. */
+  readonly validTo: number;
 }
 
 export interface TlsFacts {
@@ -25,6 +27,7 @@ export interface TlsFacts {
   readonly usedBits: number;
   /** What the client presented, when it was asked and had one. */
   readonly client: TlsClientCertificate | undefined;
+  /** When the session began: where one is taken up again, the library repeats itself, and the certificate may be over by now. */
   readonly isClientVerified: boolean;
 }
 
@@ -34,7 +37,7 @@ interface Verifier {
 }
 
 /** @param shown the peer's certificate; undefined where it was not asked for one, or had none */
-export function tlsFactsOf(socket: TLSSocket, shown: Pick<PeerCertificate, 'subject' | 'issuer'> | undefined): TlsFacts {
+export function tlsFactsOf(socket: TLSSocket, shown: Pick<PeerCertificate, 'subject' | 'issuer' | 'valid_to'> | undefined): TlsFacts {
   const { name, version } = socket.getCipher();
   const client = shown === undefined || Object.keys(shown).length === 0 ? undefined : clientOf(shown);
   const bits = keyBits(name);
@@ -61,10 +64,16 @@ function keyBits(cipher: string): number {
   return 128;
 }
 
-function clientOf(certificate: Pick<PeerCertificate, 'subject' | 'issuer'>): TlsClientCertificate {
+function clientOf(certificate: Pick<PeerCertificate, 'subject' | 'issuer' | 'valid_to'>): TlsClientCertificate {
   const subject = certificate.subject as unknown as NameParts;
   const issuer = certificate.issuer as unknown as NameParts;
-  return { subject: lineOf(subject), subjectCn: commonName(subject), issuer: lineOf(issuer), issuerCn: commonName(issuer) };
+  return {
+    subject: lineOf(subject),
+    subjectCn: commonName(subject),
+    issuer: lineOf(issuer),
+    issuerCn: commonName(issuer),
+    validTo: Date.parse(certificate.valid_to),
+  };
 }
 
 type NameParts = Readonly<Record<string, string | readonly string[] | undefined>> | undefined;

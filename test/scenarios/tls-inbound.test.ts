@@ -30,6 +30,7 @@ after(() => rmSync(dir, { recursive: true, force: true }));
 
 const shared = new SharedServer({
   conf: `
+EventLoop "pool" { Concurrency = 2 }
 Relay_Domains = ( "inbox.test" )
 TLS_Client_CA = "${join(dir, 'ca.pem')}"
 ESMTP_Listener {
@@ -183,6 +184,53 @@ test('A verified client certificate may relay where TLS_Verified_Peer_Can_Relay 
   assert.equal(await isRelayed(await startTls('smtp', credentials(friend))), false, 'only where it is configured');
   for (const pair of [stranger, expired]) assert.equal(await isRelayed(await startTls('trust', credentials(pair))), false);
   assert.equal(await isRelayed(await startTls('trust')), false, 'no certificate, and the session goes on');
+});
+
+/** Whether a connection with a session of before took it up, and may relay. */
+async function resumed(session: Buffer, o: ConnectionOptions = {}): Promise<{ isReused: boolean; mayRelay: boolean }> {
+  const client = await startTls('trust', { session, ...o });
+  const isReused = (client.socket as TLSSocket).isSessionReused();
+  const mayRelay = await isRelayed(client);
+  client.socket.destroy();
+  return { isReused, mayRelay };
+}
+
+async function sessionOf(o: ConnectionOptions): Promise<Buffer> {
+  const client = await startTls('trust', o);
+  let session: Buffer | undefined;
+  client.socket.on('session', (ticket: Buffer) => (session = ticket));
+  await client.say('EHLO client.test');
+  // A version before TLS 1.3 gave it within the handshake.
+  session ??= (client.socket as TLSSocket).getSession();
+  client.socket.destroy();
+  return session!;
+}
+
+test('A session that is taken up again, on whichever loop, has the certificate that began it and no more rights, until tls rekey (TLSI-02, TLSI-03, OUT-63)', async () => {
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const sessions = [
+      { session: await sessionOf({ maxVersion, ...credentials(friend) }), mayRelay: true },
+      { session: await sessionOf({ maxVersion, ...credentials(stranger) }), mayRelay: false },
+      { session: await sessionOf({ maxVersion }), mayRelay: false },
+    ];
+    for (const { session, mayRelay } of sessions)
+      for (let i = 0; i < 8; i += 1) assert.deepEqual(await resumed(session, { maxVersion }), { isReused: true, mayRelay }, maxVersion);
+    const answer = await command('ec_console', [shared.server.path('control'), 'tls', 'rekey']);
+    assert.match(answer.out, /Rekey request submitted/);
+    for (const { session } of sessions) assert.deepEqual(await resumed(session, { maxVersion }), { isReused: false, mayRelay: false });
+  }
+});
+
+test('openssl takes a session up again and is still who it was (TLSI-02)', async () => {
+  const kept = join(dir, 'session.pem');
+  const said = 'EHLO client.test\nmail from:<a@client.test>\nrcpt to:<x@elsewhere.test>\nquit\n';
+  const client = ['s_client', '-starttls', 'smtp', '-connect', `127.0.0.1:${shared.port('trust')}`, '-crlf', '-ign_eof'];
+  for (const version of ['-tls1_2', '-tls1_3']) {
+    const first = await run('openssl', [...client, version, '-cert', friend.cert, '-key', friend.key, '-sess_out', kept], { input: said });
+    assert.match(first.out, /New, TLSv1\.[23][\s\S]*250 RCPT TO/, version);
+    const again = await run('openssl', [...client, version, '-sess_in', kept], { input: said });
+    assert.match(again.out, /Reused, TLSv1\.[23][\s\S]*250 RCPT TO/, version);
+  }
 });
 
 test('TLS_Protocols and TLS_Ciphers hold; older versions are refused (TLSI-01, A37, TLS_Protocols, TLS_Ciphers)', async () => {

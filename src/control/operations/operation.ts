@@ -83,6 +83,8 @@ export interface ServerPort {
   reopenLogs(): Promise<readonly string[]>;
   /** Reads the rules of bounce classes again; gives what is wrong with them. */
   reloadBounceRules(): Promise<readonly string[]>;
+  /** New keys for session tickets on every loop; each says for how many contexts. */
+  rekeyTickets(): Promise<LoopAnswers>;
   /** The class of a reply and the rule that decided; undefined when the writer did not answer. */
   bounceClass(reply: string, domain: string): Promise<string | undefined>;
   /** The last panic lines, oldest first. */

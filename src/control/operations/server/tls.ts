@@ -59,7 +59,7 @@ export const tlsRekey: Operation = {
   usage: 'tls rekey',
   about: 'new keys for the session tickets of listeners: no ticket that a client has is good any more',
   async run(server) {
-    const { answers, silent } = await server.askLoops('tls.rekey', undefined);
+    const { answers, silent } = await server.rekeyTickets();
     const rekeyed = [...answers.values()].reduce((sum: number, n) => sum + Number(n), 0);
     return { ...answer(['Rekey request submitted.', ...silent].join('\n')), data: { rekeyed } };
   },
