@@ -21,7 +21,8 @@ const usage = `usage: ec_console [ENDPOINT] [COMMAND ...]
             or ssh://sshuser@host/console_user@host:port (* for the host that ssh reaches); default: ${DEFAULT_ENDPOINT}
   COMMAND   one command, for example: summary; without one, commands are read from standard input ("help" lists them)
 At the prompt: Tab completes, arrows and emacs keys edit, \\pager switches paging, quit ends.
-Environment: PAGER, EC_CONSOLE_HISTORY (a file; empty: none), EC_CONSOLE_PASSWORD_FILE (its first line is the password).`;
+Environment: PAGER, EC_CONSOLE_HISTORY (a file; empty: none), EC_CONSOLE_PASSWORD_FILE (its first line is the password).
+Exit status: 0 every command succeeded, 1 one was refused or nobody answered, 64 wrong words.`;
 
 /** A word that the shell gave whole is typed with the marks it took away; a whole line in one word is a line. */
 function typed(word: string, _index: number, words: readonly string[]): string {

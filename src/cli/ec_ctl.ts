@@ -14,7 +14,8 @@ import { checkSite, packageRoot, pidFileOf, runningPid } from '#main';
 
 const usage = `usage: ec_ctl start|stop|restart|reload|check [-c FILE] [--allow-root]
   -c FILE       configuration; default: $CONFFILE, else ecelerity.conf, found by the search path
-  --allow-root  with start and restart: run as root although no Security { User = ... } says whom to become`;
+  --allow-root  with start and restart: run as root although no Security { User = ... } says whom to become
+Exit status: 0 the server did what was asked, 1 it did not, 64 wrong words.`;
 const verbs = ['start', 'stop', 'restart', 'reload', 'check'];
 /** The server itself ends its work within 20 s. */
 const stopSeconds = 30;

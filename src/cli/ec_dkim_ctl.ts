@@ -24,7 +24,8 @@ const usage = `usage: ec_dkim_ctl [--database FILE] --add-dkim DOMAIN,SELECTOR,K
   --stanza       the DKIM table as a stanza for ecelerity.conf (ours): the server signs by its configuration, not by this database
   --dns DOMAIN   the TXT record that DOMAIN must publish, from its key file (ours)
   --database     default: ${defaultDatabase}; adding a domain creates it
-  -V, --version; -h, --help`;
+  -V, --version; -h, --help
+Exit status: 0 done, 1 refused with a reason, 64 wrong words.`;
 
 class Refusal extends Error {}
 

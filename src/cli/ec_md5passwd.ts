@@ -18,7 +18,8 @@ const usage = `usage: ec_md5passwd [-f FILE] [-r REALM] [--scram | --delete] [US
   --scram    a line for file:// that serves SCRAM-SHA-256, PLAIN and LOGIN and holds no password (ours)
   --delete   take the user out of FILE (ours)
   Without PASSWORD it is asked for, or read as one line from standard input. A password on the command line is seen by
-  everybody who lists processes.`;
+  everybody who lists processes.
+Exit status: 0 done, 1 refused with a reason, 64 wrong words.`;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -36,6 +37,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const [user = process.env['USER'] ?? '', given, ...more] = positionals;
+  if (user === '') return complain(64, `ec_md5passwd: no user is named, and USER is not in the environment\n${usage}`);
   const realm = values.realm ?? process.env['EC_DIGEST_REALM'] ?? DEFAULT_REALM;
   if (more.length > 0 || (values.delete === true && (values.file === undefined || given !== undefined))) return complain(64, usage);
   if (!/^[^:\p{Cc}]{1,255}$/u.test(user)) return complain(1, `"${user}" can be no name: expected 1 to 255 characters without a colon`);

@@ -89,7 +89,7 @@ test('ec_spool_check refuses a spool in use unless --live, and a directory that 
   assert.match(refused.err, /in use by another process.*; stop the server first, or only look with --live/);
   const live = run(dir, '--live');
   assert.equal(live.status, 0, live.err);
-  assert.equal(run(dir, '--drop', testId(1), '--live').status, 2);
+  assert.equal(run(dir, '--drop', testId(1), '--live').status, 64);
   claim.release();
   const before = readdirSync(tmpdir()).length;
   const foreign = run(tmpdir());
@@ -110,7 +110,7 @@ test('A67 ec_spool_check finds a garbled record, says where, and exits 1', async
 });
 
 test('ec_spool_check says what is wrong with its words', () => {
-  assert.equal(run().status, 2);
+  assert.equal(run().status, 64);
   assert.match(run('/x', '--frobnicate').err, /"--frobnicate" is not an option/);
   assert.match(run('/x', '--drop').err, /"--drop" needs the id of a message/);
   assert.match(run('--help').out.toString(), /usage: ec_spool_check DIR/);

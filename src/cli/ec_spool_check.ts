@@ -16,7 +16,9 @@ const usage = `usage: ec_spool_check DIR [--list | --extract ID | --drop ID] [--
   --list        one line for each recipient: batch id, message id, state, attempts, bytes, sender, recipient
   --extract ID  write the message with this batch or message id to standard output
   --drop ID     take it out of the spool for good (the server must not run; no bounce is sent)
-  --live        only read, although the server may be running`;
+  --live        only read, although the server may be running
+  -h, --help    this text
+Exit status: 0 done or nothing wrong, 1 something is wrong or was refused, 64 wrong words.`;
 
 interface Wish {
   dir: string;
@@ -128,7 +130,7 @@ async function main(): Promise<number> {
   const wish = parseWords(words);
   if (typeof wish === 'string') {
     console.error(`ec_spool_check: ${wish}\n${usage}`);
-    return 2;
+    return 64;
   }
   try {
     return (await perform(wish)) ? 0 : 1;

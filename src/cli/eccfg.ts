@@ -18,6 +18,7 @@ function usage(): string {
     ...rows,
     'options of every command: --quiet or --debug, --username NAME (default: USER), --wc FOLDER (--working-copy)',
     'Options take one or two hyphens and may be shortened while they are unique.',
+    'Exit status: 0 done, 1 refused with a reason, 64 wrong words.',
   ].join('\n');
 }
 

@@ -40,6 +40,7 @@ const usage = `usage: validate_config [options] [FILE...]
   --report             what is used: guards that do not work yet, then what works, what has no effect, what is unknown
   --search-path PATH   directories with colons between them (default: EC_CONF_SEARCH_PATH, else the documented path)
   -h, --help           this text
+Exit status: 0 valid, 1 there are problems, 64 wrong words.
 `;
 
 function readArguments() {

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -203,4 +203,18 @@ test('CLI-07 create_ssl_cert makes a key and a certificate for a year that belon
   assert.ok(!existsSync(join(dir, 'x.key')));
   assert.equal((await make('x', 'h.test')).code, 64);
   assert.match((await make('--help')).out, /HOSTNAME/);
+});
+
+test('CLI-01 to CLI-07 every command says with --help what its exit status means, and ends with 64 and one sentence when a word means nothing', async () => {
+  const names = readdirSync(new URL('../../bin/', import.meta.url)).filter((name) => name !== 'node');
+  await Promise.all(
+    names.map(async (name) => {
+      const help = await command(name, ['--help']);
+      assert.equal(help.code, 0, name);
+      assert.match(help.out, /exit status/i, name);
+      const wrong = await command(name, ['--nonsense']);
+      assert.equal(wrong.code, 64, name);
+      if (name !== 'create_ssl_cert') assert.match(wrong.err, new RegExp(`^${name}: .*--nonsense`), name);
+    }),
+  );
 });

@@ -39,6 +39,8 @@ export const defaults: RotatePlan = {
   socket: undefined,
 };
 
+const withValue = new Set(['conf', 'c', 'compress', 'l', 'logfile', 'logdir', 's', 'socket', 'r', 'retention']);
+
 /** The words of the command line, or what is wrong with them. */
 export function parseRotateWords(words: readonly string[]): RotateWords | string {
   const given: { -readonly [K in keyof RotatePlan]?: RotatePlan[K] } = {};
@@ -53,6 +55,7 @@ export function parseRotateWords(words: readonly string[]): RotateWords | string
     else if (['n', 'nocompress'].includes(name)) given.compressor = '';
     else if (['d', 'default'].includes(name)) conf = defaultConf;
     else {
+      if (!withValue.has(name)) return `"${word}" is no option`;
       const value = rest.shift();
       if (value === undefined || value === '') return `"${word}" needs a value`;
       if (name === 'conf') conf = value;
@@ -60,11 +63,11 @@ export function parseRotateWords(words: readonly string[]): RotateWords | string
       else if (['l', 'logfile'].includes(name)) given.logfiles = [...(given.logfiles ?? []), value];
       else if (name === 'logdir') given.logdirs = [...(given.logdirs ?? []), value];
       else if (['s', 'socket'].includes(name)) given.socket = value;
-      else if (['r', 'retention'].includes(name)) {
+      else {
         const days = retentionOf(value);
         if (days === undefined) return `"${word} ${value}": expected a whole number from 1 to ${retentionMax}`;
         given.retention = days;
-      } else return `"${word}" is no option`;
+      }
     }
   }
   return { conf, isHelp: false, isVerbose, given };
