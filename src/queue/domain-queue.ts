@@ -315,7 +315,7 @@ export class DomainQueue {
     if (options === this.options) return;
     if (options.messageExpiration !== this.options.messageExpiration) this.#expiresMono = 0;
     this.options = options;
-    if (options.blackhole !== 'false' && !this.isEmpty) this.failAll(queueReplies.blackholed);
+    if (options.blackhole !== 'false') this.#swallow();
     else if (this.ready > 0) this.#context.announce(this);
   }
 
@@ -340,14 +340,26 @@ export class DomainQueue {
     this.#watchExpiry(this.#store.look(row));
     this.#context.counters.add('delayedQueue', -messages);
     this.#context.counters.add('activeQueue', messages);
-    this.#context.announce(this);
+    this.#offer();
+  }
+
+  /** Tells outbound of ready mail; what is in a blackholed domain fails by itself, whether or not there is a way or it is suspended. */
+  #offer(): void {
+    if (this.options.blackhole === 'false') this.#context.announce(this);
+    else this.#context.wheel.schedule(0, () => this.#swallow());
+  }
+
+  #swallow(): void {
+    if (this.#sweep !== undefined || this.waiting === 0) return;
+    if (this.options.blackhole === 'false') this.#context.announce(this);
+    else this.failAll(queueReplies.blackholed);
   }
 
   #ready(entry: Entry): void {
     this.#watchExpiry(entry);
     this.#context.counters.add('activeQueue', entry.recipients.length);
     this.#store.enter(entry, this.#readyList(entry.priority));
-    this.#context.announce(this);
+    this.#offer();
   }
 
   /** Keeps in mind when the entry is over; false when it is. */
@@ -526,7 +538,7 @@ export class DomainQueue {
     this.#sweep = this.#sweep?.pass();
     if (this.#sweep !== undefined) this.#context.wheel.schedule(0, this.#sweepOn);
     else if (this.isEmpty) this.#context.emptied(this);
-    else if (this.ready > 0) this.#context.announce(this);
+    else if (this.ready > 0 || this.options.blackhole !== 'false') this.#offer();
   };
 }
 

@@ -172,6 +172,23 @@ test('Q-16: Blackhole fails mail instead of delivering it, and what is queued al
   assert.equal(s.notices.length, 1, 'the sender is told where Generate_Bounces says so');
 });
 
+test('Q-16: mail for a blackholed domain fails by itself: nobody looks for a way to it, and a suspension does not keep it', () => {
+  const s = new Surroundings({ bodies: 'some' });
+  s.options = { blackhole: 'internal', suspendDelivery: true };
+  for (let i = 0; i < 1200; i += 1) s.accept([`${i}@a.test`], { sender: '' });
+  assert.deepEqual(s.settled, []);
+  for (let i = 0; i < 5; i += 1) s.pass(0.02);
+  assert.equal(s.settled.length, 1200);
+  assert.deepEqual(s.announced, [], 'outbound hears nothing of it');
+  assert.equal(s.queue('a.test').isEmpty, true);
+  s.accept(['late@a.test']);
+  s.options = {};
+  s.queues.reconfigured();
+  s.pass(0.02);
+  assert.equal(s.queue('a.test').active, 1, 'the option went before the mail did');
+  assert.ok(s.announced.length > 0);
+});
+
 test('POL-06 POL-26: mail of priority 1 is taken first', () => {
   const s = new Surroundings({ bodies: 'some' });
   s.accept(['slow@a.test']);
