@@ -217,3 +217,32 @@ test('CON refresh domain and show outbound answer; a command that is mistyped sa
   ])
     assert.match(await user.refused(wrong), /[Ee]xpected|nothing to look for/);
 });
+
+test('CON FB-10 a binding that is none is told, with the right name where there is one, and never "0 messages"; domain shows the pattern a domain falls under', async () => {
+  await many(2, 'pattern.held.test');
+  for (const line of [
+    'binding fail domain FIRST all',
+    'binding fail domain quiet FIRST all --dry-run',
+    'binding flush domain FIRST all',
+    'rebind FIRST --dry-run',
+    'binding active FIRST 0',
+    'binding summary FIRST',
+    'mailq -b FIRST',
+    'showqueue binding FIRST pattern.held.test',
+    'explain binding FIRST',
+    'explain queue FIRST pattern.held.test',
+    'simulate binding FIRST 10 pattern.held.test',
+    'trace smtp add FIRST *',
+  ])
+    assert.match(await user.refused(line), /there is no binding "FIRST": did you mean "first"\?/, line);
+  assert.match(await user.refused('explain binding nowhere'), /there is no binding "nowhere": "config locate binding" lists them/);
+  assert.match(await user.refused('explain binding pool'), /"pool" is a group, expected a binding: awake, asleep/);
+  const asleep = await user.run('explain binding asleep');
+  assert.match(asleep, /no mail is or was queued in it\.\n {2}It is suspended: Suspend_Delivery = true \(.*asleep, .*ecelerity\.conf:\d+\)/);
+  assert.match(
+    await user.run('showqueue binding second pattern.held.test'),
+    /^Nothing waits for pattern\.held\.test in binding second; "showqueue binding all pattern\.held\.test" looks in every one\.$/,
+  );
+  const held = await user.run('domain pattern.held.test');
+  assert.match(held, /^Domain "\/held\\\.test\$\/" \{\n {2}Suspend_Delivery = true\n\}\nDomain 'pattern\.held\.test'/);
+});

@@ -131,6 +131,11 @@ export class Resolver {
     return record;
   }
 
+  /** Names of the Domain stanzas outside bindings and groups that a domain falls under: its own, then the patterns that match it (FB-10). */
+  domainStanzas(domain: string): string[] {
+    return this.#matcher.named(this.#snapshot.root, 'domain', foldDomainName(domain)).map(({ instance }) => instance ?? '');
+  }
+
   /** FB-06, FB-07. Without an address (a Unix socket) no Peer matches. */
   listening(at: { readonly listener: string; readonly listen: string; readonly ip?: IpAddress | undefined }): ListeningRecord {
     const key = `${at.listener}\0${at.listen}\0${at.ip?.text ?? ''}`;

@@ -7,7 +7,7 @@
 import type { QueueLine } from '#desk';
 import { answer, refusal, type Operation, type ServerPort } from '../operation.ts';
 import { table } from '../server/table.ts';
-import { queueLines } from './words.ts';
+import { noBinding, queueLines, shown } from './words.ts';
 
 type Sum = Omit<QueueLine, 'domain'> & { readonly domains: number };
 
@@ -62,7 +62,7 @@ const bindingSummary: Operation = {
   usage: 'binding summary [<binding> | <pattern> | group:<name>]',
   about: 'the figures of each binding; * in a name stands for anything',
   examples: ['binding summary', 'binding summary group:transactional'],
-  async run(server, [name, ...more]) {
+  async run(server, [name, ...more], { session }) {
     if (more.length > 0) return refusal(`Cannot show "${[name, ...more].join(' ')}": expected ${bindingSummary.usage}`);
     const group = /^group:(.+)$/i.exec(name ?? '')?.[1];
     const isPattern = name?.includes('*') === true;
@@ -70,7 +70,11 @@ const bindingSummary: Operation = {
     const found = await perBinding(server, which);
     const pattern = isPattern ? new RegExp(`^${name.split('*').map(escaped).join('.*')}$`) : undefined;
     const sums = found.sums.filter(({ binding }) => pattern === undefined || pattern.test(binding));
-    if (sums.length === 0 && name !== undefined) return refusal([`No mail is or was queued in "${name}".`, ...found.silent].join('\n'));
+    if (sums.length === 0 && name !== undefined) {
+      const nobody = which.binding === undefined ? undefined : noBinding(session.config.resolver(), name);
+      const none = nobody === undefined ? `No mail is or was queued in "${shown(name)}".` : `Cannot show it: ${nobody}`;
+      return refusal([none, ...found.silent].join('\n'));
+    }
     const seconds = server.uptimeSeconds();
     const lines = sums.flatMap((sum) =>
       block(`Binding ${sum.binding}${sum.group === 'default' ? '' : ` in Binding Group ${sum.group}`}`, sum, seconds),

@@ -4,10 +4,11 @@
  * The one rule: one cause, the one that binds now, with the place in the configuration that set it; a second one is not guessed at. It costs the same
  * whatever is queued (desk). Truth: the issue's `explain`; rules OUT-04, SHP-*, Q-07, OUT-25.
  */
+import type { Resolver } from '#config';
 import type { BindingStanding, MessageStanding, QueueStanding, StandingLine } from '#desk';
-import { answer, refusal, type Operation, type ServerPort, type WhereSet } from '../operation.ts';
+import { answer, refusal, type Answer, type Operation, type ServerPort, type WhereSet } from '../operation.ts';
 import { gone } from './messages.ts';
-import { domainName, duration, shown, when } from './words.ts';
+import { bindingOf, domainName, duration, noBinding, shown, when } from './words.ts';
 
 interface Place {
   readonly group: string;
@@ -176,15 +177,19 @@ const explainQueue: Operation = {
   usage: 'explain queue <binding> <domain>',
   about: 'why the mail of a queue does not move, until when, and what would change it',
   examples: ['explain queue default example.com'],
-  async run(server, args) {
+  async run(server, args, { session }) {
     const [binding, typed, ...more] = args;
     if (binding === undefined || typed === undefined || more.length > 0) return refusal(`Expected ${explainQueue.usage}`);
     const { answers, silent } = await server.askLoops('queue.explain', { binding, domain: domainName(typed) });
     const found = [...answers.values()].filter((value) => value !== undefined) as QueueStanding[];
     // A queue has one owner; another loop may remember it empty.
     const standing = found.sort((a, b) => b.waiting - a.waiting)[0];
-    if (standing === undefined)
-      return refusal([`No mail is or was queued for ${shown(typed)} in binding ${shown(binding)}.`, ...silent].join('\n'));
+    if (standing === undefined) {
+      const nobody = noBinding(session.config.resolver(), binding);
+      const none =
+        nobody === undefined ? `No mail is or was queued for ${shown(typed)} in binding ${shown(binding)}.` : `Cannot explain: ${nobody}`;
+      return refusal([none, ...silent].join('\n'));
+    }
     const told = queueRows(server, standing);
     const head = `Queue ${standing.queue.binding} ${standing.queue.domain}${groupOf(standing.queue.group)}`;
     return answer([head, ...told.rows, ...silent].join('\n'), { ...standing, reason: told.reason, nextAt: told.next });
@@ -233,17 +238,33 @@ function messageRows(server: ServerPort, { message, standing }: MessageStanding,
   ]);
 }
 
+/** Of a binding that has had no mail there is still to say whether it would send. */
+function idle(server: ServerPort, resolver: Resolver, { binding, silent }: { binding: string; silent: readonly string[] }): Answer {
+  const nobody = noBinding(resolver, binding);
+  if (nobody !== undefined) return refusal([`Cannot explain: ${nobody}`, ...silent].join('\n'));
+  const setIn = server.whereSet({ ...bindingOf(resolver, binding), option: 'suspendDelivery' });
+  const isSuspended = setIn?.value === 'true';
+  const state = isSuspended
+    ? [`  It is suspended: ${setIn.option} = true (${setInText(setIn)}); config set ${setIn.words}${setIn.option} false`]
+    : [];
+  return answer([`Binding ${shown(binding)}: no mail is or was queued in it.`, ...state, ...silent].join('\n'), {
+    binding,
+    queues: 0,
+    isSuspended,
+  });
+}
+
 const explainBinding: Operation = {
   words: ['explain', 'binding'],
   usage: 'explain binding <binding>',
   about: 'what holds the queues of a binding back, the cause of most waiting mail first',
-  async run(server, [binding, ...more]) {
+  async run(server, [binding, ...more], { session }) {
     if (binding === undefined || more.length > 0) return refusal(`Expected ${explainBinding.usage}`);
     const { answers, silent } = await server.askLoops('binding.explain', { binding });
     const parts = [...answers.values()] as BindingStanding[];
     const sum = (of: (part: BindingStanding) => number) => parts.reduce((total, part) => total + of(part), 0);
     const queues = sum((part) => part.queues);
-    if (queues === 0) return refusal([`No mail is or was queued in binding ${shown(binding)}.`, ...silent].join('\n'));
+    if (queues === 0) return idle(server, session.config.resolver(), { binding, silent });
     const causes = parts.flatMap((part) => part.causes).sort((a, b) => b.messages - a.messages);
     const lines = causes.map(({ example, optionsName, ...line }) => {
       const reason = reasonOf(server, { group: example.group, binding: example.binding, domain: optionsName }, line, undefined);

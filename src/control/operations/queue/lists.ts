@@ -5,8 +5,8 @@
  * Truth: section 5.1.
  */
 import type { QueueLine } from '#desk';
-import { answer, refusal, type Answer, type Operation, type ServerPort } from '../operation.ts';
-import { domainName, queueLines } from './words.ts';
+import { answer, refusal, type Answer, type ConsoleSession, type Operation, type ServerPort } from '../operation.ts';
+import { domainName, noBinding, queueLines } from './words.ts';
 
 type Sums = Pick<QueueLine, 'domain' | 'connections' | 'active' | 'delayed' | 'sent'>;
 
@@ -37,8 +37,10 @@ interface TableOptions {
   readonly isShown: (sum: Sums) => boolean;
 }
 
-async function table(server: ServerPort, { binding, head, totalName, isShown }: TableOptions): Promise<Answer> {
+async function table(server: ServerPort, session: ConsoleSession, { binding, head, totalName, isShown }: TableOptions): Promise<Answer> {
   const { lines, totals, silent } = await queueLines(server, binding === undefined ? {} : { binding });
+  const nobody = binding === undefined || lines.length > 0 ? undefined : noBinding(session.config.resolver(), binding);
+  if (nobody !== undefined) return refusal(`Cannot list its queues: ${nobody}`);
   const domains = perDomain(lines).filter(isShown);
   const rows = domains.map((sum) => `Domain: ${sum.domain.padStart(30)}  ${columns(sum)}`);
   const text = [...(head ? [head] : []), ...rows, `${totalName.padStart(38)}  ${columns(totals)}`, ...silent];
@@ -52,7 +54,7 @@ function threshold(name: 'active' | 'delayed', ofBinding: boolean): Operation {
     usage: `${words.join(' ')}${ofBinding ? ' <binding>' : ''} <threshold>`,
     about: `domains with more than <threshold> messages in the ${name} queue${ofBinding ? ' of a binding' : ''}`,
     examples: [`${words.join(' ')}${ofBinding ? ' default' : ''} 100`],
-    run(server, args) {
+    run(server, args, { session }) {
       const [binding, text] = ofBinding ? args : ['', args[0]];
       const limit = Number(text ?? '');
       if (args.length !== (ofBinding ? 2 : 1) || !/^\d{1,15}$/.test(text ?? ''))
@@ -60,7 +62,7 @@ function threshold(name: 'active' | 'delayed', ofBinding: boolean): Operation {
           `Cannot list ${name} queues: "${args.join(' ')}" is not what was expected, ${ofBinding ? 'a binding and ' : ''}a whole number from 0`,
         );
       const only = ofBinding && binding !== undefined ? { binding } : {};
-      return table(server, { ...only, totalName: 'Total:', isShown: (sum) => sum[name] > limit });
+      return table(server, session, { ...only, totalName: 'Total:', isShown: (sum) => sum[name] > limit });
     },
   };
 }
@@ -69,7 +71,7 @@ const domainAll: Operation = {
   words: ['domain', 'all'],
   usage: 'domain all',
   about: 'every domain that has a queue',
-  run: (server) => table(server, { head: 'Domain summary:', totalName: 'Totals:', isShown: () => true }),
+  run: (server, _, { session }) => table(server, session, { head: 'Domain summary:', totalName: 'Totals:', isShown: () => true }),
 };
 
 const mailq: Operation = {
@@ -77,7 +79,7 @@ const mailq: Operation = {
   usage: 'mailq [-d|--domain <domain>]... [-b|--binding <binding>]... [-l|--limit <n>]',
   about: 'queues by binding and domain, the largest when there are more than the limit (20)',
   examples: ['mailq -d example.com', 'mailq --binding first --limit 100'],
-  async run(server, args) {
+  async run(server, args, { session }) {
     const domains: string[] = [];
     const bindings: string[] = [];
     let limit = 20;
@@ -94,6 +96,10 @@ const mailq: Operation = {
     const ofDomains = domains.length === 0 ? {} : { domains };
     const asked = bindings.length === 0 ? [ofDomains] : bindings.map((binding) => ({ ...ofDomains, binding }));
     const found = await Promise.all(asked.map((which) => queueLines(server, { ...which, limit })));
+    const nobody = bindings
+      .map((name, i) => (found[i]?.queues === 0 ? noBinding(session.config.resolver(), name) : undefined))
+      .find(Boolean);
+    if (nobody !== undefined) return refusal(`Cannot show the queues: ${nobody}`);
     const all = found.flatMap(({ lines }) => lines);
     const queues = found.reduce((sum, one) => sum + one.queues, 0);
     const shown = [...all].sort((a, b) => b.active + b.delayed - a.active - a.delayed).slice(0, limit);

@@ -7,7 +7,7 @@
 import type { Details, Listing, MessageDone, MessageLine } from '#desk';
 import { LIST_MAX } from '#desk';
 import { answer, refusal, type Answer, type ConsoleSession, type Operation, type ServerPort } from '../operation.ts';
-import { domainName, shown, when } from './words.ts';
+import { domainName, noBinding, shown, when } from './words.ts';
 
 const BODY_DEADLINE_MS = 30_000;
 
@@ -16,7 +16,7 @@ const showQueue: Operation = {
   usage: 'showqueue [binding {<binding> | all}] <domain> [<limit>[,<offset>]]',
   about: 'the messages that wait for a domain, in the order in which they go; 100,0 unless said otherwise',
   examples: ['showqueue example.com', 'showqueue binding all example.com 20,100'],
-  async run(server, args) {
+  async run(server, args, { session }) {
     const hasBinding = args[0]?.toLowerCase() === 'binding' && args.length > 2;
     const binding = hasBinding ? (args[1] ?? '') : 'default';
     const [domain, range = '100,0', ...more] = hasBinding ? args.slice(2) : args;
@@ -33,9 +33,19 @@ const showQueue: Operation = {
     const left = waiting - offset - lines.length / 2;
     const notes =
       left > 0 ? [`${left} more: showqueue${hasBinding ? ` binding ${binding}` : ''} ${domain} ${limit},${offset + limit}`] : [];
+    if (waiting === 0 && silent.length === 0) {
+      const nobody = binding === 'all' ? undefined : noBinding(session.config.resolver(), binding);
+      if (nobody !== undefined) return refusal(`Cannot show the queue: ${nobody}`);
+      notes.push(nothing(shown(domain), binding));
+    }
     return answer([...lines, ...notes, ...silent].join('\n'), { messages, waiting });
   },
 };
+
+function nothing(domain: string, binding: string): string {
+  if (binding === 'all') return `Nothing waits for ${domain}.`;
+  return `Nothing waits for ${domain} in binding ${shown(binding)}; "showqueue binding all ${domain}" looks in every one.`;
+}
 
 function linesOf(message: MessageLine): string[] {
   const { state, binding, receivedAt, sender, recipients } = message;

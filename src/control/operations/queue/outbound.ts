@@ -3,8 +3,9 @@
  *
  * The one rule: a look at what is there; nothing is asked of the DNS. Truth: section 5.1.
  */
+import { quoteWord } from '#config';
 import type { QueueLine } from '#desk';
-import { answer, refusal, type Operation, type ServerPort } from '../operation.ts';
+import { answer, refusal, type ConsoleSession, type Operation, type ServerPort } from '../operation.ts';
 import { gathered, table } from '../server/table.ts';
 import { domainName, queueLines, shown } from './words.ts';
 
@@ -73,6 +74,17 @@ async function hostsOf(server: ServerPort, domain: string): Promise<{ text: stri
   return { text, data };
 }
 
+/** What the configuration says of a domain by its name or by a pattern, as it is written. */
+function stanzasOf(session: ConsoleSession, domain: string): string[] {
+  return session.config
+    .resolver()
+    .domainStanzas(domain)
+    .flatMap((instance) => {
+      const { ok, text } = session.config.show(`domain ${quoteWord(instance)}`);
+      return ok ? [`Domain "${instance}" {`, text.replace(/\n$/, ''), '}'] : [];
+    });
+}
+
 const domain: Operation = {
   words: ['domain'],
   usage: 'domain <domain>',
@@ -80,11 +92,11 @@ const domain: Operation = {
   examples: ['domain example.com'],
   async run(server, args, { session }) {
     const [typed] = args;
-    if (typed === undefined || args.length > 1) return refusal(`Cannot show "${args.join(' ')}": expected one domain`);
+    if (typed === undefined || args.length > 1) return refusal(`Cannot show "${args.join(' ')}": expected ${domain.usage}`);
     const name = domainName(typed);
     const { lines, silent } = await queueLines(server, { domains: [name] });
     const hosts = await hostsOf(server, name);
-    const stanza = session.config.show(`domain ${name}`);
+    const stanzas = stanzasOf(session, name);
     const open = (await sessions(server)).lines.filter((line) => line.domain === name);
     const rows = lines.map((line) => [line.binding, line.received, line.sent, line.failed, line.deferred, line.active, line.delayed]);
     const head = ['Binding', 'Receptions', 'Deliveries', 'Failures (5xx)', 'Trans. Failures (4xx)', 'Active Queue', 'Delayed Queue'];
@@ -102,7 +114,7 @@ const domain: Operation = {
       ({ binding, remoteIp, state }, i) => `  [${String(i).padStart(2)}] ${binding}  IP: ${remoteIp}  State: ${state}`,
     );
     const text = [
-      ...(stanza.ok ? [`Domain "${name}" {`, stanza.text.replace(/\n$/, ''), '}'] : []),
+      ...stanzas,
       ...hosts.text,
       'Statistics:',
       ...table(head, [...rows, totals]).map((line) => `  ${line}`),

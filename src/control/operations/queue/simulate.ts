@@ -6,7 +6,7 @@
 import { MESSAGES_MAX, QUEUES_MAX, type SimulatedQueueResult, type SimulationPlan, type SimulationResult } from '#simulation';
 import { answer, refusal, type Operation, type ServerPort } from '../operation.ts';
 import { table } from '../server/table.ts';
-import { domainName, duration, shown } from './words.ts';
+import { bindingOf, domainName, duration, noBinding, shown } from './words.ts';
 
 type Resolver = Parameters<ServerPort['simulate']>[0];
 
@@ -20,7 +20,7 @@ function planOf(args: readonly string[], resolver: Resolver): SimulationPlan | s
     const number = /^\d{1,9}$/.test(value) ? Number(value) : undefined;
     if (name === 'binding') {
       const found = bindingOf(resolver, value);
-      if (found === undefined) return `there is no binding "${value}"`;
+      if (found === undefined) return noBinding(resolver, value) ?? '';
       place = found;
     } else if (name === 'rtt' || name === 'takes') {
       if (number === undefined || number > 600_000) return `"${value}" is not a number of milliseconds`;
@@ -34,18 +34,6 @@ function planOf(args: readonly string[], resolver: Resolver): SimulationPlan | s
   if (messages > MESSAGES_MAX || items.length > QUEUES_MAX) return `at most ${MESSAGES_MAX} messages in ${QUEUES_MAX} queues are simulated`;
   if (new Set(items.map(({ binding, domain }) => `${binding}\0${domain}`)).size < items.length) return 'a domain stands in it twice';
   return { items, roundTripMs, takesMs };
-}
-
-/** A binding of the configuration, with its group. */
-function bindingOf({ snapshot }: Resolver, name: string): { group: string; binding: string } | undefined {
-  if (name === 'default') return { group: 'default', binding: 'default' };
-  const members = [...snapshot.root.children.values()].filter(({ scope }) => scope === 'Binding_Group');
-  const group = members.find(({ children }) =>
-    [...children.values()].some((child) => child.scope === 'Binding' && child.instance === name),
-  );
-  if (group !== undefined) return { group: group.instance ?? '', binding: name };
-  const isThere = [...snapshot.root.children.values()].some((child) => child.scope === 'Binding' && child.instance === name);
-  return isThere ? { group: 'default', binding: name } : undefined;
 }
 
 function causeText(server: ServerPort, resolver: Resolver, row: SimulatedQueueResult): string {

@@ -6,7 +6,7 @@
  */
 import type { Steer, Steered, Which } from '#desk';
 import { answer, refusal, type Answer, type ConsoleSession, type Operation, type ServerPort } from '../operation.ts';
-import { domainName, shown } from './words.ts';
+import { domainName, noBinding, shown } from './words.ts';
 
 /** Longer than a loop works before it answers that it goes on. */
 const DEADLINE_MS = 35_000;
@@ -28,6 +28,11 @@ async function ask(server: ServerPort, session: ConsoleSession, o: Asked): Promi
   const parts = [...answers.values()] as Steered[];
   const problem = parts.find((part) => part.problem !== undefined)?.problem;
   if (problem !== undefined) return refusal(`Cannot ${o.command}: ${problem}`);
+  const nobody =
+    o.which.binding !== undefined && parts.every((part) => part.queues === 0)
+      ? noBinding(session.config.resolver(), o.which.binding)
+      : undefined;
+  if (nobody !== undefined) return refusal(`Cannot ${o.command}: ${nobody}`);
   const sum = (of: (part: Steered) => number) => parts.reduce((total, part) => total + of(part), 0);
   const [messages, queues, underway, looked] = [sum((p) => p.messages), sum((p) => p.queues), sum((p) => p.underway), sum((p) => p.looked)];
   const each = parts.flatMap((part) => part.each).sort((a, b) => b.messages - a.messages);

@@ -6,7 +6,7 @@
  */
 import { isAbsolute } from 'node:path';
 import { answer, refusal, type Operation } from '../operation.ts';
-import { domainName, shown } from './words.ts';
+import { domainName, noBinding, shown } from './words.ts';
 
 const add: Operation = {
   words: ['trace', 'smtp', 'add'],
@@ -14,11 +14,13 @@ const add: Operation = {
   about: 'record conversations with next hops: to a file, or for "trace smtp show"; passwords and texts of messages are left out',
   examples: ['trace smtp add * example.com /var/tmp/smtp.log'],
   namesFiles: (args) => args.length > 2,
-  async run(server, args) {
+  async run(server, args, { session }) {
     const [binding, domain, file, ...more] = args;
     if (binding === undefined || domain === undefined || more.length > 0)
       return refusal(`Cannot trace "${args.join(' ')}": expected ${add.usage}`);
     if (file !== undefined && !isAbsolute(file)) return refusal(`Cannot trace to "${shown(file)}": expected an absolute path`);
+    const nobody = binding === '*' ? undefined : noBinding(session.config.resolver(), binding);
+    if (nobody !== undefined) return refusal(`Cannot trace: ${nobody}`);
     const id = await server.smtpTraces.add(binding, domain === '*' ? '*' : domainName(domain), file);
     return typeof id === 'string' ? refusal(`Cannot add a tracer: ${shown(id)}`) : answer(`Registered smtp tracer #${id}`, { id });
   },

@@ -4,9 +4,13 @@
  * The one rule: everything that a peer or a sender chose goes through shown() before it stands in an answer (A74, A75).
  */
 import { toAsciiDomain } from '#base';
+import { childrenNamed, type Resolver } from '#config';
 import type { QueueLine, QueueLines, Which } from '#desk';
 import { escapeText } from '#observe';
 import type { ServerPort } from '../operation.ts';
+
+/** Bindings that an answer names. */
+const NAMED_MAX = 10;
 
 export function shown(text: string): string {
   return escapeText(text);
@@ -15,6 +19,34 @@ export function shown(text: string): string {
 /** The name of a queue as it is kept: an international domain may be typed as it is written. */
 export function domainName(typed: string): string {
   return toAsciiDomain(typed) ?? typed.toLowerCase();
+}
+
+/** A binding of the configuration, with its group. */
+export function bindingOf({ snapshot }: Resolver, name: string): { group: string; binding: string } | undefined {
+  if (name === 'default') return { group: 'default', binding: 'default' };
+  const group = childrenNamed(snapshot.root, 'Binding_Group').find((node) => namesOf(node).includes(name));
+  if (group !== undefined) return { group: group.instance ?? '', binding: name };
+  return namesOf(snapshot.root).includes(name) ? { group: 'default', binding: name } : undefined;
+}
+
+type Root = Resolver['snapshot']['root'];
+
+function namesOf(node: Root): readonly string[] {
+  return childrenNamed(node, 'Binding').map(({ instance }) => instance ?? '');
+}
+
+/**
+ * What is wrong with the name of a binding behind which nothing was found; undefined when the configuration has it. One that was removed may still
+ * have mail: so this is asked last.
+ */
+export function noBinding(resolver: Resolver, name: string): string | undefined {
+  if (bindingOf(resolver, name) !== undefined) return undefined;
+  const { root } = resolver.snapshot;
+  const groups = childrenNamed(root, 'Binding_Group');
+  const members = groups.find(({ instance }) => instance === name);
+  if (members !== undefined) return `"${shown(name)}" is a group, expected a binding: ${namesOf(members).slice(0, NAMED_MAX).join(', ')}`;
+  const alike = ['default', ...namesOf(root), ...groups.flatMap(namesOf)].find((one) => one.toLowerCase() === name.toLowerCase());
+  return `there is no binding "${shown(name)}": ${alike === undefined ? '"config locate binding" lists them' : `did you mean "${alike}"?`}`;
 }
 
 /** The manual's form, in universal time and marked as such. */
