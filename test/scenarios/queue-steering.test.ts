@@ -238,7 +238,10 @@ test('CON FB-10 a binding that is none is told, with the right name where there 
   assert.match(await user.refused('explain binding nowhere'), /there is no binding "nowhere": "config locate binding" lists them/);
   assert.match(await user.refused('explain binding pool'), /"pool" is a group, expected a binding: awake, asleep/);
   const asleep = await user.run('explain binding asleep');
-  assert.match(asleep, /no mail is or was queued in it\.\n {2}It is suspended: Suspend_Delivery = true \(.*asleep, .*ecelerity\.conf:\d+\)/);
+  assert.match(
+    asleep,
+    /no mail is or was queued in it\.\n {2}It is suspended: Suspend_Delivery = true \(.*asleep, .*ecelerity\.conf:\d+\)/,
+  );
   assert.match(
     await user.run('showqueue binding second pattern.held.test'),
     /^Nothing waits for pattern\.held\.test in binding second; "showqueue binding all pattern\.held\.test" looks in every one\.$/,
