@@ -3,6 +3,7 @@
  *
  * The one rule: a policy that is known and not over is in force, whatever DNS and HTTPS say now; it is fetched anew in the background when its id
  * changed, or a day passed. Only a domain without a known policy waits for the fetch, and a fetch that failed is not repeated for FAILED_MS.
+ * A policy that says it is over sooner counts for LIFE_MIN_MS: else each message would bring a fetch, and be sent as if there were none.
  * Each loop has one; the files are shared, written whole and renamed. Bounds: POLICIES_MAX domains in memory, FETCHES_MAX fetches at a time, ASKERS_MAX
  * who wait for one; beyond them the domain's mail is told to come later. Truth: RFC 8461 sections 3.3, 5.1 and 10.2; attack A46.
  */
@@ -17,6 +18,7 @@ export const stsLimits = {
   FETCHES_MAX: 64,
   ASKERS_MAX: 1_000,
   FAILED_MS: 300_000,
+  LIFE_MIN_MS: 300_000,
   REFRESH_MS: 86_400_000,
 } as const;
 
@@ -183,7 +185,7 @@ function finding({ policy, id }: Entry): StsFinding {
 }
 
 function isInForce(kept: KeptPolicy, policy: StsPolicy, now: number): boolean {
-  return now < kept.fetchedAt + policy.maxAge * 1000;
+  return now < kept.fetchedAt + Math.max(policy.maxAge * 1000, stsLimits.LIFE_MIN_MS);
 }
 
 function textsOf(answer: Extract<DnsAnswer, { kind: 'records' }>): string[] {

@@ -102,20 +102,37 @@ const address = (ip: string): DnsAnswer => ({
   isAuthenticated: false,
 });
 
+function addressed(type: 'A' | 'AAAA', ips: readonly string[] | 'failed'): DnsAnswer {
+  if (ips === 'failed') return { kind: 'failed', failure: 'servfail', reason: 'sick' };
+  if (ips.length === 0) return { kind: 'nodata', ttl: 1, isAuthenticated: false };
+  const records = ips.map((ip) => ({ type, name: 'x', ttl: 1, address: ip }));
+  return { kind: 'records', name: 'x', records, ttl: 1, isAuthenticated: false };
+}
+
 function fetched(
   domain = 'a.test',
-  o: { isAllowed?: boolean; isTrusted?: boolean; onLater?: (work: () => void) => void } = {},
+  o: {
+    isAllowed?: boolean;
+    isTrusted?: boolean;
+    onLater?: (work: () => void, ms: number) => void;
+    A?: readonly string[] | 'failed';
+    AAAA?: readonly string[] | 'failed';
+    usesIpv6?: boolean;
+    port?: number;
+  } = {},
 ): Promise<Fetched> {
-  const { isAllowed = true, isTrusted = true } = o;
+  const { isAllowed = true, isTrusted = true, usesIpv6 = true } = o;
+  const addresses = { A: o.A ?? ['127.0.0.1'], AAAA: o.AAAA ?? [] };
   return new Promise((done) =>
     fetchSts(
       domain,
       {
-        dns: { query: (_name, _type, hear) => hear(address('127.0.0.1')) },
+        dns: { query: (_name, type, hear) => hear(addressed(type as 'A', addresses[type as 'A'])) },
         isAllowed: () => isAllowed,
+        usesIpv6: () => usesIpv6,
         authorities: () => (isTrusted ? ca : undefined),
-        later: (_ms, work) => (o.onLater?.(work), () => undefined),
-        port: (server.address() as { port: number }).port,
+        later: (ms, work) => (o.onLater?.(work, ms), () => undefined),
+        port: o.port ?? (server.address() as { port: number }).port,
       },
       done,
     ),
@@ -163,6 +180,43 @@ test('A46, A52: a certificate that does not hold, an unknown authority, and an a
   assert.equal(await typed('a.test', { isTrusted: false }), 'sts-webpki-invalid');
   assert.equal(await typed('a.test', { isAllowed: false }), 'sts-policy-fetch-error');
   assert.equal(requests.length, before);
+});
+
+test('A46: a policy host that has addresses of one family only, or of which one is dead, is reached all the same; a wrong answer is not asked for elsewhere', async () => {
+  answer = (response) => response.writeHead(200, plain).end(text('enforce'));
+  const six = createServer(
+    { cert: readFileSync(join(dir, 'https.pem')), key: readFileSync(join(dir, 'https.key')) },
+    (request, response) => {
+      requests.push(`${request.socket.remoteAddress}`);
+      answer(response);
+    },
+  );
+  await new Promise<void>((done) => six.listen({ port: 0, host: '::1', ipv6Only: true }, done));
+  try {
+    const { port } = six.address() as { port: number };
+    const kindOf = async (o: Parameters<typeof fetched>[1]): Promise<string> => {
+      const found = await fetched('a.test', { port, ...o });
+      return found.kind === 'text' ? 'text' : found.reason;
+    };
+    assert.equal(await kindOf({ A: [], AAAA: ['::1'] }), 'text');
+    assert.equal(requests.at(-1), '::1');
+    assert.equal(await kindOf({ A: 'failed', AAAA: ['::1'] }), 'text');
+    assert.equal(await kindOf({ A: ['127.0.0.1'], AAAA: ['::1'] }), 'text', 'nobody is at the port of the first address');
+    assert.match(await kindOf({ A: ['127.0.0.1'], AAAA: [] }), /ECONNREFUSED/);
+    assert.match(await kindOf({ A: [], AAAA: ['::1'], usesIpv6: false }), /has no address$/);
+    assert.match(await kindOf({ A: 'failed', AAAA: [] }), /: sick$/);
+    assert.match(await kindOf({ A: ['127.0.0.1'], AAAA: ['::1'], isAllowed: false }), /nothing is fetched from/);
+    // 192.0.2.1 is nowhere: it is given up when its time is over.
+    const slow = kindOf({ A: ['192.0.2.1'], AAAA: ['::1'], onLater: (work, ms) => void (ms === 10_000 && setImmediate(work)) });
+    assert.equal(await slow, 'text');
+    const before = requests.length;
+    answer = (response) => response.writeHead(404, plain).end();
+    assert.match(await kindOf({ A: [], AAAA: ['::1', '::1'] }), /status 404/);
+    assert.equal(requests.length, before + 1);
+  } finally {
+    six.closeAllConnections();
+    six.close();
+  }
 });
 
 interface Shop {
@@ -240,6 +294,21 @@ test('A46, MTA_STS_Policy_Store: a policy is kept in memory and on disk, made fr
   writeFileSync(join(folder, 'a.test'), '{"id":');
   assert.deepEqual(await again.of(), { kind: 'none' });
   assert.deepEqual(await again.of('../a.test'), { kind: 'none' });
+});
+
+test('A46: a policy with max_age 0 counts for five minutes: it is enforced, and brings no fetch for each message', async () => {
+  const s = shop(join(dir, 'short'));
+  s.result = { kind: 'text', text: text('enforce', 'mx.a.test', 0) };
+  for (let i = 0; i < 50; i += 1) {
+    const found = await s.of();
+    assert.equal(found.kind === 'policy' && found.policy.mode, 'enforce');
+    s.clock.advance(stsLimits.LIFE_MIN_MS / 60);
+  }
+  assert.equal(s.fetches, 1);
+  s.clock.advance(stsLimits.LIFE_MIN_MS);
+  s.result = { kind: 'failed', type: 'sts-policy-fetch-error', reason: 'down' };
+  assert.equal((await s.of()).kind, 'none', 'and not longer');
+  assert.equal(s.fetches, 2);
 });
 
 test('A46: a fetch that failed is not repeated at once, and is told; a folder that cannot be written is told once', async () => {
