@@ -8,7 +8,7 @@
 export { KeyCache } from './key-cache.ts';
 export { MessageDigest } from './message-digest.ts';
 export type { DigestedMessage, HashKind } from './message-digest.ts';
-export { digestOf, namedRules, suffixedRules } from './plan.ts';
+export { digestOf, headerNames, namedRules, suffixedRules } from './plan.ts';
 export type { Algorithm, Canonicalization, HeaderRule, SigningPlan } from './plan.ts';
 export { keyCacheSettings, signerSettings } from './settings.ts';
 export type { KeyCacheSettings, OptionValues, SigningStanza } from './settings.ts';

@@ -20,6 +20,8 @@ export interface HeaderRule {
 }
 
 export interface SigningPlan {
+  /** Of an ARC set: the field is an ARC-Message-Signature then (RFC 8617 section 4.1.2). */
+  readonly instance?: number;
   readonly domain: string;
   readonly selector: string;
   readonly algorithm: Algorithm;
@@ -98,6 +100,14 @@ export function namedRules(o: {
     rules.push({ name, isEvery: true, asserts: over.has(key) ? 'always' : 'never' });
   }
   return withFrom(rules, 'never');
+}
+
+/** A list of names of headers as options have it: an array, or one text with commas, blanks or colons between. Undefined for none. */
+export function headerNames(value: unknown): string[] | undefined {
+  if (value === undefined) return undefined;
+  const texts = Array.isArray(value) ? value.map(String) : [String(value)];
+  const names = texts.flatMap((text) => text.split(/[\s,:]+/)).filter((word) => word !== '');
+  return names.length === 0 ? undefined : names;
 }
 
 function withFrom(rules: HeaderRule[], asserts: HeaderRule['asserts']): HeaderRule[] {

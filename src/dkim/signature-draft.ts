@@ -1,11 +1,11 @@
 /**
- * A DKIM-Signature in the making: what has to be signed, and the header field when the signature is there.
+ * A DKIM-Signature, or the ARC-Message-Signature of a set, in the making: what has to be signed, and the header field when the signature is there.
  *
  * The one rule: the field that is hashed is the field that is sent, fold for fold, with b= empty; nothing changes it afterwards.
  * Values that come from a configuration or a message are checked or encoded here, so that no tag can hold a second one.
  * Not here: the private key and the act of signing (signature.ts), the body's hash (body-digest.ts). Truth: RFC 6376 sections 3.5, 3.7, 5.5.
  */
-import { HeaderBlock } from '#mail';
+import type { HeaderField } from '#mail';
 import type { BodyHash } from './body-digest.ts';
 import type { SigningPlan } from './plan.ts';
 import { canonicalField, relaxedField, signedFields, type SignedField } from './signed-fields.ts';
@@ -20,9 +20,13 @@ export class SignatureDraft {
   readonly #head: string;
 
   /** @param header the header block of the message, as on the wire  @param now epoch seconds */
-  constructor(header: HeaderBlock, plan: SigningPlan, o: { readonly body: BodyHash; readonly now: number }) {
+  constructor(
+    header: { readonly fields: readonly HeaderField[] },
+    plan: SigningPlan,
+    o: { readonly body: BodyHash; readonly now: number },
+  ) {
     const signed = signedFields(header.fields, plan.headers);
-    const head = `DKIM-Signature: ${tags(plan, signed, o)}`;
+    const head = `${plan.instance === undefined ? 'DKIM-Signature' : 'ARC-Message-Signature'}: ${tags(plan, signed, o)}`;
     const fields = signed.map(({ field }) => (field === undefined ? '' : canonicalField(field, plan.headerCanonicalization)));
     const own = plan.headerCanonicalization === 'simple' ? head : relaxedField(head);
     this.input = `${fields.join('')}${own}`;
@@ -39,7 +43,7 @@ export class SignatureDraft {
 function tags(plan: SigningPlan, signed: readonly SignedField[], o: { readonly body: BodyHash; readonly now: number }): string {
   const canonicalizations = `${plan.headerCanonicalization}/${plan.bodyCanonicalization}`;
   const lines = [
-    `v=1; a=${plan.algorithm}; c=${canonicalizations}; d=${plan.domain};`,
+    `${plan.instance === undefined ? 'v=1' : `i=${plan.instance}`}; a=${plan.algorithm}; c=${canonicalizations}; d=${plan.domain};`,
     [
       `s=${plan.selector}; t=${o.now};`,
       plan.lifetimeSeconds > 0 ? ` x=${o.now + plan.lifetimeSeconds};` : '',

@@ -18,6 +18,10 @@ export interface SigningView {
   readonly batchId: string;
   readonly sender: string;
   readonly context: ValidationContext;
+  /** Our name, as results of checks bear it. */
+  readonly localName: string;
+  /** Fields that already stand above what was told. */
+  readonly top: Buffer;
   /** Those who are spooled: whoever takes mail on this host needs no signature. */
   readonly recipients: readonly SigningRecipient[];
 }

@@ -307,8 +307,9 @@ export class MessageDraft {
       this.#commit();
       return;
     }
-    const { context, sender } = this.#head;
-    signing.finish({ batchId: this.batchId, sender, context, recipients }, (fields) => {
+    const { context, sender, connection } = this.#head;
+    const about = { batchId: this.batchId, sender, context, recipients, localName: connection.localName ?? '', top: this.#top };
+    signing.finish(about, (fields) => {
       if (this.#state !== 'deciding') return;
       if (fields.length > 0) this.#top = Buffer.concat([fields, this.#top]);
       this.#commit();

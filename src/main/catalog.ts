@@ -65,7 +65,7 @@ import { openSendmailLogger } from '#modules/sendmail_logger';
 import { syslogScheme, syslogSettings, type SyslogSettings } from '#modules/syslog_io';
 import { mailLoopSettings, type MailLoopSettings } from '#modules/mail_loop';
 import { maildirSettings, MaildirStore } from '#modules/maildir';
-import { OpenarcModule, openarcSettings } from '#modules/openarc';
+import { OpenarcModule, openarcSettings, type OpenarcSettings } from '#modules/openarc';
 import { opendkimSettings } from '#modules/opendkim';
 import { policySettings, type PolicySettings } from '#modules/policy';
 import { PipeStore, pipeSettings } from '#modules/pipe_transport';
@@ -236,6 +236,8 @@ export type ValidationStanza = { readonly at: ModuleInstance['node']['at'] } & (
       readonly kind: 'check';
       readonly settings: { readonly name: string; readonly debugLevel: string | undefined };
       readonly make: MakeCheck;
+      /** A file with a private key, which must be one. */
+      readonly keyfile?: string | undefined;
     }
 );
 
@@ -259,8 +261,8 @@ const checks: Readonly<Record<string, (stanza: ModuleInstance) => CheckStanza>> 
     return { kind: 'check', settings, make: (ports) => new DkimValidateModule(ports) };
   },
   [openarc.name]: (stanza) => {
-    const settings = openarcSettings(stanza);
-    return { kind: 'check', settings, make: (ports) => new OpenarcModule(ports) };
+    const settings = arcSettings(stanza);
+    return { kind: 'check', settings, make: (ports) => new OpenarcModule(ports), keyfile: settings.sealing?.keyfile };
   },
   [dmarc.name]: (stanza) => {
     const settings = dmarcSettings(stanza);
@@ -317,6 +319,11 @@ export function sendingSettings(snapshot: Snapshot): SendingSettings {
   };
 }
 
+function arcSettings({ options }: ModuleInstance): OpenarcSettings {
+  const { keyfile } = options;
+  return openarcSettings({ options: typeof keyfile === 'string' && keyfile !== '' ? { ...options, keyfile: resolve(keyfile) } : options });
+}
+
 /** One signature on what leaves: by whom, and the option of a recipient's scope that allows it. */
 export interface SignerStanza {
   readonly settings: ReturnType<typeof opendkimSettings>;
@@ -329,8 +336,21 @@ const signerKinds = [
   { name: dkimSign.name, scope: 'dk_domain', read: dkimSignSettings, isOnBy: 'dkim' },
 ] as const;
 
-/** In a loop: who signs, in the order of the text. Throws an Error that names the option to correct. */
-export function signerStanzas(snapshot: Snapshot): SignerStanza[] {
+/** What is put on top of mail that leaves. */
+export interface SigningSetup {
+  /** In the order of the text. */
+  readonly signers: readonly SignerStanza[];
+  /** Undefined: nothing is sealed. */
+  readonly sealing: OpenarcSettings['sealing'];
+}
+
+/** In a loop. Throws an Error that names the option to correct. */
+export function signingSetup(snapshot: Snapshot): SigningSetup {
+  const [stanza] = moduleInstances(snapshot, openarc.name).filter(({ isEnabled }) => isEnabled);
+  return { signers: signerStanzas(snapshot), sealing: stanza === undefined ? undefined : arcSettings(stanza).sealing };
+}
+
+function signerStanzas(snapshot: Snapshot): SignerStanza[] {
   const kinds = signerKinds.map((kind) => ({ kind, stanzas: moduleInstances(snapshot, kind.name).filter(({ isEnabled }) => isEnabled) }));
   if (kinds.every(({ stanzas }) => stanzas.length > 0)) throw new Error('opendkim and dkim_sign cannot both sign: take one of them out');
   return kinds.flatMap(({ kind, stanzas }) =>

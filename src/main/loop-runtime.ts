@@ -21,15 +21,7 @@ import { Queues } from '#queue';
 import { InstanceLease, Spool } from '#spool';
 import { availableMemory } from './available-memory.ts';
 import { LateBounceRules } from './bounce-rules.ts';
-import {
-  bounceSetup,
-  makeStores,
-  type SendingSettings,
-  sendingSettings,
-  type SignerStanza,
-  signerStanzas,
-  wantedFacts,
-} from './catalog.ts';
+import { bounceSetup, makeStores, type SendingSettings, sendingSettings, signingSetup, type SigningSetup, wantedFacts } from './catalog.ts';
 import { doorNotices } from './door-notices.ts';
 import { excludedKeys } from './excluded-keys.ts';
 import { inboundThrottles } from './inbound-throttles.ts';
@@ -77,7 +69,7 @@ export class LoopRuntime {
   readonly #signing: Signing;
   readonly #bounces: LateBounceRules;
   #prepared:
-    { snapshot: Snapshot; changes: SnapshotChanges; stores: MailboxStore[]; sending: SendingSettings; signers: SignerStanza[] } | undefined;
+    { snapshot: Snapshot; changes: SnapshotChanges; stores: MailboxStore[]; sending: SendingSettings; signing: SigningSetup } | undefined;
   #isRecovering = false;
 
   static async open(link: LoopLink, birth: LoopBirth): Promise<LoopRuntime> {
@@ -187,7 +179,7 @@ export class LoopRuntime {
           );
       },
     });
-    this.#signing.configure(signerStanzas(resolver.snapshot));
+    this.#signing.configure(signingSetup(resolver.snapshot));
     this.#validation = o.validation;
     const phases = new PhaseRunner({ modules: o.validation.modules, wheel, panic });
     o.validation.serve(phases);
@@ -443,7 +435,7 @@ export class LoopRuntime {
         changes: configuration,
         stores: makeStores(next, { host: this.#birth.hostname, clock: systemClock }),
         sending: sendingSettings(next),
-        signers: signerStanzas(next),
+        signing: signingSetup(next),
       };
       await this.#validation.prepare(next);
     } catch (error) {
@@ -458,7 +450,7 @@ export class LoopRuntime {
       this.#validation.commit();
       this.#resolver.swap(this.#prepared.snapshot, this.#prepared.changes);
       this.#stores.splice(0, this.#stores.length, ...this.#prepared.stores);
-      this.#signing.configure(this.#prepared.signers);
+      this.#signing.configure(this.#prepared.signing);
       this.#bounces.reconfigured();
       if (!isDeepStrictEqual(this.#sending, this.#prepared.sending)) this.#sending = this.#prepared.sending;
     }

@@ -3,19 +3,18 @@
  *
  * The one rule: signers are made anew with each configuration that changes them, so keys are read again then; what was begun ends with the
  * signer it began with. Whether a recipient's scope signs (opendkim_sign, dkim) is asked of the resolver for each message.
- * Marks of fbl go on in the same step, and stand above the signatures. Not here: who exists (catalog.ts), signatures (dkim). Truth: MOD-03.
+ * Marks of fbl go on in the same step, and stand above the signatures; a set of ARC comes last, over all of it. Not here: who exists (catalog.ts), signatures (dkim). Truth: MOD-03.
  */
-import { readFile } from 'node:fs';
 import type { Clock } from '#base';
 import type { Resolver } from '#config';
-import { DkimSigner, KeyCache, SigningThread, Tally, type DkimRun } from '#dkim';
+import { DkimSigner, KeyCache, keyCacheSettings, SigningThread, Tally, type DkimRun } from '#dkim';
 import type { MessageSigner, SigningRun, SigningView } from '#hooks';
 import { entryBeside, workerFlags } from '#loops';
 import type { PanicLog } from '#observe';
-import type { SignerStanza } from './catalog.ts';
+import { ArcSealer } from '#modules/openarc';
+import type { SigningSetup } from './catalog.ts';
+import { readKey } from './key-files.ts';
 import type { LoopQuestions } from './loop-questions.ts';
-
-const KEY_BYTES_MAX = 65_536;
 
 interface SigningOptions {
   readonly resolver: Resolver;
@@ -36,6 +35,7 @@ export class Signing implements MessageSigner {
   readonly #thread: SigningThread;
   readonly #tally = new Tally();
   #members: readonly Member[] = [];
+  #sealer: ArcSealer | undefined;
 
   constructor(o: SigningOptions) {
     this.#o = o;
@@ -48,14 +48,16 @@ export class Signing implements MessageSigner {
 
   /** True while something signs: otherwise messages pass without a look. */
   get isActive(): boolean {
-    return this.#members.length > 0 || this.#o.marker() !== undefined;
+    return this.#members.length > 0 || this.#sealer !== undefined || this.#o.marker() !== undefined;
   }
 
-  configure(stanzas: readonly SignerStanza[]): void {
+  configure({ signers, sealing }: SigningSetup): void {
     const { clock, panic } = this.#o;
-    this.#members = stanzas.map(({ settings, cache, isOnBy }) => {
+    const log = (text: string): void => panic.log('ERROR', 'MOD', text);
+    const sealerKeys = () => new KeyCache({ ...keyCacheSettings({}), clock, readFile: readKey });
+    this.#sealer = sealing === undefined ? undefined : new ArcSealer(sealing, { keys: sealerKeys(), thread: this.#thread, clock, log });
+    this.#members = signers.map(({ settings, cache, isOnBy }) => {
       const keys = new KeyCache({ ...cache, clock, readFile: readKey });
-      const log = (text: string): void => panic.log('ERROR', 'MOD', text);
       const signer = new DkimSigner(settings, { keys, thread: this.#thread, clock, log, tally: this.#tally });
       return { signer, keys, switch: isOnBy };
     });
@@ -63,11 +65,18 @@ export class Signing implements MessageSigner {
 
   begin(): SigningRun {
     const runs = this.#members.map((member) => ({ member, run: member.signer.begin() }));
+    const seal = this.#sealer?.begin();
     return {
       append: (chunk) => {
         for (const { run } of runs) run.append(chunk);
+        seal?.append(chunk);
       },
-      finish: (view, done) => this.#finish(runs, view, done),
+      finish: (view, done) =>
+        this.#finish(runs, view, (fields) => {
+          const end = (set: string): void => done(Buffer.from(set + fields, 'latin1'));
+          if (seal === undefined) end('');
+          else seal.finish(view, fields, end);
+        }),
     };
   }
 
@@ -88,12 +97,12 @@ export class Signing implements MessageSigner {
     return meant.reduce((sum, { keys }) => sum + keys.flush(), 0);
   }
 
-  #finish(runs: readonly { member: Member; run: DkimRun }[], view: SigningView, done: (fields: Buffer) => void): void {
+  #finish(runs: readonly { member: Member; run: DkimRun }[], view: SigningView, done: (fields: string) => void): void {
     const fields: string[] = [];
     const mark = this.#o.marker()?.(view) ?? '';
     let open = runs.length;
     if (open === 0) {
-      done(Buffer.from(mark, 'latin1'));
+      done(mark);
       return;
     }
     const context = { get: (key: string) => view.context.message.get(key) ?? view.context.connection.get(key) };
@@ -102,7 +111,7 @@ export class Signing implements MessageSigner {
       run.finish({ context, isOn: !isBypassed && this.#isOn(member, view), binding: view.recipients[0]?.binding ?? '' }, (field) => {
         fields[i] = field;
         open -= 1;
-        if (open === 0) done(Buffer.from(mark + fields.join(''), 'latin1'));
+        if (open === 0) done(mark + fields.join(''));
       });
     }
   }
@@ -111,12 +120,4 @@ export class Signing implements MessageSigner {
     const { resolver } = this.#o;
     return recipients.some(({ bindingGroup, binding, domain }) => resolver.sending(bindingGroup, binding, domain)[member.switch] !== false);
   }
-}
-
-function readKey(path: string, done: (error: Error | undefined, text?: string) => void): void {
-  readFile(path, { encoding: 'utf8' }, (error, text) => {
-    if (error !== null) done(new Error(error.code === 'ENOENT' ? 'there is no such file' : error.message));
-    else if (text.length > KEY_BYTES_MAX) done(new Error('it is too large for a key'));
-    else done(undefined, text);
-  });
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
 import { memoryFiles, readConfiguration, type Resolver } from '#config';
-import { debugFlagsOf, hostNameOf, pidFileOf, readSite, resolverOf } from './site.ts';
+import { checkSite, debugFlagsOf, hostNameOf, pidFileOf, readSite, resolverOf } from './site.ts';
 
 function of(text: string): Resolver {
   const { snapshot, problems } = readConfiguration({ main: '/e', files: memoryFiles({ '/e': text }), searchPath: [] });
@@ -33,6 +33,13 @@ test('RT-06 each level of Debug_Flags lists its subsystems; by default errors an
     const other = debugFlagsOf(of(`Debug_Flags { ${level} = ( MOD ) }`));
     assert.notDeepEqual(one, other, `${level} = ( SSL ) and ${level} = ( MOD ) are different`);
   }
+});
+
+test('openarc: a Keyfile that is no key is said by the check of a configuration, with file and line', async (t) => {
+  const arc = 'openarc { signing_domain = "a.test" selector = "s" keyfile = "/nowhere/arc.key" }';
+  const said: string[] = [];
+  assert.equal(await checkSite(site(t, `Hostname = a.test\n${arc}\n`), (line) => said.push(line)), false);
+  assert.match(said.join('\n'), /ecelerity\.conf:2: openarc is refused: Keyfile "\/nowhere\/arc\.key": there is no such file/);
 });
 
 test('Hostname is our own name; without it the name of the machine', () => {

@@ -15,6 +15,7 @@ import { entryBeside, workerFlags } from '#loops';
 import { FblModule } from '#modules/fbl';
 import { policyProblem, PolicyModule, type PolicyPorts } from '#modules/policy';
 import type { ModuleLog, PanicLog } from '#observe';
+import { keyProblem } from './key-files.ts';
 import { validationStanzas, type CheckPorts, type ValidationStanza } from './catalog.ts';
 import { namedCountersRoom, type CounterAdditions } from './messages.ts';
 
@@ -85,7 +86,11 @@ export class Validation {
     await this.abort();
     const made: Made[] = [];
     try {
-      for (const stanza of validationStanzas(snapshot)) made.push((await this.#keptFor(stanza, made)) ?? (await this.#open(stanza)));
+      for (const stanza of validationStanzas(snapshot)) {
+        const problem = await keyProblemOf(stanza);
+        if (problem !== undefined) throw new Error(problem);
+        made.push((await this.#keptFor(stanza, made)) ?? (await this.#open(stanza)));
+      }
     } catch (error) {
       for (const one of made) if (!this.#current.includes(one)) one.policy?.close();
       throw error;
@@ -181,7 +186,13 @@ function refusal(name: string, at: StanzaPlace, problem: string): string {
   return `${at.file}:${at.line}: ${name} is refused: ${problem}`;
 }
 
-/** What is wrong with the policies of a configuration, each with the place of its stanza; each is read once in a thread that ends again. */
+/** A key is looked at with each configuration, changed or not: keys are read again then. */
+async function keyProblemOf(stanza: ValidationStanza): Promise<string | undefined> {
+  const problem = stanza.kind === 'check' && stanza.keyfile !== undefined ? await keyProblem(stanza.keyfile) : undefined;
+  return problem === undefined ? undefined : refusal(stanza.settings.name, stanza.at, problem);
+}
+
+/** What is wrong with the policies and keys of a configuration, each with the place of its stanza; each policy is read once in a thread that ends again. */
 export async function policyProblems(snapshot: Snapshot): Promise<string[]> {
   const problems: string[] = [];
   let stanzas: ValidationStanza[];
@@ -190,7 +201,8 @@ export async function policyProblems(snapshot: Snapshot): Promise<string[]> {
   } catch (error) {
     return [(error as Error).message];
   }
-  if (!stanzas.some(({ kind }) => kind === 'policy')) return [];
+  for (const stanza of stanzas) problems.push(...[(await keyProblemOf(stanza)) ?? []].flat());
+  if (!stanzas.some(({ kind }) => kind === 'policy')) return problems;
   const wheel = new TimerWheel({ clock: systemClock });
   wheel.start();
   const log: ModuleLog = { name: 'policy', debugLevel: 'ERROR', wants: () => false, log: () => undefined };

@@ -11,7 +11,7 @@ import { withoutComments } from './author.ts';
 import { fieldText } from './dkim-verify.ts';
 import { compact, parseTags, type Tags } from './tag-list.ts';
 
-const SETS_MAX = 50;
+export const SETS_MAX = 50;
 const CHAIN_OCTETS_MAX = 262_144;
 const KINDS = ['arc-authentication-results', 'arc-message-signature', 'arc-seal'] as const;
 
@@ -31,27 +31,56 @@ export type ArcChain = readonly ArcSet[] | string;
 
 type Kind = (typeof KINDS)[number];
 
+/** What the seals of a chain that may be none say: the highest instance of any, and whether one of them says that the chain failed; undefined for too many. */
+export function sealsOf(fields: readonly HeaderField[]): { readonly newest: number; readonly saysFailed: boolean } | undefined {
+  const found = arcFields(fields);
+  if (sizeProblem(found) !== undefined) return undefined;
+  let newest = 0;
+  let saysFailed = false;
+  for (const { kind, field } of found) {
+    const tags = kind === 'arc-authentication-results' ? undefined : parseTags(fieldText(field));
+    newest = Math.max(newest, instanceOf(tags === undefined ? leadingInstance(field) : compact(tags.get('i'))));
+    saysFailed ||= kind === 'arc-seal' && compact(tags?.get('cv')).toLowerCase() === 'fail';
+  }
+  return { newest, saysFailed };
+}
+
 export function readChain(fields: readonly HeaderField[]): ArcChain {
-  const found = fields.flatMap((field) => {
-    const kind = KINDS.find((name) => name === field.name.toLowerCase());
-    return kind === undefined ? [] : [{ kind, field }];
-  });
+  const found = arcFields(fields);
   if (found.length === 0) return [];
-  if (found.length > SETS_MAX * KINDS.length) return `there are more than ${SETS_MAX} sets`;
-  if (found.reduce((sum, { field }) => sum + field.raw.length, 0) > CHAIN_OCTETS_MAX) return 'the sets are too large';
+  const size = sizeProblem(found);
+  if (size !== undefined) return size;
   const sets = new Map<number, Map<Kind, ArcField>>();
   for (const { kind, field } of found) {
     const tags = kind === 'arc-authentication-results' ? new Map<string, string>() : parseTags(fieldText(field));
     if (tags === undefined) return `a field ${kind} cannot be read`;
     const text = kind === 'arc-authentication-results' ? leadingInstance(field) : compact(tags.get('i'));
-    const instance = /^\d{1,2}$/.test(text) ? Number(text) : 0;
-    if (instance < 1 || instance > SETS_MAX) return `a field ${kind} has no i= from 1 to ${SETS_MAX}`;
+    const instance = instanceOf(text);
+    if (instance === 0) return `a field ${kind} has no i= from 1 to ${SETS_MAX}`;
     const set = sets.get(instance) ?? new Map<Kind, ArcField>();
     if (set.has(kind)) return `set ${instance} has more than one ${kind}`;
     set.set(kind, { field, tags });
     sets.set(instance, set);
   }
   return inOrder(sets);
+}
+
+function arcFields(fields: readonly HeaderField[]): { readonly kind: Kind; readonly field: HeaderField }[] {
+  return fields.flatMap((field) => {
+    const kind = KINDS.find((name) => name === field.name.toLowerCase());
+    return kind === undefined ? [] : [{ kind, field }];
+  });
+}
+
+function sizeProblem(found: readonly { readonly field: HeaderField }[]): string | undefined {
+  if (found.length > SETS_MAX * KINDS.length) return `there are more than ${SETS_MAX} sets`;
+  return found.reduce((sum, { field }) => sum + field.raw.length, 0) > CHAIN_OCTETS_MAX ? 'the sets are too large' : undefined;
+}
+
+/** 0 for what is none. */
+function instanceOf(text: string): number {
+  const instance = /^\d{1,2}$/.test(text) ? Number(text) : 0;
+  return instance > SETS_MAX ? 0 : instance;
 }
 
 function inOrder(sets: ReadonlyMap<number, ReadonlyMap<Kind, ArcField>>): ArcChain {

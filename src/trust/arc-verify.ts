@@ -8,6 +8,7 @@
  */
 import { toAsciiDomain } from '#base';
 import { canonicalField, relaxedField, type DigestedMessage } from '#dkim';
+import { fieldValue } from '#mail';
 import type { ArcChain, ArcSet } from './arc-chain.ts';
 import { isSignedBy, SELECTOR, verifyArcMessage, withoutSignature } from './dkim-verify.ts';
 import type { Lookup } from './lookup.ts';
@@ -19,6 +20,8 @@ export interface ArcVerdict {
   readonly reason: string;
   /** d= of the seals of a chain that holds, from the first to the newest. */
   readonly sealers: readonly string[];
+  /** What the first of them had found out: the value of its results, behind i=1; '' unless the chain holds. */
+  readonly results: string;
 }
 
 interface ArcPorts {
@@ -28,10 +31,10 @@ interface ArcPorts {
 }
 
 export async function verifyChain(chain: ArcChain, o: ArcPorts): Promise<ArcVerdict> {
-  const fail = (reason: string): ArcVerdict => ({ result: 'fail', reason, sealers: [] });
+  const fail = (reason: string): ArcVerdict => ({ result: 'fail', reason, sealers: [], results: '' });
   if (typeof chain === 'string') return fail(chain);
   const newest = chain.at(-1);
-  if (newest === undefined) return { result: 'none', reason: '', sealers: [] };
+  if (newest === undefined) return { result: 'none', reason: '', sealers: [], results: '' };
   const lookup = onceEach(o.lookup);
   const message = await verifyArcMessage(newest.message.field, { ...o, lookup });
   if (message.result !== 'pass') return fail(`the signature of set ${chain.length}: ${message.reason}`);
@@ -47,8 +50,15 @@ export async function verifyChain(chain: ArcChain, o: ArcPorts): Promise<ArcVerd
   return {
     result: 'pass',
     reason: '',
+    results: firstResults(chain),
     sealers: chain.map(({ seal }) => toAsciiDomain(compact(seal.tags.get('d')), { allowUnderscore: true }) ?? ''),
   };
+}
+
+/** Without `i=1;`, which comes first (arc-chain.ts has looked). */
+function firstResults(chain: readonly ArcSet[]): string {
+  const value = chain[0] === undefined ? '' : fieldValue(chain[0].results);
+  return value.slice(value.indexOf(';') + 1).trim();
 }
 
 async function sealProblem({ seal: { field, tags } }: ArcSet, signed: string, lookup: Lookup): Promise<string | undefined> {

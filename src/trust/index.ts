@@ -3,10 +3,12 @@
  *
  * The one rule: pure judgement over a port for questions to the DNS; each judgement has a bound on what it asks. What becomes of the mail is
  * for others to say, and every text that a stranger publishes stays data.
- * Not here: signing (dkim), options and headers of modules, the resolver (dns). Truth: RFC 7208, 8601, 8617.
+ * A chain of ARC is continued here too, as text that somebody signs. Not here: signing (dkim), options and headers of modules, the resolver (dns). Truth: RFC 7208, 8601, 8617.
  */
 export { lookupBy } from './lookup.ts';
 export type { Lookup, Query } from './lookup.ts';
+export { arcResultsField, placeOfSeal, SealDraft } from './arc-seal.ts';
+export type { SealPlace } from './arc-seal.ts';
 export type { ArcVerdict } from './arc-verify.ts';
 export { authorDomains } from './author.ts';
 export { inTime } from './deadline.ts';
@@ -18,5 +20,6 @@ export { beginScan } from './message-scan.ts';
 export type { MessageScan } from './message-scan.ts';
 export { checkSpf, spfIdentity } from './spf.ts';
 export type { SpfQuestion, SpfResult, SpfVerdict } from './spf.ts';
+export { vouchingProblem } from './vouching.ts';
 export { receivedSpfValue, resultsValue } from './results.ts';
 export type { MethodResult } from './results.ts';

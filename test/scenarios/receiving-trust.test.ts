@@ -6,15 +6,20 @@
  */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { authenticate } from 'mailauth';
 import { sealMessage } from 'mailauth/lib/arc/index.js';
 import { dkimSign } from 'mailauth/lib/dkim/sign.js';
+import { ConsoleUser } from '../kit/console.ts';
 import { DnsServer } from '../kit/dns-server.ts';
 import { handIn } from '../kit/outgoing.ts';
 import { prepareServer, until, type Server } from '../kit/server.ts';
 import { Sink } from '../kit/sink.ts';
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const pem = rsa.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 const key = `v=DKIM1; k=rsa; p=${rsa.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')}`;
 const dns = new DnsServer({
   zones: {
@@ -23,6 +28,8 @@ const dns = new DnsServer({
     'a+b=c.users.test': { A: ['127.0.0.2'] },
     's._domainkey.signed.test': { TXT: [key] },
     's._domainkey.lists.test': { TXT: [key] },
+    's._domainkey.mx.impetus.test': { TXT: [key] },
+    's._domainkey.ours.test': { TXT: [key] },
     '_dmarc.signed.test': { TXT: ['v=DMARC1; p=reject'] },
   },
 });
@@ -37,7 +44,9 @@ ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" {} }
 spf_macros { }
 spf_v1 "spf_v1" { default_rule = "?all" add_headers = true debug_level = INFO }
 dkim_validate "one" { debug_level = INFO }
-openarc { debug_level = INFO }
+openarc { debug_level = INFO  signing_domain = "mx.impetus.test"  selector = "s"  keyfile = "{dir}/arc.key" }
+opendkim { header_canon = relaxed  key = "{dir}/arc.key"  dkim_domain "ours.test" { selector = "s" } }
+Large_Message_Threshold = 60000
 dmarc { action = "reject" }
 `;
 
@@ -47,7 +56,7 @@ before(async () => {
   server = await prepareServer({
     conf,
     ports: { sink: sink.port },
-    files: { 'resolv.conf': `${dns.line}\noptions timeout:1 attempts:1\n` },
+    files: { 'arc.key': pem, 'resolv.conf': `${dns.line}\noptions timeout:1 attempts:1\n` },
   });
   await server.start();
 });
@@ -62,11 +71,10 @@ let count = 0;
 /** Signs a message of signed.test as another program does it. */
 async function signed(mark: string): Promise<string> {
   const text = `From: a@signed.test\r\nSubject: ${mark}\r\n\r\nHello\r\n`;
-  const privateKey = rsa.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const { signatures } = await dkimSign(text, {
     canonicalization: 'relaxed/relaxed',
     algorithm: 'rsa-sha256',
-    signatureData: [{ signingDomain: 'signed.test', selector: 's', privateKey }],
+    signatureData: [{ signingDomain: 'signed.test', selector: 's', privateKey: pem }],
   } as unknown as Parameters<typeof dkimSign>[1]);
   return signatures + text;
 }
@@ -78,7 +86,7 @@ async function sealed(mark: string, hops: number): Promise<string> {
     const fields = await sealMessage(text, {
       signingDomain: 'lists.test',
       selector: 's',
-      privateKey: rsa.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      privateKey: pem,
       authResults: 'lists.test; dmarc=pass header.from=a.test',
       cv: hop === 1 ? 'none' : 'pass',
     } as unknown as Parameters<typeof sealMessage>[1]);
@@ -87,16 +95,39 @@ async function sealed(mark: string, hops: number): Promise<string> {
   return text;
 }
 
+interface Letter {
+  readonly fields?: string;
+  readonly text?: string;
+  /** The subject of the message. */
+  readonly mark?: string;
+  /** What tells it apart at the next hop otherwise. */
+  readonly field?: string;
+}
+
 /** Sends one message and gives what the next hop got of it, unfolded. */
-async function relayed(sender: string, o: { fields?: string; text?: string; mark?: string } = {}): Promise<string> {
+async function relayed(sender: string, o: Letter = {}): Promise<string> {
+  return (await taken(sender, o)).replace(/\r\n(?=[ \t])/g, '');
+}
+
+/** The same as it came, in latin1. */
+async function taken(sender: string, o: Letter): Promise<string> {
   const mark = o.mark ?? `mark-${++count}`;
   const text = o.text ?? `${o.fields ?? ''}From: a@a.test\r\nSubject: ${mark}\r\n\r\nHello`;
   assert.match(await handIn(server, 'x@next.test', { from: sender, text }), /^250 /);
-  const find = () => sink.messages.find((message) => message.data.includes(`Subject: ${mark}\r\n`));
+  const find = () => sink.messages.find((message) => message.data.includes(`${o.field ?? `Subject: ${mark}`}\r\n`));
   await until(() => find() !== undefined, 'the message');
-  return find()!
-    .data.toString()
-    .replace(/\r\n(?=[ \t])/g, '');
+  return find()!.data.toString('latin1');
+}
+
+/** What another program says of a message: the chain, and each signature. */
+async function judged(text: string): Promise<string> {
+  const resolver = (name: string, type: string): Promise<string[][]> =>
+    type === 'TXT' && name.startsWith('s._domainkey.')
+      ? Promise.resolve([[key]])
+      : Promise.reject(Object.assign(new Error('no'), { code: 'ENOTFOUND' }));
+  const { arc, dkim } = await authenticate(Buffer.from(text, 'latin1'), { ip: '127.0.0.1', helo: 'a.test', sender: 'a@a.test', resolver });
+  const signatures = dkim.results.map(({ signingDomain, status }) => `${signingDomain} ${status.result}`);
+  return [arc === false ? 'none' : `${arc.status.result} ${arc.i}`, ...signatures].join(', ');
 }
 
 test('MOD-02 spf_v1 asks the name server, by macros too, and tells the next hop and the paniclog', async () => {
@@ -158,4 +189,34 @@ test('A56 openarc: a chain of two hops holds, and a changed, gapped, doubled, hu
   assert.match(await arc('endless', sets.join('') + plain('endless')), /^fail reason="there are more than 50 sets"/);
   const huge = `ARC-Authentication-Results: i=1; x\r\n${` ${'y'.repeat(900)}\r\n`.repeat(300)}`;
   assert.match(await arc('huge', huge + plain('huge')), /^fail reason="the sets are too large"/);
+});
+
+test('openarc with a key seals what leaves over our own signature, hop after hop, large mail too; and others verify it', async () => {
+  const first = await taken('a@ours.test', { text: `From: a@ours.test\r\nSubject: sealed\r\n\r\nHello`, mark: 'sealed' });
+  assert.match(first, /^ARC-Seal: i=1; a=rsa-sha256; t=\d+; cv=none;\r\n\td=mx\.impetus\.test; s=s;/);
+  assert.match(first, /^ARC-Authentication-Results: i=1; mx\.impetus\.test;[^]*?spf=pass[^]*?arc=none\r\n/m);
+  assert.match(first.replace(/\r\n\s+/g, ''), /ARC-Message-Signature: i=1;[^\r]*h=From:[A-Za-z:-]*DKIM-Signature;/);
+  assert.equal(await judged(first), 'pass 1, ours.test pass');
+  const second = await taken('b@ours.test', { text: `X-Hop: two\r\n${first.trimEnd()}`, field: 'X-Hop: two' });
+  assert.match(
+    second,
+    /^ARC-Seal: i=2; a=rsa-sha256; t=\d+; cv=pass;[^]*\r\nARC-Authentication-Results: i=2; mx\.impetus\.test;[^]*?arc=pass/,
+  );
+  assert.match(await judged(second), /^pass 2, ours\.test pass/);
+  const broken = await taken('b@ours.test', { text: `X-Hop: three\r\n${second.trimEnd()} changed`, field: 'X-Hop: three' });
+  assert.match(broken, /^ARC-Seal: i=3; a=rsa-sha256; t=\d+; cv=fail;/);
+  const after = await taken('b@ours.test', { text: `X-Hop: four\r\n${broken.trimEnd()}`, field: 'X-Hop: four' });
+  assert.doesNotMatch(after, /^ARC-Seal: i=4/m);
+  const large = `From: a@ours.test\r\nSubject: large\r\n\r\n${'A line of some length.  \r\n'.repeat(60_000)}`;
+  const held = await taken('a@ours.test', { text: large, mark: 'large' });
+  assert.match(held, /^ARC-Authentication-Results: i=1; mx\.impetus\.test;[^]*?spf=pass/m);
+  assert.equal(await judged(held), 'pass 1, ours.test pass');
+});
+
+test('a reload is refused when the key that seals is not there, with the file and the line', async () => {
+  rmSync(join(server.dir, 'arc.key'));
+  const console = await ConsoleUser.open(server);
+  assert.match(await console.refused('config reload'), /:\d+: openarc is refused: Keyfile "[^"]*arc\.key": there is no such file/);
+  writeFileSync(join(server.dir, 'arc.key'), pem);
+  console.close();
 });

@@ -137,8 +137,46 @@ const openarc: ModuleDeclaration = {
   implemented: true,
   since: '5.0',
   category: 'signing',
-  about: 'check the ARC chain of received mail; never refuses mail, and does not seal',
-  options: [],
+  about: 'check the ARC chain of received mail, and seal what leaves when there is a key; never refuses mail',
+  options: [
+    moduleOption('openarc', 'Signing_Domain', {
+      type: { kind: 'string' },
+      status: 'works',
+      about: 'domain that seals (d=); with Selector and Keyfile mail is sealed; ours: the manual has these options as those of a function',
+    }),
+    moduleOption('openarc', 'Selector', { type: { kind: 'string' }, status: 'works', about: 'name of the key in DNS (s=)' }),
+    moduleOption('openarc', 'Keyfile', {
+      type: { kind: 'string' },
+      status: 'works',
+      about: 'file of the private key in PEM form, RSA or Ed25519; there must be one when the configuration is read',
+    }),
+    moduleOption('openarc', 'Authservid', {
+      type: { kind: 'string' },
+      status: 'works',
+      about: 'name in ARC-Authentication-Results instead of that of the host',
+    }),
+    moduleOption('openarc', 'Body_Canon', {
+      type: { kind: 'enum', values: ['simple', 'relaxed'] },
+      default: 'relaxed',
+      status: 'works',
+      about: 'how the body is canonicalised',
+    }),
+    moduleOption('openarc', 'Headerlist', {
+      type: { kind: 'any' },
+      status: 'works',
+      about: 'headers that are signed; without it those that opendkim signs, and DKIM-Signature',
+    }),
+    moduleOption('openarc', 'Oversign_Headerlist', {
+      type: { kind: 'any' },
+      status: 'works',
+      about: 'headers that nobody can add to, as they are named once more than they are there',
+    }),
+    moduleOption('openarc', 'Sign_Condition', {
+      type: { kind: 'string' },
+      status: 'works',
+      about: 'context variable that must be there for a message to be sealed; ours',
+    }),
+  ],
 };
 
 const others: readonly ModuleDeclaration[] = rows.map((row) => ({

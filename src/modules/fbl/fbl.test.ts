@@ -106,7 +106,7 @@ test('BNC-13 a mark names recipient, binding, group and user string; of several 
   context.setMessage('camp', 'may@1\r\nX-Evil: 1');
   const one = { local: 'u', domain: 'far.test', binding: 'b', bindingGroup: 'g' };
   const marked = (recipients: (typeof one)[], isOn: boolean, of = module) => {
-    const field = of.mark({ batchId: 'x', sender: 's', context, recipients }, () => isOn);
+    const field = of.mark({ batchId: 'x', sender: 's', context, recipients, localName: 'mx.test', top: Buffer.alloc(0) }, () => isOn);
     const value = HeaderBlock.parse(Buffer.from(field)).find('X-MSFBL');
     return value === undefined ? field : parseTraceMark(value, tokenKey);
   };

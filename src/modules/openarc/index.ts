@@ -1,23 +1,32 @@
 /**
- * openarc: the ARC chain of received mail is checked, and what came out is written where policy and readers find it.
+ * openarc: the ARC chain of received mail is checked, and what came out is written where policy and readers find it; with a key it seals what leaves.
  *
- * The one rule: it refuses nothing, and adds no set of its own: sealing is not here. `arc_cv` is none, pass or fail; `arc_sealers` (ours) the domains that
- * sealed a chain that holds, from the first to the newest. A message without ARC gets no field.
+ * The one rule: it refuses nothing. `arc_cv` is none, pass or fail; `arc_sealers` (ours) the domains that sealed a chain that holds, from the first to the
+ * newest. A message without ARC gets no field. Seals go on when all else is done (sealer.ts).
  * Not here: the checks (trust), whom of the sealers to trust (policy). Truth: the pages of the module and of its verify; RFC 8617, 8601.
  */
 import type { Clock } from '#base';
 import { CONTINUE, type HookView, type LaterAnswer, type Phase, type PhaseHook, type ValidationModule, type Verdict } from '#hooks';
 import type { ModuleLog } from '#observe';
 import { beginScan, inTime, lookupBy, resultsValue, type ArcVerdict, type Query, type Timers } from '#trust';
+import { sealingSettings, type SealingSettings } from './sealer.ts';
+
+export { ArcSealer } from './sealer.ts';
 
 export interface OpenarcSettings {
   readonly name: string;
   readonly debugLevel: string | undefined;
+  /** Undefined: chains are only checked. */
+  readonly sealing: SealingSettings | undefined;
 }
 
 export function openarcSettings(stanza: { readonly options: Readonly<Record<string, unknown>> }): OpenarcSettings {
   const { debugLevel } = stanza.options;
-  return { name: 'openarc', debugLevel: typeof debugLevel === 'string' ? debugLevel : undefined };
+  return {
+    name: 'openarc',
+    debugLevel: typeof debugLevel === 'string' ? debugLevel : undefined,
+    sealing: sealingSettings(stanza.options),
+  };
 }
 
 interface ArcPorts {
@@ -46,7 +55,7 @@ export class OpenarcModule implements ValidationModule {
       timers: wheel,
       otherwise: (reason) => {
         log.log('WARNING', reason);
-        return { result: 'fail', reason, sealers: [] };
+        return { result: 'fail', reason, sealers: [], results: '' };
       },
       done: (verdict) => {
         this.#tell(view, verdict);
