@@ -270,6 +270,12 @@ export const trustModules: readonly ModuleDeclaration[] = [
         status: 'works',
         about: 'context: say it in dmarc_status and dmarc_policy; reject: refuse mail that fails when its domain wants that',
       }),
+      moduleOption('dmarc', 'trusted_sealers', {
+        type: { kind: 'array' },
+        status: 'works',
+        about:
+          'domains whose ARC seals are believed: mail that fails is let be when every hop of its chain is one of them and the first had found the author behind it; none by default',
+      }),
     ],
   },
   {

@@ -2,19 +2,25 @@
  * The module dmarc in a session: what is told, what is refused, and who is not judged.
  */
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import type { ModuleLog } from '#observe';
 import type { Query } from '#trust';
+import { testSealer } from '../../../test/kit/arc.ts';
 import { codes, settle, World, type FakeClient } from '../../../test/kit/inbound.ts';
 import { DmarcModule, dmarcSettings } from './index.ts';
 
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const key = `v=DKIM1; p=${rsa.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')}`;
 const RECORDS: Readonly<Record<string, string>> = {
   '_dmarc.strict.test': 'v=DMARC1; p=reject',
   '_dmarc.soft.test': 'v=DMARC1; p=quarantine',
+  's._domainkey.lists.test': key,
+  's._domainkey.evil.test': key,
   'strict.test': 'v=spf1 ip4:192.0.2.7 -all',
 };
 
-function worldOf(action: string | undefined, o: { query?: Query; relays?: boolean } = {}): World {
+function worldOf(action: string | undefined, o: { query?: Query; relays?: boolean; trustedSealers?: string[] } = {}): World {
   const query: Query = (name, type, done) => {
     const text = RECORDS[name];
     const rest = { ttl: 60, isAuthenticated: false };
@@ -27,7 +33,7 @@ function worldOf(action: string | undefined, o: { query?: Query; relays?: boolea
     schedule: (ms: number, work: () => void) => holder.world!.wheel.schedule(ms, work),
     cancel: (id: number) => holder.world!.wheel.cancel(id),
   };
-  const module = new DmarcModule(dmarcSettings({ instance: undefined, options: { action } }), {
+  const module = new DmarcModule(dmarcSettings({ instance: undefined, options: { action, trustedSealers: o.trustedSealers } }), {
     query: o.query ?? query,
     clock: { now: () => 1_700_000_000_000 },
     wheel,
@@ -45,6 +51,17 @@ async function talk(client: FakeClient, ...lines: string[]): Promise<string> {
     said += client.take();
   }
   return said;
+}
+
+/** Mail of somebody else in the name of strict.test, as hops that seal passed it on, each with what it says it found. */
+async function passedOn(...hops: readonly (readonly [domain: string, found: string])[]): Promise<string> {
+  let text = 'From: a@strict.test\r\nSubject: x\r\n\r\ntext\r\n';
+  for (const [i, [domain, found]] of hops.entries()) {
+    const seal = testSealer({ signingDomain: domain, selector: 's' }, rsa.privateKey);
+    const top = `Authentication-Results: ${domain}; ${found}\r\n`;
+    text = (await seal(text, { arc_cv: i === 0 ? 'none' : 'pass' }, { localName: domain, top })).text;
+  }
+  return text.replace(/Subject: x\r\n\r\ntext\r\n$/, '');
 }
 
 async function send(
@@ -112,4 +129,49 @@ test('dmarc: clients who may relay are not judged; a name server that is silent 
   assert.equal(codes(await talk(client)), '');
   for (let i = 0; i < 20; i++) await settle();
   assert.equal(world.spool.stored[0]?.envelope.contextMessage['dmarc_status'], 'temperror');
+});
+
+test('RFC 8617 7.2 dmarc: trusted_sealers who found the author behind a message set the wish of its domain aside, and that is told', async () => {
+  const world = worldOf('reject', { trustedSealers: ['Lists.test'] });
+  const good = ['lists.test', 'spf=fail; dmarc=pass (p=reject) header.from=strict.test'] as const;
+  const { reply, text, context } = await send(world, await passedOn(good));
+  assert.match(reply, /^250 /);
+  assert.deepEqual([context['dmarc_status'], context['dmarc_policy'], context['dmarc_sealers']], ['fail', 'none', 'lists.test']);
+  assert.match(
+    text,
+    /^Authentication-Results: mx\.here\.test; dmarc=fail reason="nobody of strict\.test stands behind it; reject is set aside: sealed by lists\.test" /,
+  );
+  assert.match((await send(world, await passedOn(good, good))).reply, /^250 /);
+});
+
+test('RFC 8617 7.2 dmarc: nobody is trusted by default; a stranger among the hops, a changed text or another finding leave the refusal as it is', async () => {
+  const good = ['lists.test', 'dmarc=pass header.from=strict.test'] as const;
+  const refused = async (text: string, trustedSealers: string[] = ['lists.test']): Promise<string> => {
+    const { reply } = await send(worldOf('reject', { trustedSealers }), text);
+    return /^550 rejected by DMARC policy of strict\.test: nobody of strict\.test stands behind it(.*)$/.exec(reply)?.[1] ?? reply;
+  };
+  assert.equal(await refused(await passedOn(good), []), '');
+  assert.equal(await refused(await passedOn()), ', and nobody sealed it');
+  for (const hops of [
+    [good, ['evil.test', good[1]]],
+    [['evil.test', good[1]], good],
+  ] as const)
+    assert.equal(await refused(await passedOn(...hops)), ', and evil.test is not trusted to seal');
+  assert.match(
+    await refused((await passedOn(good)).replace('i=1; lists.test;', 'i=1; lists.other;')),
+    /^, and its chain fails: the seal of set 1: /,
+  );
+  for (const found of [
+    'dmarc=fail header.from=strict.test',
+    'dmarc=pass header.from=evil.test',
+    'dmarc=pass',
+    'none',
+    'spf=pass reason="; dmarc=pass header.from=strict.test"',
+    'spf=pass (; dmarc=pass header.from=strict.test)',
+    'dmarc=fail header.from=strict.test; dmarc=pass header.from=strict.test',
+    'dmarc=pass header.from=evil.test header.from=strict.test',
+    'dmarc=pass "; header.from=strict.test',
+  ])
+    assert.equal(await refused(await passedOn(['lists.test', found])), ', and lists.test had not found strict.test behind it', found);
+  assert.throws(() => dmarcSettings({ instance: undefined, options: { trustedSealers: ['a b'] } }), /cannot use "a b" in Trusted_Sealers/);
 });

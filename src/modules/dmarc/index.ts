@@ -3,10 +3,10 @@
  *
  * The one rule: clients who may relay hand in mail of our own side and are not judged. With `action = context` nothing is refused: policy decides by
  * `dmarc_status` and `dmarc_policy`. With `action = reject` mail that fails is refused when its domain says so, and mail without one author whatever domains say, since
- * nobody could judge it; a failure of DNS refuses nothing.
+ * nobody could judge it; a failure of DNS refuses nothing. What the domain wants is set aside for mail that `trusted_sealers` vouch for.
  * Not here: the judgement (trust); reports to domains are not sent. Truth: RFC 9989; RFC 7372 for the reply.
  */
-import { foldDomain, parseIp, unmapIp, type Clock } from '#base';
+import { foldDomain, parseIp, toAsciiDomain, unmapIp, type Clock } from '#base';
 import { CONTINUE, type HookView, type LaterAnswer, type Phase, type PhaseHook, type ValidationModule, type Verdict } from '#hooks';
 import type { ModuleLog } from '#observe';
 import {
@@ -18,6 +18,7 @@ import {
   lookupBy,
   resultsValue,
   spfIdentity,
+  vouchingProblem,
   type DmarcVerdict,
   type MessageScan,
   type Query,
@@ -27,6 +28,8 @@ import {
 export interface DmarcSettings {
   readonly name: string;
   readonly refuses: boolean;
+  /** In lower case. */
+  readonly trustedSealers: ReadonlySet<string>;
   readonly debugLevel: string | undefined;
 }
 
@@ -34,8 +37,24 @@ export function dmarcSettings(stanza: {
   readonly instance: string | undefined;
   readonly options: Readonly<Record<string, unknown>>;
 }): DmarcSettings {
-  const { action, debugLevel } = stanza.options;
-  return { name: 'dmarc', refuses: action === 'reject', debugLevel: typeof debugLevel === 'string' ? debugLevel : undefined };
+  const { action, debugLevel, trustedSealers } = stanza.options;
+  return {
+    name: 'dmarc',
+    refuses: action === 'reject',
+    trustedSealers: sealersOf(trustedSealers),
+    debugLevel: typeof debugLevel === 'string' ? debugLevel : undefined,
+  };
+}
+
+function sealersOf(value: unknown): ReadonlySet<string> {
+  const names = Array.isArray(value) ? value.map(String) : [];
+  return new Set(
+    names.map((name) => {
+      const domain = toAsciiDomain(name, { allowUnderscore: true });
+      if (domain === undefined) throw new Error(`dmarc: cannot use "${name}" in Trusted_Sealers: expected a domain`);
+      return domain;
+    }),
+  );
 }
 
 interface DmarcPorts {
@@ -43,6 +62,11 @@ interface DmarcPorts {
   readonly clock: Pick<Clock, 'now'>;
   readonly wheel: Timers;
   readonly log: ModuleLog;
+}
+
+/** With those who vouch for mail that failed. */
+interface Judgement extends DmarcVerdict {
+  readonly sealers?: string;
 }
 
 const STRENGTH = { none: 0, quarantine: 1, reject: 2 } as const;
@@ -63,7 +87,7 @@ export class DmarcModule implements ValidationModule {
   #check(view: HookView, answer: LaterAnswer): Verdict | 'later' {
     const scan = view.message?.readBy(beginScan);
     if (scan === undefined || view.context.connection.get('can_relay') === 'true') return CONTINUE;
-    inTime<DmarcVerdict>(this.#judge(view, scan), {
+    inTime<Judgement>(this.#judge(view, scan), {
       timers: this.#o.wheel,
       otherwise: (reason) => ({ result: 'temperror', reason, domain: '', policy: 'none' }),
       done: (verdict) => answer(this.#act(view, verdict)),
@@ -72,7 +96,7 @@ export class DmarcModule implements ValidationModule {
   }
 
   /** Of several authors the one for whom most is wanted counts. */
-  async #judge({ connection, transaction }: HookView, scan: MessageScan): Promise<DmarcVerdict> {
+  async #judge({ connection, transaction }: HookView, scan: MessageScan): Promise<Judgement> {
     const domains = authorDomains(scan.header);
     if (typeof domains === 'string')
       return { result: 'permerror', reason: domains, domain: '', policy: this.#settings.refuses ? 'reject' : 'none' };
@@ -86,18 +110,33 @@ export class DmarcModule implements ValidationModule {
       address === undefined ? undefined : checkSpf({ ...about, ip: unmapIp(address), receiver: connection.localName ?? '', now }, lookup),
     ]);
     const found = { dkim, spf: spf === undefined ? undefined : { domain: foldDomain(spfIdentity(about).domain), result: spf.result } };
-    const verdicts = await Promise.all(domains.map((domain) => evaluateDmarc(domain, found, lookup)));
+    const verdicts = await Promise.all(
+      domains.map(async (domain) => this.#vouched(await evaluateDmarc(domain, found, lookup), scan, { lookup, now })),
+    );
     const [worst] = verdicts.sort(
       (a, b) => STRENGTH[b.policy] - STRENGTH[a.policy] || Number(a.result === 'pass') - Number(b.result === 'pass'),
     );
-    return worst as DmarcVerdict;
+    return worst as Judgement;
   }
 
-  #act({ connection, context, message, transaction }: HookView, verdict: DmarcVerdict): Verdict {
-    const { result, reason, domain, policy } = verdict;
+  /** The chain is asked about only where it could change something. */
+  async #vouched(verdict: DmarcVerdict, scan: MessageScan, o: Parameters<MessageScan['arc']>[0]): Promise<Judgement> {
+    const { trustedSealers } = this.#settings;
+    const { result, policy, domain, reason } = verdict;
+    if (trustedSealers.size === 0 || result !== 'fail' || policy === 'none') return verdict;
+    const arc = await scan.arc(o);
+    const problem = vouchingProblem(arc, domain, trustedSealers);
+    if (problem !== undefined) return { ...verdict, reason: `${reason}, and ${problem}` };
+    const sealers = arc.sealers.join(', ');
+    return { ...verdict, policy: 'none', sealers, reason: `${reason}; ${policy} is set aside: sealed by ${sealers}` };
+  }
+
+  #act({ connection, context, message, transaction }: HookView, verdict: Judgement): Verdict {
+    const { result, reason, domain, policy, sealers } = verdict;
     context.setMessage('dmarc_status', result);
     context.setMessage('dmarc_policy', policy);
     if (domain !== '') context.setMessage('dmarc_domain', domain);
+    if (sealers !== undefined) context.setMessage('dmarc_sealers', sealers);
     const { log } = this.#o;
     log.log(
       'INFO',
