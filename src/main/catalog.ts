@@ -325,7 +325,7 @@ function arcSettings({ options }: ModuleInstance): OpenarcSettings {
 }
 
 /** One signature on what leaves: by whom, and the option of a recipient's scope that allows it. */
-export interface SignerStanza {
+interface SignerStanza {
   readonly settings: ReturnType<typeof opendkimSettings>;
   readonly cache: KeyCacheSettings;
   readonly isOnBy: 'opendkimSign' | 'dkim';

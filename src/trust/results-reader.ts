@@ -7,7 +7,7 @@
 const VALUE_MAX = 65_536;
 const CLAUSES_MAX = 100;
 
-export interface ResultClause {
+interface ResultClause {
   readonly method: string;
   readonly result: string;
   /** `header.from` and the like, in lower case, with their values. */
@@ -16,7 +16,7 @@ export interface ResultClause {
   readonly text: string;
 }
 
-export interface ReadResults {
+interface ReadResults {
   readonly authservId: string;
   readonly clauses: readonly ResultClause[];
 }
