@@ -144,6 +144,34 @@ test('A whole session sent with the sending side closed behind it still gets its
   await stop(service);
 });
 
+test('After QUIT the client has its 221 and an end, and the session is over without a word more of it (SMTP-01)', async () => {
+  const { service } = make();
+  await apply(service, on('127.0.0.1:0'));
+  const client = new Client({ host: '127.0.0.1', port: portOf(service, '127.0.0.1:0') });
+  client.socket.allowHalfOpen = true;
+  const ended = new Promise((resolve) => client.socket.once('end', resolve));
+  client.write('EHLO c.test', 'NOOP', 'QUIT');
+  await ended;
+  assert.equal(codes(client.said), '220 250 250 221');
+  await until(() => service.sessions === 0);
+  assert.equal(client.isClosed, false);
+  client.socket.destroy();
+  await stop(service);
+});
+
+test('The record of a refusal has our own address, asked when it is written (LOG-10)', async () => {
+  const { service, world } = make();
+  await apply(service, on('127.0.0.1:0'));
+  const port = portOf(service, '127.0.0.1:0');
+  const client = new Client({ host: '127.0.0.1', port });
+  client.write('EHLO c.test', 'MAIL FROM:<a@a.test>', 'RCPT TO:<b@far.test>', 'QUIT');
+  await client.closed();
+  const [record] = world.records.filter(({ kind }) => kind === 'J');
+  assert.ok(record?.kind === 'J');
+  assert.deepEqual([record.localIp, record.localPort], ['127.0.0.1', port]);
+  await stop(service);
+});
+
 test('IPv6 peers are greeted by their address; a Unix socket counts as this machine and has none (LSN-02, LSN-06)', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'esmtp-'));
   const path = join(folder, 'smtp');

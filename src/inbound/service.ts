@@ -10,6 +10,7 @@ import type { Socket } from 'node:net';
 import { formatEndpoint, parseEndpoint, parseIp, unmapIp, type IpAddress } from '#base';
 import { Connection, Listener, type ListenAddress, type NetError } from '#net';
 import { replies } from '#smtp';
+import type { OwnEnd } from './connection-facts.ts';
 import type { SessionCell, SessionPorts } from './ports.ts';
 import { ProxyGate } from './proxy-gate.ts';
 import { sessionRulesOf, type OptionRecord, type SessionRules } from './session-rules.ts';
@@ -48,7 +49,7 @@ interface Place {
   readonly listener: Listener;
   readonly cell: SessionCell;
   readonly remote: SessionOptions['remote'];
-  readonly local: SessionOptions['local'];
+  readonly own: SessionOptions['own'];
 }
 
 /** What a connection through a Unix socket counts as: a peer on this machine. */
@@ -151,8 +152,8 @@ export class EsmtpService {
       return;
     }
     const { proxyHosts, proxyHeaderMs } = sessionRulesOf(this.#o.optionsFor(listener.address, ip));
-    const own = { ip: socket.localAddress ?? listener.address, port: socket.localPort ?? 0 };
-    const place = { listener, cell, local: own, remote: { ip, text: listener.isUnix ? '' : ip.text, port: socket.remotePort ?? 0 } };
+    const own = (): OwnEnd => ({ ip: socket.localAddress ?? listener.address, port: socket.localPort ?? 0 });
+    const place = { listener, cell, own, remote: { ip, text: listener.isUnix ? '' : ip.text, port: socket.remotePort ?? 0 } };
     if (proxyHosts === undefined) {
       this.#begin(socket, place);
       return;
@@ -161,14 +162,14 @@ export class EsmtpService {
       if (from === undefined) this.#begin(socket, place);
       else {
         const client = unmapIp(from.ip);
-        const local = to === undefined ? own : { ip: to.ip.text, port: to.port };
-        this.#begin(socket, { ...place, remote: { ip: client, text: client.text, port: from.port }, local });
+        const named = to === undefined ? own : (): OwnEnd => ({ ip: to.ip.text, port: to.port });
+        this.#begin(socket, { ...place, remote: { ip: client, text: client.text, port: from.port }, own: named });
       }
     });
   }
 
   #begin(socket: Socket, o: Place): void {
-    const { listener, cell, remote, local } = o;
+    const { listener, cell, remote, own } = o;
     const { ports } = this.#o;
     const rules = sessionRulesOf(this.#o.optionsFor(listener.address, remote.ip));
     const cells = { service: this.#o.serviceCell, listener: cell };
@@ -181,7 +182,7 @@ export class EsmtpService {
       remote,
       listen: listener.address,
       rulesFor: (other) => sessionRulesOf(this.#o.optionsFor(listener.address, other)),
-      local,
+      own,
       ended: (over) => {
         this.#sessions.delete(over);
         ports.counters.add('inboundConnections', -1);

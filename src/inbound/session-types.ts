@@ -9,35 +9,11 @@ import type { IpAddress } from '#base';
 import type { HookView, Phase, ValidationContext, Verdict } from '#hooks';
 import type { CommandFault, Reply } from '#smtp';
 import type { BodyIntake } from './body-intake.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
 import type { SessionPorts } from './ports.ts';
 import type { ReceptionState } from './reception-state.ts';
 import type { SessionRules } from './session-rules.ts';
 import type { Transaction } from './transaction.ts';
-
-/** The facts of the connection; a ConnectionView for modules. */
-export interface ConnectionFacts {
-  readonly id: string;
-  /** Where the client is; a trusted client may say that it speaks for another one (XCLIENT, XREMOTEIP). */
-  ip: IpAddress;
-  remoteIp: string;
-  remotePort: number;
-  localIp: string;
-  localPort: number;
-  readonly protocol: 'esmtp';
-  /** Name given in EHLO or HELO, '' before. */
-  helo: string;
-  isEsmtp: boolean;
-  /** What we call ourselves here: Received_Hostname, or the host's name. */
-  localName: string;
-  /** Who authenticated, '' when nobody did. */
-  authUser: string;
-  /** Attempts to authenticate that failed. */
-  authFailures: number;
-  messages: number;
-  /** RCPT TO commands of the connection, and how many of them were accepted. */
-  offeredRecipients: number;
-  recipients: number;
-}
 
 /** What listings show of a session. */
 export interface InboundLine {
@@ -88,6 +64,8 @@ export interface Session {
   refuse(reply: Reply, o?: RefuseOptions): void;
   /** Says a last word and closes. */
   sayLast(reply: Reply): void;
+  /** Answers a client that takes its leave, and closes. */
+  part(reply: Reply): void;
   /** Closes without another word: the last one was said. */
   closeNow(): void;
   /** Starts work that may answer in a later turn; commands wait until it settles. */

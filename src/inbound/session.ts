@@ -14,13 +14,14 @@ import type { CloseReason, Connection, ConnectionOwner, TlsFacts } from '#net';
 import { contextPairs } from '#observe';
 import { formatReply, greeting, LineReader, parseCommand, replies, replyText, type Command, type CommandFault, type Reply } from '#smtp';
 import { BodyIntake, restOf } from './body-intake.ts';
+import { ConnectionFacts, type OwnEnd } from './connection-facts.ts';
 import { dispatch } from './dispatch.ts';
 import { setOwnContext } from './identity.ts';
 import { greetingDate } from './trace.ts';
 import type { SessionPorts } from './ports.ts';
 import type { ReceptionState } from './reception-state.ts';
 import type { SessionRules } from './session-rules.ts';
-import type { ConnectionFacts, InboundLine, PhaseView, RefuseOptions, Session, Settle } from './session-types.ts';
+import type { InboundLine, PhaseView, RefuseOptions, Session, Settle } from './session-types.ts';
 import { beginTls, tlsKeys } from './session-tls.ts';
 import { Transaction } from './transaction.ts';
 
@@ -36,7 +37,7 @@ export interface SessionOptions {
   readonly connection: Connection;
   /** `text` is '' on a Unix socket, which counts as the loopback address. */
   readonly remote: { readonly ip: IpAddress; readonly text: string; readonly port: number };
-  readonly local: { readonly ip: string; readonly port: number };
+  readonly own: () => OwnEnd;
   /** The address of the Listen stanza. */
   readonly listen: string;
   /** The rules of a client at another address on the same listener. */
@@ -89,23 +90,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
     this.#begunAt = o.ports.clock.mono();
     this.rulesFor = o.rulesFor;
     this.hostname = o.rules.bannerHostname ?? o.ports.hostname;
-    this.facts = {
-      id: o.ports.intake.nextId(),
-      ip: o.remote.ip,
-      remoteIp: o.remote.text,
-      remotePort: o.remote.port,
-      localIp: o.local.ip,
-      localPort: o.local.port,
-      localName: o.ports.hostname,
-      protocol: 'esmtp',
-      helo: '',
-      isEsmtp: false,
-      authUser: '',
-      authFailures: 0,
-      messages: 0,
-      offeredRecipients: 0,
-      recipients: 0,
-    };
+    this.facts = new ConnectionFacts({ id: o.ports.intake.nextId(), remote: o.remote, own: o.own, localName: o.ports.hostname });
     this.body.onRoom = () => this.#work(() => this.#proceed());
   }
 
@@ -186,6 +171,12 @@ export class EsmtpSession implements Session, ConnectionOwner {
   sayLast(reply: Reply): void {
     this.say(reply);
     this.#close();
+  }
+
+  part(reply: Reply): void {
+    this.say(reply);
+    // What came behind the goodbye would make the kernel take the reply back.
+    this.#connection.end(this.unread === 0);
   }
 
   closeNow(): void {

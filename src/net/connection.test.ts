@@ -180,6 +180,27 @@ test('end() says what is waiting, then closes; nothing can be said afterwards; a
   assert.equal(wheel.size, 0);
 });
 
+test('A peer that took its leave is not waited for once its last reply is with the system; one that has it not yet is', async () => {
+  const quick = make();
+  quick.connection.write('bye');
+  quick.connection.end(true);
+  await turn();
+  assert.equal(quick.wire.said, 'bye');
+  assert.equal(quick.wire.writableEnded, false, 'no half-close: the whole of it is closed');
+  assert.equal(quick.owner.reason, 'local');
+  assert.equal(quick.wheel.size, 0);
+  const slow = make();
+  slow.wire.isStuck = true;
+  slow.connection.write('bye');
+  slow.connection.end(true);
+  await turn();
+  assert.equal(slow.owner.reason, undefined);
+  slow.clock.advance(LINGER_MS + 100);
+  slow.wheel.advance();
+  await turn();
+  assert.equal(slow.owner.reason, 'local');
+});
+
 test('A peer that sends on and on behind our end is cut after a bounded amount, not read for the whole time (A17, A60)', async () => {
   const { wire, owner, connection } = make();
   await turn();

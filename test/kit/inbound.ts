@@ -247,7 +247,7 @@ export class World {
       rules,
       connection,
       remote: { ip: parseIp(from) as IpAddress, text: from, port: 4025 },
-      local: { ip: '192.0.2.1', port: 25 },
+      own: () => ({ ip: '192.0.2.1', port: 25 }),
       listen: ':25',
       rulesFor: (ip) => sessionRulesOf(this.optionsByIp.get(ip.text) ?? this.options),
       ended: () => {

@@ -27,5 +27,5 @@ export function vrfy(s: Session): void {
 }
 
 export function quit(s: Session): void {
-  s.sayLast(replies.goodbye);
+  s.part(replies.goodbye);
 }
