@@ -44,7 +44,9 @@ export interface Load {
 
 /** Sends the load and resolves when smtp-source is done. */
 export async function send(port: number, load: Load): Promise<void> {
-  const args = ['-s', load.sessions, '-m', load.count, '-l', load.bytes, '-f', load.from ?? 'from@bench.test', '-t', 'to@sink.test'].map(String);
+  const args = ['-s', load.sessions, '-m', load.count, '-l', load.bytes, '-f', load.from ?? 'from@bench.test', '-t', 'to@sink.test'].map(
+    String,
+  );
   if (load.keep) args.push('-d');
   const child = spawn(sbin('smtp-source'), [...args, `127.0.0.1:${port}`], { stdio: ['ignore', 'ignore', 'pipe'] });
   let errors = '';

@@ -109,7 +109,10 @@ function policyAtMost(job: Job): Command {
 
 /** Impetus with a policy that computes for `ms` a message, but not for those that warm it up (measure.ts). */
 function policyThatWorks(job: Job, ms: number): Command {
-  return withPolicy(job, `${BUSY}export const data_spool = (event) => (event.sender.address.startsWith('warm@') ? undefined : busy(${ms}));`);
+  return withPolicy(
+    job,
+    `${BUSY}export const data_spool = (event) => (event.sender.address.startsWith('warm@') ? undefined : busy(${ms}));`,
+  );
 }
 
 /** Impetus with a policy that computes for 50 ms for one sender and not at all for others. */
