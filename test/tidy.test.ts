@@ -41,7 +41,7 @@ const law: Record<string, string[]> = {
   cluster: ['base', 'observe', 'net', 'config', 'limits', 'hooks'],
   control: everythingBut('modules', 'main', 'cli'),
   main: everythingBut('cli'),
-  cli: ['base', 'system', 'observe', 'syntax', 'smtp', 'mail', 'config', 'auth', 'spool', 'control', 'main'],
+  cli: ['base', 'system', 'observe', 'policies', 'syntax', 'smtp', 'mail', 'config', 'auth', 'spool', 'control', 'main'],
 };
 const thirdParty: Record<string, string> = { koffi: 'system', re2js: 'system', 'dns-packet': 'dns' };
 const sources = globSync('src/**/*.ts', { cwd: root }).sort();

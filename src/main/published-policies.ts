@@ -52,7 +52,6 @@ export class PublishedPolicies {
     const ports = {
       dns,
       isAllowed: (ip: string) => !isProhibited(ip, resolver.global().prohibitedHosts, 'learnt'),
-      usesIpv6: () => resolver.global().useIpv6,
       authorities: () => authorities(resolver.global().tlsCa),
       later,
       port: HTTPS_PORT,

@@ -9,4 +9,5 @@ export { HostPolicies, type HostPolicy, type HostQuestion, type PolicyAnswer } f
 export { DaneSelfTest } from './self-test.ts';
 export { fetchSts } from './sts-fetch.ts';
 export { policyFiles } from './sts-files.ts';
+export { purgePolicies } from './sts-purge.ts';
 export { StsStore } from './sts-store.ts';

@@ -20,7 +20,6 @@ interface FetchPorts {
   readonly dns: Asking;
   /** Whether a policy may be fetched from this address. */
   readonly isAllowed: (ip: string) => boolean;
-  readonly usesIpv6: () => boolean;
   /** Authorities in PEM; undefined: those of the runtime. */
   readonly authorities: () => Buffer | undefined;
   readonly later: (ms: number, work: () => void) => () => void;
@@ -79,11 +78,10 @@ export function fetchSts(domain: string, ports: FetchPorts, done: (fetched: Fetc
   });
 }
 
-/** Where the host is, IPv4 and IPv6 in turn; a text says why it is nowhere. */
-function addressesOf(host: string, { dns, isAllowed, usesIpv6 }: FetchPorts, done: (found: readonly string[] | string) => void): void {
+/** Where the host is, IPv4 and IPv6 in turn, whatever is used for mail: a host that is not found has no policy. A text says why it is nowhere. */
+function addressesOf(host: string, { dns, isAllowed }: FetchPorts, done: (found: readonly string[] | string) => void): void {
   dns.query(host, 'A', (four) => {
-    const ask = usesIpv6() ? dns.query.bind(dns) : (_name: string, _type: 'AAAA', hear: (answer: DnsAnswer) => void): void => hear(four);
-    ask(host, 'AAAA', (six) => {
+    dns.query(host, 'AAAA', (six) => {
       const [fours, sixes] = [ipsOf(four, 'A'), ipsOf(six, 'AAAA')] as const;
       const all = fours.flatMap((ip, i) => [ip, ...sixes.slice(i, i + 1)]).concat(sixes.slice(fours.length));
       const addresses = all.filter(isAllowed).slice(0, ADDRESSES_MAX);

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { toAsciiDomain } from '#base';
 import type { KeptPolicy, PolicyFiles } from './sts-store.ts';
 
-const FILE_MAX = 128 * 1024;
+export const FILE_MAX = 128 * 1024;
 
 export function policyFiles(o: {
   readonly folder: () => string;
@@ -49,7 +49,7 @@ export function policyFiles(o: {
   };
 }
 
-function keptOf(text: string): KeptPolicy | undefined {
+export function keptOf(text: string): KeptPolicy | undefined {
   try {
     if (text.length > FILE_MAX) return undefined;
     const { id, text: policy, fetchedAt } = JSON.parse(text) as Record<string, unknown>;

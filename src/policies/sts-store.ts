@@ -184,7 +184,7 @@ function finding({ policy, id }: Entry): StsFinding {
   return policy.mode === 'none' ? { kind: 'none' } : { kind: 'policy', policy, id };
 }
 
-function isInForce(kept: KeptPolicy, policy: StsPolicy, now: number): boolean {
+export function isInForce(kept: KeptPolicy, policy: StsPolicy, now: number): boolean {
   return now < kept.fetchedAt + Math.max(policy.maxAge * 1000, stsLimits.LIFE_MIN_MS);
 }
 

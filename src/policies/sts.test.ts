@@ -117,11 +117,10 @@ function fetched(
     onLater?: (work: () => void, ms: number) => void;
     A?: readonly string[] | 'failed';
     AAAA?: readonly string[] | 'failed';
-    usesIpv6?: boolean;
     port?: number;
   } = {},
 ): Promise<Fetched> {
-  const { isAllowed = true, isTrusted = true, usesIpv6 = true } = o;
+  const { isAllowed = true, isTrusted = true } = o;
   const addresses = { A: o.A ?? ['127.0.0.1'], AAAA: o.AAAA ?? [] };
   return new Promise((done) =>
     fetchSts(
@@ -129,7 +128,6 @@ function fetched(
       {
         dns: { query: (_name, type, hear) => hear(addressed(type as 'A', addresses[type as 'A'])) },
         isAllowed: () => isAllowed,
-        usesIpv6: () => usesIpv6,
         authorities: () => (isTrusted ? ca : undefined),
         later: (ms, work) => (o.onLater?.(work, ms), () => undefined),
         port: o.port ?? (server.address() as { port: number }).port,
@@ -203,7 +201,7 @@ test('A46: a policy host that has addresses of one family only, or of which one 
     assert.equal(await kindOf({ A: 'failed', AAAA: ['::1'] }), 'text');
     assert.equal(await kindOf({ A: ['127.0.0.1'], AAAA: ['::1'] }), 'text', 'nobody is at the port of the first address');
     assert.match(await kindOf({ A: ['127.0.0.1'], AAAA: [] }), /ECONNREFUSED/);
-    assert.match(await kindOf({ A: [], AAAA: ['::1'], usesIpv6: false }), /has no address$/);
+    assert.match(await kindOf({ A: [], AAAA: [] }), /has no address$/);
     assert.match(await kindOf({ A: 'failed', AAAA: [] }), /: sick$/);
     assert.match(await kindOf({ A: ['127.0.0.1'], AAAA: ['::1'], isAllowed: false }), /nothing is fetched from/);
     // 192.0.2.1 is nowhere: it is given up when its time is over.
