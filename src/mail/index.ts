@@ -23,7 +23,7 @@ export type { HeaderField } from './header-block.ts';
 export { domainLiteral, formatMailbox, isPrintableAddress, parseMailbox, splitAddress } from './mailbox.ts';
 export type { Mailbox } from './mailbox.ts';
 export { readBounce, SuppressList } from './out-of-band.ts';
-export type { ReceivedBounce } from './out-of-band.ts';
+export type { BounceMark, ReceivedBounce } from './out-of-band.ts';
 export { findInReport, parseReport, REPORT_OCTETS } from './report.ts';
 export type { Report } from './report.ts';
 export { formatTraceMark, parseTraceMark } from './trace-mark.ts';

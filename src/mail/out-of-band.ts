@@ -3,7 +3,8 @@
  *
  * The one rule: the recipient is looked for where it is sure first (report fields, our own mark, a header of the reporter, VERP), in the words for
  * people last, and never is it an address of the suppress list, the mailbox that the bounce came to, or who sent it (BNC-07). A mark that
- * somebody else made proves nothing: such a bounce is told apart (A53). All work is bounded by that of report.ts.
+ * somebody else made proves nothing: such a bounce is told apart, and where marks have tokens nothing but one of ours says whom a bounce is about,
+ * since whoever writes a report can name anybody in it (A53). All work is bounded by that of report.ts.
  * Not here: the class of a reply (bounce-classifier.ts), what is logged. Truth: rules BNC-06, BNC-07; RFC 3464.
  */
 import { splitAddress } from './mailbox.ts';
@@ -26,7 +27,14 @@ interface BounceQuestion {
   /** The mailbox that the bounce came to. */
   readonly mailbox: string;
   /** Our mark, where there is one. */
-  readonly mark: { readonly headerName: string; readonly key: string | undefined } | undefined;
+  readonly mark: BounceMark | undefined;
+}
+
+export interface BounceMark {
+  readonly headerName: string;
+  readonly key: string | undefined;
+  /** With a key: bounces that show no mark are believed all the same. */
+  readonly trustsUnmarked?: boolean;
 }
 
 interface BouncedRecipient {
@@ -44,6 +52,8 @@ export interface ReceivedBounce {
   readonly mark: TraceMark | undefined;
   /** Subject, kind of automatic mail, and words: what rules for notices look at. */
   readonly words: string;
+  /** Nothing proves it, and nobody is named by it. */
+  readonly isUnproven?: boolean;
 }
 
 export class SuppressList {
@@ -70,6 +80,28 @@ export function readBounce(report: Report, o: BounceQuestion): ReceivedBounce {
   const reading = value === undefined || o.mark === undefined ? undefined : parseTraceMark(value, o.mark.key);
   if (reading?.kind === 'forged') return { kind: 'forged', recipients: [], mark: undefined, words };
   const mark = reading?.kind === 'mark' ? reading.mark : undefined;
+  const told = asTold(report, o, { mark, words });
+  return o.mark?.key === undefined ? told : proven(told, o.mark.trustsUnmarked === true);
+}
+
+/** What is left of a bounce where marks have tokens. */
+function proven(told: ReceivedBounce, trustsUnmarked: boolean): ReceivedBounce {
+  const { mark, recipients } = told;
+  const [first] = recipients;
+  if (first === undefined || (mark === undefined && trustsUnmarked)) return told;
+  if (mark === undefined) return { ...told, recipients: [{ recipient: '', reply: first.reply }], isUnproven: true };
+  const sentTo = addressOf(mark);
+  if (sentTo !== '') {
+    const own = recipients.find(({ recipient }) => recipient.toLowerCase() === sentTo.toLowerCase());
+    return { ...told, recipients: [{ recipient: sentTo, reply: (own ?? first).reply }] };
+  }
+  // Mail to several: the mark knows no more than their domain, where they had the same.
+  const isOurs = (recipient: string): boolean =>
+    mark.domain === '' || splitAddress(recipient).domain.toLowerCase() === mark.domain.toLowerCase();
+  return { ...told, recipients: recipients.map((one) => (isOurs(one.recipient) ? one : { ...one, recipient: '' })) };
+}
+
+function asTold(report: Report, o: BounceQuestion, { mark, words }: Pick<ReceivedBounce, 'mark' | 'words'>): ReceivedBounce {
   const groups = report.status.filter((block) => block.has('Final-Recipient') || block.has('Original-Recipient'));
   if (groups.length === 0) return { kind: 'failed', recipients: [guessed(report, o, mark)], mark, words };
   const actionOf = (block: (typeof groups)[number]): string => (block.find('Action') ?? 'failed').toLowerCase();

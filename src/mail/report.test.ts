@@ -116,6 +116,23 @@ test('A53 BNC-13 a mark is base64 of five fields, and with a key a token that no
   assert.equal(readBounce(report, { ...question, mark: { headerName: 'X-MSFBL', key } }).kind, 'forged');
 });
 
+test('A53 BNC-07 where marks have tokens a bounce is about whom its mark names, and without a mark about nobody', () => {
+  const keyed = { ...question, mark: { headerName: 'X-MSFBL', key, trustsUnmarked: false } };
+  const told = 'Final-Recipient: rfc822; victim@else.test\nAction: failed\nDiagnostic-Code: smtp; 550 gone';
+  const about = (o: typeof question | typeof keyed, header = ''): unknown => {
+    const { recipients, isUnproven } = readBounce(parseReport(status(told, header)), o);
+    return [recipients.map(({ recipient, reply }) => `${recipient}: ${reply}`).join(), isUnproven === true];
+  };
+  assert.deepEqual(about(question), ['victim@else.test: 550 gone', false]);
+  assert.deepEqual(about(keyed), [': 550 gone', true]);
+  assert.deepEqual(about({ ...keyed, mark: { ...keyed.mark, trustsUnmarked: true } }), ['victim@else.test: 550 gone', false]);
+  const marked = (of: Partial<typeof mark>): string => `X-MSFBL: ${formatTraceMark({ ...mark, ...of }, key)}\n`;
+  assert.deepEqual(about(keyed, marked({})), ['user@far.test: 550 gone', false], 'whoever got a mark cannot use it against others');
+  assert.deepEqual(about(keyed, marked({ local: '' })), [': 550 gone', false], 'of a message to several at far.test');
+  assert.deepEqual(about(keyed, marked({ local: '', domain: 'else.test' })), ['victim@else.test: 550 gone', false]);
+  assert.deepEqual(about(keyed, marked({ local: '', domain: '' })), ['victim@else.test: 550 gone', false]);
+});
+
 test('BNC-13 the fields of an ARF report, and a mark in a wrapped original, whatever its encoding', () => {
   const wrapped = (encoding: string, body: string): Buffer =>
     crlf(`Content-Type: multipart/report; report-type=feedback-report;\n boundary=B

@@ -36,6 +36,8 @@ test('BNC-09 BNC-10 the table is read again within a minute when it was changed;
   pass();
   assert.deepEqual(codes(), [51, 51]);
   assert.match(told.at(-1) ?? '', /cannot read .*rules\.txt/);
+  rules.use({ ...setup, cacheMax: 10 });
+  assert.deepEqual(codes(), [51, 51], 'nor does a change of the configuration at that moment leave it without rules');
   writeFileSync(table, '[replies]\n22 | | no such | 550 no such user\n');
   assert.deepEqual([rules.reload(), late.reload(), codes()], [[], [], [22, 22]]);
   rules.close();

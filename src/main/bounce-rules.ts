@@ -7,7 +7,7 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import type { Clock } from '#base';
-import { BounceClassifier, parseRuleTable, type BounceVerdict } from '#mail';
+import { BounceClassifier, parseRuleTable, type BounceVerdict, type RuleTable } from '#mail';
 import { loadOverrides, type OverrideSettings } from '#modules/bounce_classifier_override';
 
 /** What a thread is given: plain data. */
@@ -63,6 +63,8 @@ export class LateBounceRules {
 export class BounceRules {
   readonly #o: BounceRulesOptions;
   #setup: BounceSetup;
+  /** The last one that could be read. */
+  #rules: RuleTable = { replies: [], notices: [], problems: [] };
   #classifier: BounceClassifier;
   readonly #table: string;
   #seen = '';
@@ -106,6 +108,7 @@ export class BounceRules {
     try {
       const table = parseRuleTable(readFileSync(this.#table, 'utf8'));
       for (const { line, message } of table.problems.slice(0, 10)) problems.push(`${this.#table}:${line}: ${message}`);
+      this.#rules = table;
       this.#classifier.replace({ table, overrides });
     } catch (error) {
       problems.push(`cannot read ${this.#table}: ${(error as Error).message}`);
@@ -122,7 +125,7 @@ export class BounceRules {
 
   #make(): BounceClassifier {
     const { cacheMax, cacheSeconds } = this.#setup;
-    return new BounceClassifier({ table: { replies: [], notices: [], problems: [] }, clock: this.#o.clock, cacheMax, cacheSeconds });
+    return new BounceClassifier({ table: this.#rules, clock: this.#o.clock, cacheMax, cacheSeconds });
   }
 
   #lookLater(): void {

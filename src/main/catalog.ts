@@ -290,8 +290,8 @@ export function validationStanzas(snapshot: Snapshot): ValidationStanza[] {
 /** Bounces that come as mail are looked at after policy had its say. */
 function oobStanza(snapshot: Snapshot): ValidationStanza {
   const [marks] = moduleInstances(snapshot, fbl.name).filter(({ isEnabled }) => isEnabled);
-  const { headerName, tokenKey, autoLog } = fblSettings(marks ?? { options: {} });
-  const mark = autoLog ? { headerName, key: tokenKey } : undefined;
+  const { headerName, tokenKey: key, trustsUnmarkedBounces: trustsUnmarked, autoLog } = fblSettings(marks ?? { options: {} });
+  const mark = autoLog ? { headerName, key, trustsUnmarked } : undefined;
   const settings = { name: 'oob_bounces', debugLevel: 'WARNING', mark };
   return { kind: 'check', settings, make: ({ bounces, ...ports }) => new OobBounces(mark, { ...ports, ...bounces }), at: snapshot.root.at };
 }

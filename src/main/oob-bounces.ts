@@ -2,7 +2,8 @@
  * Bounces that come as mail: found by the mailbox that they come to, attributed, given a class, logged, and dropped or passed on.
  *
  * The one rule: a mailbox takes bounces when its domain is in Bounce_Domains where the client came in, and Bounce_Pattern, where set, matches its
- * address. With a keyed mark of fbl a bounce that shows another's mark is not counted (A53). Reports of success are not logged.
+ * address. With a keyed mark of fbl a bounce that shows another's mark is not counted, and one without a mark names nobody (A53). Reports of success
+ * are not logged.
  * Not here: how a notice is read (mail), the log (bounce_logger). Truth: rules BNC-06 to BNC-08.
  */
 import type { Clock } from '#base';
@@ -14,6 +15,7 @@ import {
   readBounce,
   REPORT_OCTETS,
   SuppressList,
+  type BounceMark,
   type BounceVerdict,
   type ReceivedBounce,
   type Report,
@@ -30,7 +32,7 @@ export interface OobPorts {
 }
 
 /** The mark that our mail carries, where fbl says so. */
-type MarkSettings = { readonly headerName: string; readonly key: string | undefined } | undefined;
+type MarkSettings = BounceMark | undefined;
 
 const dropped: Reply = { code: 550, enhanced: '5.7.1', text: '[internal] discarded by policy' };
 
@@ -98,6 +100,7 @@ export class OobBounces implements ValidationModule {
   #classOf(report: Report, bounce: ReceivedBounce, { recipient, reply }: ReceivedBounce['recipients'][number]): number {
     const rules = this.#o.rules();
     if (bounce.kind === 'delayed') return bounceClasses.transient;
+    if (bounce.isUnproven === true) return rules.notice(bounce.words)?.code ?? bounceClasses.genericNoRecipient;
     const domain = recipient.slice(recipient.lastIndexOf('@') + 1).toLowerCase();
     if (report.status.length > 0) return rules.reply(reply, domain).code;
     const known = rules.notice(bounce.words);

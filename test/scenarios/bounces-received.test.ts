@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { ConsoleUser } from '../kit/console.ts';
 import { linesOf } from '../kit/log-lines.ts';
 import { mailOf } from '../kit/mailbox.ts';
 import { arrivals, handIn } from '../kit/outgoing.ts';
@@ -34,6 +35,7 @@ fbl {
   Addresses = ( "^.*@fbl\\.here\\.test$" )
   User_String = "%{vctx_conn:ehlo_domain}"
   Token_Key = "a secret of this site only"
+  Trust_Unmarked_Bounces = true
   Message_Disposition = blackhole
 }
 Enable_FBL_Header_Insertion = enabled
@@ -133,4 +135,19 @@ test('BNC-13 A53 Enable_FBL_Header_Insertion marks mail that leaves; Addresses, 
     'a line in the reject log',
   );
   assert.deepEqual(mailOf(server, 'isp'), []);
+});
+
+test('BNC-06 A53 without Trust_Unmarked_Bounces a bounce that shows no mark is a line of the bouncelog that names nobody; one with a mark is about whom it names', async () => {
+  const user = await ConsoleUser.open(server);
+  await user.run('config unset fbl Trust_Unmarked_Bounces');
+  user.close();
+  const before = bounces().length;
+  const mark = await markFor('proven.test');
+  await bounceOf('b-7@bounces.test', failed('victim@far.test', '550 5.1.1 user unknown'));
+  await bounceOf('b-8@bounces.test', failed('victim@far.test', '550 5.1.1 user unknown'), mark);
+  await until(() => bounces().length >= before + 2, 'two lines');
+  assert.match(
+    bounces().slice(before).join('\n'),
+    /^B@@@b-7@bounces\.test@default@default@21@30@.*\nB@user@proven\.test@b-8@bounces\.test@grp@one@21@10@.*$/,
+  );
 });

@@ -226,6 +226,12 @@ export const mailModules: readonly ModuleDeclaration[] = [
         status: 'works',
         about: 'secret (ours): marks get a token by it, and reports without one of ours are refused',
       }),
+      moduleOption('fbl', 'Trust_Unmarked_Bounces', {
+        type: { kind: 'boolean' },
+        default: false,
+        status: 'works',
+        about: 'with Token_Key (ours): bounces without a mark name their recipients, too, although anybody could have written them',
+      }),
       moduleOption('fbl', 'User_String', {
         type: { kind: 'string' },
         status: 'works',

@@ -20,6 +20,8 @@ export interface FblSettings {
   readonly userString: string;
   /** Undefined: marks have no token, and reports are believed. */
   readonly tokenKey: string | undefined;
+  /** With a key: what bounces without a mark say is believed. */
+  readonly trustsUnmarkedBounces: boolean;
 }
 
 const KEY_CHARS_MIN = 16;
@@ -43,5 +45,6 @@ export function fblSettings({ options }: { readonly options: Readonly<Record<str
     disposition: options['messageDisposition'] === 'pass' ? 'pass' : 'blackhole',
     userString: text('userString') ?? '',
     tokenKey,
+    trustsUnmarkedBounces: options['trustUnmarkedBounces'] === true,
   };
 }
