@@ -84,13 +84,13 @@ function fail(queue: DomainQueue): void {
   if (delivery !== undefined) queue.finish(delivery, [{ kind: 'transient', reply, stage: 5, remoteIp: '192.0.2.9', bytes: 0 }]);
 }
 
-async function resident(): Promise<{ rss: number; heap: number; buffers: number }> {
+async function resident(): Promise<{ rss: number; heap: number; columns: number }> {
   for (let i = 0; i < 4; i += 1) {
     (globalThis.gc as unknown as (o: object) => void)({ type: 'major', execution: 'sync', flavor: 'last-resort' });
     await turn();
   }
-  const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
-  return { rss, heap: heapUsed, buffers: arrayBuffers };
+  const { rss, heapUsed } = process.memoryUsage();
+  return { rss, heap: heapUsed, columns: queues.waitingBytes + index.octets };
 }
 
 async function fill(from: number, to: number): Promise<number> {
@@ -123,7 +123,7 @@ const begun = clock.mono();
 const longestMs = await fill(warmUp, warmUp + count);
 const micros = ((clock.mono() - begun) * 1000) / count;
 const full = await resident();
-const per = (name: 'rss' | 'heap' | 'buffers'): number => Math.round(((full[name] - empty[name]) / count) * 10) / 10;
+const per = (name: 'rss' | 'heap' | 'columns'): number => Math.round(((full[name] - empty[name]) / count) * 10) / 10;
 let active = 0;
 let delayed = 0;
 for (const queue of queues.queues()) {
@@ -141,7 +141,7 @@ console.log(
     octetsPerMessage: per('rss'),
     withoutBodies: Math.round((full.rss - empty.rss - queues.residency.bytes) / count),
     heapPerMessage: per('heap'),
-    buffersPerMessage: per('buffers'),
+    columnsPerMessage: per('columns'),
     residentBodies: queues.residency.messages,
     residentBytes: queues.residency.bytes,
     microsPerMessage: Math.round(micros * 10) / 10,

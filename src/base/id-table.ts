@@ -46,6 +46,11 @@ export class IdTable {
     return this.#size;
   }
 
+  /** Octets of its cells. */
+  get bytes(): number {
+    return this.#cells.reduce((sum, cells) => sum + (cells?.byteLength ?? 0), 0);
+  }
+
   /** The row with this id, or -1. */
   find(ordinal: number, instance: number): number {
     const hash = hashOf(ordinal, instance);

@@ -26,6 +26,8 @@ export { IdTable } from './id-table.ts';
 export type { IdRows } from './id-table.ts';
 export { RowPool, rowsPerPage } from './row-pool.ts';
 export type { PageOwner } from './row-pool.ts';
+export { Slabs } from './slabs.ts';
+export type { Block } from './slabs.ts';
 export { Slices } from './slices.ts';
 export { LeftGlobs } from './left-glob.ts';
 export { nearestName } from './nearest-name.ts';

@@ -5,6 +5,7 @@
  * asked for by 8 octets or more. A chunk whose pieces have all come back goes back as a whole (one a size is kept).
  * Bounds: PIECE_MAX octets a piece; 32 GiB in all. Not here: what the bytes mean (packing.ts).
  */
+import { Slabs, type Block } from '#base';
 
 /** The largest piece. */
 export const PIECE_MAX = 1024;
@@ -14,7 +15,8 @@ const UNITS = CHUNK_BYTES / UNIT;
 const NONE = 0xffff;
 
 class Chunk {
-  readonly bytes = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  readonly block: Block;
+  readonly bytes: Buffer;
   readonly number: number;
   readonly pieceUnits: number;
   readonly pieces: number;
@@ -26,7 +28,9 @@ class Chunk {
   /** It is among the chunks of its size that have room. */
   isListed = true;
 
-  constructor(number: number, pieceUnits: number) {
+  constructor(block: Block, number: number, pieceUnits: number) {
+    this.block = block;
+    this.bytes = Buffer.from(block.buffer, block.offset, CHUNK_BYTES);
     this.number = number;
     this.pieceUnits = pieceUnits;
     this.pieces = Math.floor(UNITS / pieceUnits);
@@ -54,13 +58,13 @@ class Chunk {
 export class Arena {
   readonly #chunks: (Chunk | undefined)[] = [];
   readonly #freeNumbers: number[] = [];
+  readonly #slabs = new Slabs(CHUNK_BYTES);
   /** Chunks with room, by the units of their pieces. */
   readonly #open: Chunk[][] = Array.from({ length: PIECE_MAX / UNIT + 1 }, () => []);
-  #bytes = 0;
 
   /** Octets of all chunks. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#slabs.bytes;
   }
 
   /** A place for so many octets, PIECE_MAX at most. */
@@ -69,9 +73,8 @@ export class Arena {
     const open = this.#open[units] as Chunk[];
     let chunk = open[open.length - 1];
     if (chunk === undefined) {
-      chunk = new Chunk(this.#freeNumbers.pop() ?? this.#chunks.length, units);
+      chunk = new Chunk(this.#slabs.take(), this.#freeNumbers.pop() ?? this.#chunks.length, units);
       this.#chunks[chunk.number] = chunk;
-      this.#bytes += CHUNK_BYTES;
       open.push(chunk);
     }
     const place = chunk.take();
@@ -94,7 +97,7 @@ export class Arena {
     open.splice(open.indexOf(chunk), 1);
     this.#chunks[chunk.number] = undefined;
     this.#freeNumbers.push(chunk.number);
-    this.#bytes -= CHUNK_BYTES;
+    this.#slabs.give(chunk.block);
   }
 
   /** The chunk in which a place lies; it begins at `offsetOf`. */

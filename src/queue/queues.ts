@@ -273,6 +273,11 @@ export class Queues implements AcceptedPort {
     return this.#waiting.size;
   }
 
+  /** Octets of the columns in which they wait. */
+  get waitingBytes(): number {
+    return this.#waiting.bytes;
+  }
+
   /** Notices of delay that are to come, soonest first. */
   delaysPending(max: number): ReturnType<DelayNotices['pending']> {
     return this.#delays.pending(max);

@@ -5,6 +5,8 @@
  * one out a few dozen steps at ten million. It compares times that its owner keeps, and tells the owner where each row is.
  * Not here: the clock, and what becomes of a row that is due (waiting.ts).
  */
+import { Slabs, type Block } from '#base';
+
 const PAGE = 16_384;
 /** Children of a node: wide, so that few cache lines are touched. */
 const WIDTH = 4;
@@ -19,6 +21,8 @@ export interface HeapRows {
 export class RetryHeap {
   readonly #rows: HeapRows;
   readonly #pages: Int32Array[] = [];
+  readonly #blocks: Block[] = [];
+  readonly #slabs = new Slabs(PAGE * Int32Array.BYTES_PER_ELEMENT);
   #size = 0;
 
   constructor(rows: HeapRows) {
@@ -29,13 +33,18 @@ export class RetryHeap {
     return this.#size;
   }
 
+  /** Octets of its pages. */
+  get bytes(): number {
+    return this.#slabs.bytes;
+  }
+
   /** The row that is due next, -1 when there is none. */
   get first(): number {
     return this.#size === 0 ? -1 : this.#at(0);
   }
 
   add(row: number): void {
-    if (this.#size === this.#pages.length * PAGE) this.#pages.push(new Int32Array(PAGE));
+    if (this.#size === this.#pages.length * PAGE) this.#grow();
     this.#size += 1;
     this.#up(row, this.#size - 1);
   }
@@ -47,11 +56,23 @@ export class RetryHeap {
     this.#size -= 1;
     const last = this.#at(this.#size);
     // One page is kept, so that a heap that breathes does not make them anew.
-    if (this.#size + 2 * PAGE < this.#pages.length * PAGE) this.#pages.pop();
+    if (this.#size + 2 * PAGE < this.#pages.length * PAGE) this.#shrink();
     if (place === this.#size) return;
     const parent = Math.floor((place - 1) / WIDTH);
     if (place > 0 && this.#rows.dueOf(last) < this.#rows.dueOf(this.#at(parent))) this.#up(last, place);
     else this.#down(last, place);
+  }
+
+  #grow(): void {
+    const block = this.#slabs.take();
+    this.#blocks.push(block);
+    this.#pages.push(new Int32Array(block.buffer, block.offset, PAGE));
+  }
+
+  #shrink(): void {
+    this.#pages.pop();
+    const block = this.#blocks.pop();
+    if (block !== undefined) this.#slabs.give(block);
   }
 
   #at(place: number): number {

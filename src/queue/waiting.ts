@@ -6,7 +6,18 @@
  * Map of their texts. About 33 octets a row, 40 to 70 for a packed entry, 8 for its id: docs/decisions/0008-a-million-queued-messages.md.
  * Bounds: WAKES_PER_TURN entries that fall due at once are made ready in a turn. Not here: what an entry's moves mean (domain-queue.ts).
  */
-import { IdTable, MessageIdReader, RowPool, rowsPerPage, type Clock, type IdRows, type PageOwner, type TimerWheel } from '#base';
+import {
+  IdTable,
+  MessageIdReader,
+  RowPool,
+  rowsPerPage,
+  Slabs,
+  type Block,
+  type Clock,
+  type IdRows,
+  type PageOwner,
+  type TimerWheel,
+} from '#base';
 import type { DomainQueue } from './domain-queue.ts';
 import type { EntryState } from './entry-view.ts';
 import type { Entry } from './entry.ts';
@@ -19,15 +30,32 @@ const NONE = -1;
 /** The place of a row whose entry is an object. */
 const OBJECT = 0xffff_ffff;
 
+/** Octets of a row: 8 of its time, five columns of 4, and its list. */
+const ROW_BYTES = 29;
+
 class Page {
-  readonly older = new Int32Array(rowsPerPage);
-  readonly newer = new Int32Array(rowsPerPage);
+  readonly block: Block;
+  readonly due: Float64Array;
+  readonly older: Int32Array;
+  readonly newer: Int32Array;
   /** Number of the queue. */
-  readonly queue = new Int32Array(rowsPerPage);
-  readonly list = new Uint8Array(rowsPerPage);
-  readonly place = new Uint32Array(rowsPerPage);
-  readonly due = new Float64Array(rowsPerPage);
-  readonly heapPlace = new Int32Array(rowsPerPage);
+  readonly queue: Int32Array;
+  readonly place: Uint32Array;
+  readonly heapPlace: Int32Array;
+  readonly list: Uint8Array;
+
+  constructor(block: Block) {
+    this.block = block;
+    const { buffer, offset } = block;
+    const after = (octets: number): number => offset + octets * rowsPerPage;
+    this.due = new Float64Array(buffer, offset, rowsPerPage);
+    this.older = new Int32Array(buffer, after(8), rowsPerPage);
+    this.newer = new Int32Array(buffer, after(12), rowsPerPage);
+    this.queue = new Int32Array(buffer, after(16), rowsPerPage);
+    this.place = new Uint32Array(buffer, after(20), rowsPerPage);
+    this.heapPlace = new Int32Array(buffer, after(24), rowsPerPage);
+    this.list = new Uint8Array(buffer, after(28), rowsPerPage);
+  }
 }
 
 /** The lists of a queue, in the order in which they are served. */
@@ -50,6 +78,7 @@ export class Waiting implements IdRows, HeapRows, PageOwner {
   readonly #clock: Clock;
   readonly #wheel: Pick<TimerWheel, 'schedule' | 'cancel'>;
   readonly #pages: (Page | undefined)[] = [];
+  readonly #slabs = new Slabs(ROW_BYTES * rowsPerPage);
   readonly #rows = new RowPool(this);
   readonly #packing: Packing;
   readonly #ids = new IdTable(this);
@@ -73,6 +102,11 @@ export class Waiting implements IdRows, HeapRows, PageOwner {
   /** Entries that wait. */
   get size(): number {
     return this.#rows.size;
+  }
+
+  /** Octets of rows, times, packed entries and their hash: what waiting entries take beside objects. */
+  get bytes(): number {
+    return this.#slabs.bytes + this.#heap.bytes + this.#packing.bytes + this.#ids.bytes;
   }
 
   /** Entries of them that are objects. */
@@ -239,10 +273,12 @@ export class Waiting implements IdRows, HeapRows, PageOwner {
   }
 
   pageAdded(page: number): void {
-    this.#pages[page] = new Page();
+    this.#pages[page] = new Page(this.#slabs.take());
   }
 
   pageDropped(page: number): void {
+    const dropped = this.#pages[page];
+    if (dropped !== undefined) this.#slabs.give(dropped.block);
     this.#pages[page] = undefined;
   }
 

@@ -5,7 +5,7 @@
 // Offsets and lengths are below 2^40. It knows nothing of files. Truth: ARCHITECTURE.md section 5 (typed arrays take a sixth of the memory
 // of objects in a Map); docs/decisions/0008-a-million-queued-messages.md.
 
-import { IdTable, MessageIdReader, RowPool, rowsPerPage, type IdRows, type PageOwner } from '#base';
+import { IdTable, MessageIdReader, RowPool, rowsPerPage, Slabs, type Block, type IdRows, type PageOwner } from '#base';
 
 const none = -1;
 const usedFlag = 1;
@@ -14,21 +14,39 @@ const otherFlag = 2;
 const instanceFlag = 4;
 const word = 0x1_0000_0000;
 
+const ROW_BYTES = 25;
+
 class Page {
-  readonly slot = new Uint32Array(rowsPerPage);
+  readonly block: Block;
+  readonly slot: Uint32Array;
   /** Counter, and the low half of the instance number; its top bit is in the flags. */
-  readonly rest = new Uint32Array(rowsPerPage);
-  readonly flags = new Uint8Array(rowsPerPage);
-  readonly segment = new Int32Array(rowsPerPage);
-  readonly offset = new Uint32Array(rowsPerPage);
-  readonly bytes = new Uint32Array(rowsPerPage);
+  readonly rest: Uint32Array;
+  readonly segment: Int32Array;
+  readonly offset: Uint32Array;
+  readonly bytes: Uint32Array;
   /** Bits 32 to 39 of the offset, and of the length above them. */
-  readonly high = new Uint16Array(rowsPerPage);
-  readonly recipients = new Uint16Array(rowsPerPage);
+  readonly high: Uint16Array;
+  readonly recipients: Uint16Array;
+  readonly flags: Uint8Array;
+
+  constructor(block: Block) {
+    this.block = block;
+    const { buffer, offset } = block;
+    const after = (octets: number): number => offset + octets * rowsPerPage;
+    this.slot = new Uint32Array(buffer, offset, rowsPerPage);
+    this.rest = new Uint32Array(buffer, after(4), rowsPerPage);
+    this.segment = new Int32Array(buffer, after(8), rowsPerPage);
+    this.offset = new Uint32Array(buffer, after(12), rowsPerPage);
+    this.bytes = new Uint32Array(buffer, after(16), rowsPerPage);
+    this.high = new Uint16Array(buffer, after(20), rowsPerPage);
+    this.recipients = new Uint16Array(buffer, after(22), rowsPerPage);
+    this.flags = new Uint8Array(buffer, after(24), rowsPerPage);
+  }
 }
 
 export class BatchIndex implements IdRows, PageOwner {
   readonly #pages: (Page | undefined)[] = [];
+  readonly #slabs = new Slabs(ROW_BYTES * rowsPerPage);
   readonly #rows = new RowPool(this);
   readonly #table = new IdTable(this);
   readonly #others = new Map<string, number>();
@@ -36,6 +54,11 @@ export class BatchIndex implements IdRows, PageOwner {
 
   get size(): number {
     return this.#rows.size;
+  }
+
+  /** Octets of its rows and its hash. */
+  get octets(): number {
+    return this.#slabs.bytes + this.#table.bytes;
   }
 
   /** Rows are numbered below this. */
@@ -139,10 +162,12 @@ export class BatchIndex implements IdRows, PageOwner {
   }
 
   pageAdded(page: number): void {
-    this.#pages[page] = new Page();
+    this.#pages[page] = new Page(this.#slabs.take());
   }
 
   pageDropped(page: number): void {
+    const dropped = this.#pages[page];
+    if (dropped !== undefined) this.#slabs.give(dropped.block);
     this.#pages[page] = undefined;
   }
 
