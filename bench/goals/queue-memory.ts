@@ -14,7 +14,7 @@ import { BatchIndex } from '../../src/spool/batch-index.ts';
 const count = Number(process.argv[2] ?? 100_000);
 const state = (process.argv[3] ?? 'mixed') as 'ready' | 'delayed' | 'mixed';
 const domains = Number(process.argv[4] ?? 1000);
-const warmUp = 50_000;
+const warmUp = 300_000;
 const body = Buffer.alloc(Number(process.argv[5] ?? 5120), 'x');
 
 /** What the queue reads of the options, with the defaults of the manual. */

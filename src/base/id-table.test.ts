@@ -32,6 +32,32 @@ test('the table finds what a Map would find, over many sizes, with ids of severa
   }
 });
 
+test('parts that outgrow a chunk of cells grow and shrink block by block, and nothing is lost on the way', () => {
+  const ordinalOf = (row: number): number => 1_700_000_000 * 65_536 + row * 7;
+  const table = new IdTable({ ordinalOf, instanceOf: () => 7 });
+  const count = 500_000;
+  for (let row = 0; row < count; row += 1) table.add(row, ordinalOf(row), 7);
+  const wrong = (expected: (row: number) => number): number => {
+    let found = 0;
+    for (let row = 0; row < count; row += 1) if (table.find(ordinalOf(row), 7) !== expected(row)) found += 1;
+    return found;
+  };
+  assert.equal(
+    wrong((row) => row),
+    0,
+  );
+  const { bytes } = table;
+  assert.ok(bytes / count <= 8, `${bytes / count} octets each`);
+  for (let row = 0; row < count; row += 1) if (row % 5 > 0) table.remove(row, ordinalOf(row), 7);
+  assert.equal(
+    wrong((row) => (row % 5 > 0 ? -1 : row)),
+    0,
+  );
+  assert.ok(table.bytes < bytes / 2, `${table.bytes} of ${bytes}`);
+  for (let row = 0; row < count; row += 5) table.remove(row, ordinalOf(row), 7);
+  assert.deepEqual([table.size, wrong(() => -1)], [0, 0]);
+});
+
 test('SMTP-17: an id is read into two numbers and made of them again; what is no id is not read', () => {
   const reader = new MessageIdReader();
   for (const [counter, instance, slot] of [

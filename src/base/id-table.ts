@@ -2,7 +2,10 @@
 //
 // The rule to know: it is divided into parts that grow one by one, so that no single step takes long however many rows there are (a part of
 // a million rows' table moves in a fraction of a millisecond), by a quarter each time: two thirds to five sixths of the cells are in use.
+// A part that outgrows one chunk of cells is made of blocks of slabs (slabs.ts), so that growing leaves no holes in the heap of malloc.
 // Removal shifts back: no tombstones, so probes stay short whatever has come and gone. Two rows must not have the same id.
+
+import { Slabs, type Block } from './slabs.ts';
 
 /** An id as two numbers: `slot * 65536 + counter` (48 bits) and the instance (17 bits). */
 export interface IdRows {
@@ -13,6 +16,10 @@ export interface IdRows {
 const partBits = 8;
 const parts = 2 ** partBits;
 const firstCells = 16;
+const chunkBits = 10;
+/** Cells of a chunk: 4 KiB. */
+const chunkCells = 2 ** chunkBits;
+const inChunk = chunkCells - 1;
 /** Bits of a hash beyond those that choose the part. */
 const homeSpan = 2 ** (32 - partBits);
 
@@ -30,10 +37,55 @@ function hashOf(ordinal: number, instance: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
+/** The cells of one part: row + 1, 0 for empty. Up to a chunk they are an array of their own, beyond it whole blocks. */
+class Cells {
+  readonly length: number;
+  readonly #chunks: Int32Array[] = [];
+  readonly #blocks: Block[] = [];
+
+  constructor(length: number, slabs: Slabs) {
+    if (length <= chunkCells) {
+      this.length = length;
+      this.#chunks.push(new Int32Array(length));
+      return;
+    }
+    const chunks = Math.ceil(length / chunkCells);
+    this.length = chunks * chunkCells;
+    for (let n = 0; n < chunks; n += 1) {
+      const block = slabs.take();
+      this.#blocks.push(block);
+      this.#chunks.push(new Int32Array(block.buffer, block.offset, chunkCells));
+    }
+  }
+
+  get bytes(): number {
+    return this.length * Int32Array.BYTES_PER_ELEMENT;
+  }
+
+  get(cell: number): number {
+    return (this.#chunks[cell >>> chunkBits] as Int32Array)[cell & inChunk] as number;
+  }
+
+  set(cell: number, value: number): void {
+    (this.#chunks[cell >>> chunkBits] as Int32Array)[cell & inChunk] = value;
+  }
+
+  place(hash: number, row: number): void {
+    const { length } = this;
+    let cell = homeOf(hash, length);
+    while (this.get(cell) !== 0) cell = cell + 1 === length ? 0 : cell + 1;
+    this.set(cell, row + 1);
+  }
+
+  release(slabs: Slabs): void {
+    for (const block of this.#blocks) slabs.give(block);
+  }
+}
+
 export class IdTable {
   readonly #rows: IdRows;
-  /** Row + 1, 0 for empty. */
-  readonly #cells: (Int32Array | undefined)[] = Array.from({ length: parts }, () => undefined);
+  readonly #cells: (Cells | undefined)[] = Array.from({ length: parts }, () => undefined);
+  readonly #slabs = new Slabs(chunkCells * Int32Array.BYTES_PER_ELEMENT);
   readonly #counts = new Int32Array(parts);
 
   #size = 0;
@@ -48,7 +100,7 @@ export class IdTable {
 
   /** Octets of its cells. */
   get bytes(): number {
-    return this.#cells.reduce((sum, cells) => sum + (cells?.byteLength ?? 0), 0);
+    return this.#cells.reduce((sum, cells) => sum + (cells?.bytes ?? 0), 0);
   }
 
   /** The row with this id, or -1. */
@@ -58,7 +110,7 @@ export class IdTable {
     if (cells === undefined) return -1;
     const { length } = cells;
     for (let cell = homeOf(hash, length); ; cell = cell + 1 === length ? 0 : cell + 1) {
-      const row = (cells[cell] as number) - 1;
+      const row = cells.get(cell) - 1;
       if (row < 0) return -1;
       if (this.#rows.ordinalOf(row) === ordinal && this.#rows.instanceOf(row) === instance) return row;
     }
@@ -70,9 +122,9 @@ export class IdTable {
     const part = hash & (parts - 1);
     const count = (this.#counts[part] as number) + 1;
     let cells = this.#cells[part];
-    if (cells === undefined) this.#cells[part] = cells = new Int32Array(firstCells);
+    if (cells === undefined) this.#cells[part] = cells = new Cells(firstCells, this.#slabs);
     else if (count * 6 > cells.length * 5) cells = this.#resize(part, cells, Math.ceil(cells.length * 1.25));
-    place(cells, hash, row);
+    cells.place(hash, row);
     this.#counts[part] = count;
     this.#size += 1;
   }
@@ -88,14 +140,14 @@ export class IdTable {
     /** Steps from one cell on to another. */
     const steps = (from: number, to: number): number => (to >= from ? to - from : to - from + length);
     let hole = homeOf(hash, length);
-    while (cells[hole] !== row + 1) hole = after(hole);
-    for (let cell = after(hole); cells[cell] !== 0; cell = after(cell)) {
-      const home = homeOf(this.#hashOfRow((cells[cell] as number) - 1), length);
+    while (cells.get(hole) !== row + 1) hole = after(hole);
+    for (let cell = after(hole); cells.get(cell) !== 0; cell = after(cell)) {
+      const home = homeOf(this.#hashOfRow(cells.get(cell) - 1), length);
       if (steps(home, cell) < steps(hole, cell)) continue;
-      cells[hole] = cells[cell] as number;
+      cells.set(hole, cells.get(cell));
       hole = cell;
     }
-    cells[hole] = 0;
+    cells.set(hole, 0);
     const count = (this.#counts[part] as number) - 1;
     this.#counts[part] = count;
     this.#size -= 1;
@@ -106,17 +158,14 @@ export class IdTable {
     return hashOf(this.#rows.ordinalOf(row), this.#rows.instanceOf(row));
   }
 
-  #resize(part: number, from: Int32Array, length: number): Int32Array {
-    const cells = new Int32Array(length);
-    for (const cell of from) if (cell !== 0) place(cells, this.#hashOfRow(cell - 1), cell - 1);
+  #resize(part: number, from: Cells, length: number): Cells {
+    const cells = new Cells(length, this.#slabs);
+    for (let cell = 0; cell < from.length; cell += 1) {
+      const row = from.get(cell) - 1;
+      if (row >= 0) cells.place(this.#hashOfRow(row), row);
+    }
+    from.release(this.#slabs);
     this.#cells[part] = cells;
     return cells;
   }
-}
-
-function place(cells: Int32Array, hash: number, row: number): void {
-  const { length } = cells;
-  let cell = homeOf(hash, length);
-  while (cells[cell] !== 0) cell = cell + 1 === length ? 0 : cell + 1;
-  cells[cell] = row + 1;
 }
