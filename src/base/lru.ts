@@ -92,6 +92,11 @@ export class Lru<K, V> {
     this.#oldest = undefined;
   }
 
+  /** Drops what `isUnwanted` says of its value. Cost: one look at every entry. */
+  deleteWhere(isUnwanted: (value: V) => boolean): void {
+    for (const entry of this.#entries.values()) if (isUnwanted(entry.value)) this.#remove(entry);
+  }
+
   /** Drops expired entries; returns how many. Cost: one look at every entry. */
   purge(): number {
     let dropped = 0;

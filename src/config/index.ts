@@ -24,6 +24,7 @@ export { formatValue, quoteWord, type Bounds, type OptionValue, type Rate, type 
 export { expectedForm } from './value-types.ts';
 export type { CompiledRegex, CompileRegex } from './resolver/patterns.ts';
 export { nearestOptionAt, parseQuestion, type Question } from './resolver/question.ts';
+export { contentOf, withOptions } from './resolver/sending-view.ts';
 export { Resolver, type Definition, type ResolverPorts } from './resolver/resolver.ts';
 export { ConfigDesk, type Activation, type Cause, type DeskOptions } from './transaction/desk.ts';
 export { fileStore, type FileOperations, type FileStore } from './transaction/file-store.ts';

@@ -4,7 +4,7 @@
  * The one rule: whoever works for long holds the record; these are asked once per queue, message or configuration.
  */
 import { cidrContains, parseCidr, parseIp, type Cidr } from '#base';
-import { childrenNamed, type Resolver, type ScopeNode, type SendingRecord } from '#config';
+import { childrenNamed, withOptions, type Resolver, type ScopeNode, type SendingRecord } from '#config';
 import { DEFAULT_BINDING, type BindingPort } from '#intake';
 import { HeaderBlock } from '#mail';
 import type { HostLimit, ShapingPort } from '#outbound';
@@ -13,17 +13,13 @@ import type { OptionsPort } from '#queue';
 /** A definition whose last step is a Domain scope (CC-12 form of its path). */
 const domainStep = /(?:^|:)Domain:(?:[^:\\]|\\.)*:$/;
 
-/** OUT-03: records of the default binding while it is held, and the record that each is a copy of. */
-const originals = new WeakMap<object, SendingRecord>();
-
 export function optionsPort(resolver: Resolver): OptionsPort {
   const suspended = new WeakMap<SendingRecord, SendingRecord>();
   /** OUT-03: a copy of the record, one for each. */
   const asSuspended = (record: SendingRecord): SendingRecord => {
     let copy = suspended.get(record);
     if (copy === undefined) {
-      suspended.set(record, (copy = Object.freeze({ ...record, suspendDelivery: true })));
-      originals.set(copy, record);
+      suspended.set(record, (copy = withOptions(record, { suspendDelivery: true })));
     }
     return copy;
   };
@@ -53,8 +49,7 @@ export function shapingPort(resolver: Resolver): ShapingPort {
   };
   return {
     definitions(options, option) {
-      const record = (originals.get(options) ?? options) as SendingRecord;
-      return resolver.definitions(record, option);
+      return resolver.definitions(options as SendingRecord, option);
     },
     hostLimits({ group, binding, optionsName }, { name, ip }) {
       look();

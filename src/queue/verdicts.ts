@@ -7,6 +7,7 @@
  * Not here: how a notice is made (notices.ts), waiting. Truth: rules Q-02 to Q-06, LOG-10, BNC-01 to BNC-03; SD-1199.
  */
 import type { Clock } from '#base';
+import { withOptions } from '#config';
 import type { Counters, RecordSink } from '#observe';
 import { holdOf, type Batch, type Recipient } from './batch.ts';
 import type { Entry } from './entry.ts';
@@ -207,7 +208,7 @@ export class Verdicts {
     this.#o.counters.add('failures', failures.length);
     this.#o.counters.add('totalQueue', -failures.length);
     for (const { recipient, result } of failures) this.#record('P', entry, { recipient, result }, retries);
-    const options = isQuiet ? { ...queue.options, generateBounces: false } : queue.options;
+    const options = isQuiet ? withOptions(queue.options, { generateBounces: false }) : queue.options;
     this.#o.notices.report(batch, { options, recipients: failures, action: 'failed' }, () => {
       for (const { recipient } of failures) batch.home.note(batch.id, { kind: 'failed', recipient: recipient.index });
       batch.open -= failures.length;

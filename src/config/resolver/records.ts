@@ -97,6 +97,10 @@ class RecordShape<R extends object> {
     this.#keys = new Set(Object.keys(defaults));
   }
 
+  keys(): readonly string[] {
+    return [...this.#keys];
+  }
+
   has(key: string): boolean {
     return this.#keys.has(key);
   }

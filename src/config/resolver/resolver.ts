@@ -30,6 +30,7 @@ import {
   type SecurityRecord,
   type SendingRecord,
 } from './records.ts';
+import { SendingContents, stepsOfSending } from './sending-view.ts';
 import { hostSteps, listeningSteps, pathwayOf, ScopeMatcher, sendingSteps, type Step } from './steps.ts';
 import type { ScopePath } from '../scopes/scope-path.ts';
 
@@ -42,6 +43,14 @@ export interface ResolverPorts {
 interface Kept<Q, R> {
   readonly question: Q;
   readonly record: R;
+}
+
+/** A sending record and the scopes below the top that it was made from: when the top is another one, the record is made anew from them. */
+interface SendingOrigin {
+  readonly below: readonly Step[];
+  record: SendingRecord;
+  /** Which of `#tops.sending` the record was made under. */
+  top: number;
 }
 
 /** The scope that set an option: limits that "attach to the definition" are counted by its `id` (FB-14). */
@@ -61,16 +70,19 @@ export class Resolver {
   readonly #matcher: ScopeMatcher;
   readonly #clock: Clock | undefined;
   #snapshot: Snapshot;
-  #sending!: Lru<string, Kept<SendingQuestion, SendingRecord>>;
+  #sending!: Lru<string, Kept<SendingQuestion, SendingOrigin>>;
   #hosts!: Lru<string, Kept<SendingQuestion, HostRecord>>;
   #listening!: Lru<string, Kept<ListeningQuestion, ListeningRecord>>;
   #global: GlobalRecord | undefined;
   /** Records of equal steps are one object: a hundred thousand domains without a stanza of their own share one. */
-  #bySteps!: Lru<string, SendingRecord | ListeningRecord>;
+  #bySteps!: Lru<string, SendingOrigin | ListeningRecord>;
+  #contents!: SendingContents;
   /** How often the options at the top changed that a kind of record holds: part of the key of what was built on them. */
   readonly #tops = { sending: 0, listening: 0 };
   /** The options at the top without what is below: a record that is kept must not keep the tree of its day. */
   #top: ScopeNode;
+  /** The same, of the day when an option changed that sending records hold. */
+  #sendingTop: ScopeNode;
   readonly #ids = new WeakMap<ScopeNode, number>();
   readonly #stepsOf = new WeakMap<object, readonly Step[]>();
   #nextId = 1;
@@ -78,6 +90,7 @@ export class Resolver {
   constructor(snapshot: Snapshot, ports: ResolverPorts) {
     this.#snapshot = snapshot;
     this.#top = childless(snapshot.root);
+    this.#sendingTop = this.#top;
     this.#clock = ports.clock;
     this.#patterns = new PatternCache(ports.compileRegex);
     this.#matcher = new ScopeMatcher(this.#patterns);
@@ -109,12 +122,20 @@ export class Resolver {
   sending(group: string, binding: string, domain: string): SendingRecord {
     const key = `${group}\0${binding}\0${domain}`;
     const kept = this.#sending.get(key);
-    if (kept !== undefined) return kept.record;
+    if (kept !== undefined) return this.#current(kept.record);
     this.resolveCalls += 1;
     const question = { group, binding, domain: foldDomainName(domain) };
-    const record = this.#shared(sendingSteps(this.#snapshot.root, question, this.#matcher), 'sending');
-    this.#sending.set(key, { question, record });
-    return record;
+    const origin = this.#sendingOrigin(sendingSteps(this.#snapshot.root, question, this.#matcher));
+    this.#sending.set(key, { question, record: origin });
+    return this.#current(origin);
+  }
+
+  #current(origin: SendingOrigin): SendingRecord {
+    if (origin.top !== this.#tops.sending) {
+      origin.record = this.#contents.record(origin.below, this.#sendingTop);
+      origin.top = this.#tops.sending;
+    }
+    return origin.record;
   }
 
   /** FB-05: the limits of one remote host or address; `domain` is what the mail is for. */
@@ -144,7 +165,7 @@ export class Resolver {
     this.resolveCalls += 1;
     const listener = at.listener.toLowerCase();
     const steps = listeningSteps(this.#snapshot.root, { ...at, listener }, this.#matcher);
-    const record = this.#shared(steps, 'listening');
+    const record = this.#listeningRecord(steps);
     const group = steps.find((step) => step.path.length === 1 && step.path[0]?.scope === 'Pathway_Group');
     const question = {
       listener,
@@ -180,9 +201,13 @@ export class Resolver {
     return new Map(pools.map((node) => [node.instance ?? '', eventLoopShape.resolve([{ path: [], node }])]));
   }
 
+  #steps(record: object): readonly Step[] {
+    return stepsOfSending(record) ?? this.#stepsOf.get(record) ?? [];
+  }
+
   /** FB-14: who defined an option of a record this resolver gave; undefined when the value is the default. */
   definition(record: SendingRecord | HostRecord | ListeningRecord | GlobalRecord, key: string): Definition | undefined {
-    const step = definingStep(this.#stepsOf.get(record) ?? [], key);
+    const step = definingStep(this.#steps(record), key);
     if (step === undefined) return undefined;
     const option = [...(step.node?.options.values() ?? [])].find((entry) => entry.key === key);
     return { id: formatPath(step.path), value: option?.value };
@@ -195,7 +220,7 @@ export class Resolver {
   definitions(record: SendingRecord | HostRecord, key: string): Definition[] {
     const found: Definition[] = [];
     const containers = new Set<string>();
-    for (const step of this.#stepsOf.get(record) ?? []) {
+    for (const step of this.#steps(record)) {
       if (step.ignores === key) continue;
       const option = [...(step.node?.options.values() ?? [])].find((entry) => entry.key === key);
       const container = `${formatPath(step.path.slice(0, -1))} ${step.path.at(-1)?.scope ?? ''}`;
@@ -225,18 +250,19 @@ export class Resolver {
     if (keys.length > 0) this.#global = undefined;
     const isSendingNew = keys.some((key) => sendingShape.has(key));
     const isListeningNew = keys.some((key) => listeningShape.has(key));
-    if (isSendingNew) this.#tops.sending += 1;
+    if (isSendingNew) {
+      this.#tops.sending += 1;
+      this.#sendingTop = this.#top;
+    }
     if (isListeningNew) this.#tops.listening += 1;
     const isCacheNew = keys.includes('matchCacheSize') || keys.includes('matchCacheLife');
     if (isCacheNew || changes.length > MAX_COMPARED_CHANGES) this.#newCaches();
     else {
       const touched = changes.map(touchOf);
-      const touches = (question: SendingQuestion): boolean =>
-        isSendingNew || touched.some((touch) => touchesSending(touch, question, this.#patterns));
-      if (isSendingNew) this.#sending.clear();
-      else dropWhere(this.#sending, touches);
-      dropWhere(this.#hosts, touches);
-      dropWhere(this.#listening, (question) => isListeningNew || touched.some((touch) => touchesListening(touch, question)));
+      const touches = (question: SendingQuestion): boolean => touched.some((touch) => touchesSending(touch, question, this.#patterns));
+      this.#sending.deleteWhere(({ question }) => touches(question));
+      this.#hosts.deleteWhere(({ question }) => isSendingNew || touches(question));
+      this.#listening.deleteWhere(({ question }) => isListeningNew || touched.some((touch) => touchesListening(touch, question)));
     }
     const closed = changes.some((change) => change.kind === 'removed');
     if (closed && this.#patterns.size > 0) {
@@ -253,21 +279,36 @@ export class Resolver {
     this.#sending = new Lru(bound);
     this.#hosts = new Lru(bound);
     this.#listening = new Lru(bound);
-    if (this.#bySteps?.max !== bound.max) this.#bySteps = new Lru({ max: bound.max });
+    if (this.#bySteps?.max !== bound.max) {
+      this.#bySteps = new Lru({ max: bound.max });
+      this.#contents = new SendingContents({ max: bound.max });
+    }
   }
 
-  #shared(steps: readonly Step[], kind: 'sending'): SendingRecord;
-  #shared(steps: readonly Step[], kind: 'listening'): ListeningRecord;
-  #shared(steps: readonly Step[], kind: 'sending' | 'listening'): SendingRecord | ListeningRecord {
-    const present = steps.filter((step) => step.node !== undefined && step.node.options.size > 0);
+  #listeningRecord(steps: readonly Step[]): ListeningRecord {
+    const present = withOwnOptions(steps);
     const { root } = this.#snapshot;
-    const key = `${kind}:${present.map((step) => (step.node === root ? `top${this.#tops[kind]}` : this.#idOf(step.node ?? root)) + (step.ignores === undefined ? '' : '-')).join(',')}`;
-    const known = this.#bySteps.get(key);
+    const key = `listening:${present.map((step) => (step.node === root ? `top${this.#tops.listening}` : this.#keyOf(step))).join(',')}`;
+    const known = this.#bySteps.get(key) as ListeningRecord | undefined;
     if (known !== undefined) return known;
-    const record = kind === 'sending' ? sendingShape.resolve(present) : listeningShape.resolve(present);
+    const record = listeningShape.resolve(present);
     this.#stepsOf.set(record, this.#slim(present));
     this.#bySteps.set(key, record);
     return record;
+  }
+
+  #sendingOrigin(steps: readonly Step[]): SendingOrigin {
+    const below = withOwnOptions(steps.slice(0, -1));
+    const key = `sending:${below.map((step) => this.#keyOf(step)).join(',')}`;
+    const known = this.#bySteps.get(key) as SendingOrigin | undefined;
+    if (known !== undefined) return known;
+    const origin = { below, record: this.#contents.record(below, this.#sendingTop), top: this.#tops.sending };
+    this.#bySteps.set(key, origin);
+    return origin;
+  }
+
+  #keyOf({ node, ignores }: Step): string {
+    return `${node === undefined ? '' : this.#idOf(node)}${ignores === undefined ? '' : '-'}`;
   }
 
   #slim(steps: readonly Step[]): readonly Step[] {
@@ -285,12 +326,12 @@ export class Resolver {
   }
 }
 
-function childless(node: ScopeNode): ScopeNode {
-  return scopeNode({ ...node, children: new Map() });
+function withOwnOptions(steps: readonly Step[]): readonly Step[] {
+  return steps.filter((step) => step.node !== undefined && step.node.options.size > 0);
 }
 
-function dropWhere<Q, R>(cache: Lru<string, Kept<Q, R>>, isTouched: (question: Q) => boolean): void {
-  for (const [key, kept] of cache.entries()) if (isTouched(kept.question)) cache.delete(key);
+function childless(node: ScopeNode): ScopeNode {
+  return scopeNode({ ...node, children: new Map() });
 }
 
 function hostRecord(steps: readonly Step[], fallback: SendingRecord): HostRecord {

@@ -8,6 +8,7 @@
  * Not here: what a transaction says (transaction.ts), how many connections there are (pool). Truth: RFC 2920; Q-12, Q-13, SHP-06, SHP-07.
  */
 import type { Clock } from '#base';
+import { withOptions } from '#config';
 import type { PanicLog } from '#observe';
 import type { Delivery, RecipientResult, SendingOptions } from '#queue';
 import { serverReplyText, type Capabilities, type ReplyFault, type ServerReply } from '#smtp';
@@ -303,7 +304,7 @@ export class ClientSession implements WireOwner {
     const renewed = (now: Capabilities): Refusal | undefined => {
       this.#place.capabilities = now;
       // XCLIENT is not offered again by servers that take it once; it was taken.
-      return refusal(delivery, { ...this.#place, options: { ...options, xclient: 'no' } });
+      return refusal(delivery, { ...this.#place, options: withOptions(options, { xclient: 'no' }) });
     };
     return { wire, capabilities, options, remoteIp: this.remoteIp, clock, ehloName, facts, isPerRecipient, renewed };
   }

@@ -5,6 +5,7 @@
  * method, same demands of TLS (with the domain, where a certificate must name it), same credentials. When in doubt they differ.
  * Not here: who may take over which connection (siblings.ts). Truth: rules SHP-07, OUT-02, OUT-42, OUT-60 to OUT-63.
  */
+import { contentOf } from '#config';
 import type { DomainQueue, SendingOptions } from '#queue';
 import { wantsPolicy } from '../session/policy.ts';
 
@@ -12,7 +13,8 @@ import { wantsPolicy } from '../session/policy.ts';
 const shown =
   /^(?:tls|useDane|enableDane|useMtaSts|enableMtaSts|bindAddress|ehloHostname|deliveryMethod|remoteSmtpPort)|auth|xclient|credential|password|proxy|socks/i;
 
-const known = new WeakMap<SendingOptions, string>();
+/** By the content of options: many queues have records of their own that say the same. */
+const known = new WeakMap<object, string>();
 
 /** @param ehloName the name as it is said, which for `__message__` is not in the options */
 export function identityOf(options: SendingOptions, o: { readonly domain: string; readonly ehloName: string }): string {
@@ -23,13 +25,17 @@ export function identityOf(options: SendingOptions, o: { readonly domain: string
 
 /** The options' part of it: a connection is not used any more by a queue whose options show another face now (SD-63, SD-160, SD-233). */
 export function faceOf(options: SendingOptions): string {
-  let text = known.get(options);
+  const content = contentOf(options);
+  let text = known.get(content);
   if (text === undefined) {
-    const pairs = Object.entries(options)
-      .filter(([key, value]) => shown.test(key) && value !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1));
-    text = JSON.stringify(pairs);
-    known.set(options, text);
+    const pairs: [string, unknown][] = [];
+    // Options of a record are not its own properties.
+    for (const key in options) {
+      const value = options[key as keyof SendingOptions];
+      if (shown.test(key) && value !== undefined) pairs.push([key, value]);
+    }
+    text = JSON.stringify(pairs.sort(([a], [b]) => (a < b ? -1 : 1)));
+    known.set(content, text);
   }
   return text;
 }
