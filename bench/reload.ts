@@ -3,6 +3,7 @@
  * on a server with 10,000 bindings and 10,000 domains, each with a queue that holds mail.
  *
  * The one rule: the server measures itself (`threads reset`, then the command, then `threads`); clients only add the time a person waits.
+ * Rounds before the first that counts let the collector put away what 10,000 fresh queues left behind, which any work would make it do; `firstTurnsMs` tells them.
  * On a machine with other work a turn also waits for a processor: what the kernel says of the loop's thread (time run, time waited) stands beside it.
  * Run: bin/node -C impetus-source bench/reload.ts [bindings] [rounds]. One JSON line a command.
  */
@@ -17,6 +18,7 @@ import { freePort } from './measure.ts';
 
 const count = Number(process.argv[2] ?? 10_000);
 const rounds = Number(process.argv[3] ?? 5);
+const warmUp = 2;
 const here = dirname(fileURLToPath(import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'bench-reload-'));
 const port = await freePort();
@@ -38,8 +40,8 @@ try {
   await banner(port);
   const console_ = await ConsoleClient.open(join(dir, 'control'));
   await fill();
-  const results = new Map<string, { loop: number[]; ran: number[]; queued: number[]; wait: number[] }>();
-  for (let round = 0; round < rounds; round += 1) {
+  const results = new Map<string, { first: number[]; loop: number[]; ran: number[]; queued: number[]; wait: number[] }>();
+  for (let round = -warmUp; round < rounds; round += 1) {
     for (const [name, commands] of changes(round)) {
       await console_.run('threads reset');
       const before = scheduled();
@@ -53,20 +55,25 @@ try {
       const after = scheduled();
       const { text } = await console_.run('threads');
       const longest = Math.max(...[...text.matchAll(/^loop \d+ +([\d.]+) ms/gm)].map((match) => Number(match[1])));
-      const figures = results.get(name) ?? { loop: [], ran: [], queued: [], wait: [] };
+      const figures = results.get(name) ?? { first: [], loop: [], ran: [], queued: [], wait: [] };
+      results.set(name, figures);
+      if (round < 0) {
+        figures.first.push(longest);
+        continue;
+      }
       figures.loop.push(longest);
       figures.ran.push(after.ran - before.ran);
       figures.queued.push(after.waited - before.waited);
       figures.wait.push(Math.round(wait));
-      results.set(name, figures);
     }
   }
-  for (const [change, { loop, ran, queued, wait }] of results)
+  for (const [change, { first, loop, ran, queued, wait }] of results)
     console.log(
       JSON.stringify({
         change,
         scopes: 2 * count,
         load: loadavg()[0]!.toFixed(1),
+        firstTurnsMs: first,
         longestTurnMs: loop,
         loopRanMs: ran,
         loopWaitedForCpuMs: queued,

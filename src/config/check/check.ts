@@ -76,6 +76,10 @@ interface Surroundings {
 /** The nearest name is looked for so often; a hostile file could ask for it half a million times. */
 const MAX_NEAREST_NAMES = 300;
 
+/** Most scopes hold only the one or the other: a map of its own for each would be half of the garbage of a reading. */
+const noOptions: ScopeNode['options'] = new Map();
+const noChildren: ScopeNode['children'] = new Map();
+
 class Walker {
   #nearestLeft = MAX_NEAREST_NAMES;
   readonly problems: ConfigProblem[] = [];
@@ -83,18 +87,18 @@ class Walker {
   readonly uses: Use[] = [];
 
   scope(merged: MergedScope, kind: ScopeKind, around: Surroundings): ScopeNode {
-    const options = new Map<string, OwnOption>();
+    let options: Map<string, OwnOption> | undefined;
     for (const option of merged.options.values()) {
       const own = this.#option(option, kind, around);
-      if (own !== undefined) options.set(fold(own.name), own);
+      if (own !== undefined) (options ??= new Map()).set(fold(own.name), own);
     }
-    const children = new Map<string, ScopeNode>();
+    let children: Map<string, ScopeNode> | undefined;
     for (const [key, child] of merged.children) {
       const node = this.#child(child, around);
-      if (node !== undefined) children.set(key, node);
+      if (node !== undefined) (children ??= new Map()).set(key, node);
     }
     const at = originOf(placeOf(merged));
-    return scopeNode({ scope: kind.name, instance: merged.instance, options, children, at });
+    return scopeNode({ scope: kind.name, instance: merged.instance, options: options ?? noOptions, children: children ?? noChildren, at });
   }
 
   #child(merged: MergedScope, around: Surroundings): ScopeNode | undefined {
@@ -131,8 +135,10 @@ class Walker {
     const value = parsed.ok ? parsed.value : undefined;
     const { name } = declaration;
     const isWithoutEffect = kind.status === 'inert';
-    const use = { what: 'option', name, ...statusIn(around.kinds, declaration), declaration, value, at, path: around.path } as const;
-    this.uses.push({ ...use, module: kind.module?.name, isPassive: around.isPassive, isWithoutEffect });
+    const { status, implemented } = statusIn(around.kinds, declaration);
+    const { path, isPassive } = around;
+    const module = kind.module?.name;
+    this.uses.push({ what: 'option', name, status, implemented, declaration, value, at, path, module, isPassive, isWithoutEffect });
     if (!parsed.ok) {
       this.#wrongValue(merged, declaration, around, parsed);
       return undefined;

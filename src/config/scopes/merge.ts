@@ -30,7 +30,7 @@ export interface MergedScope {
   /** By folded name, in the order of the last writing. */
   readonly options: Map<string, MergedOption>;
   /** By `scopeKey`, in the order of first appearance. */
-  readonly children: Map<string, MergedScope>;
+  children: ReadonlyMap<string, MergedScope>;
   /** Where it was opened, and what was included into it. */
   readonly occurrences: Occurrence[];
 }
@@ -99,7 +99,7 @@ function mergeOption(statement: OptionStatement, { scope, file }: Position): voi
 function setOption(scope: MergedScope, option: MergedOption): void {
   const folded = option.name.toLowerCase();
   // Taken out first, so that the order of the map is the order of the last writing.
-  scope.options.delete(folded);
+  if (scope.options.size > 0) scope.options.delete(folded);
   scope.options.set(folded, option);
 }
 
@@ -108,10 +108,14 @@ function childOf(scope: MergedScope, name: string, instance: string | undefined)
   const known = scope.children.get(key);
   if (known !== undefined) return known;
   const child = newScope(name, instance, scope);
-  scope.children.set(key, child);
+  // Most scopes hold no others: those share one map.
+  const children = scope.children === noChildren ? new Map<string, MergedScope>() : (scope.children as Map<string, MergedScope>);
+  scope.children = children.set(key, child);
   return child;
 }
 
+const noChildren: MergedScope['children'] = new Map();
+
 function newScope(name: string, instance: string | undefined, parent: MergedScope | undefined): MergedScope {
-  return { name, instance, parent, options: new Map(), children: new Map(), occurrences: [] };
+  return { name, instance, parent, options: new Map(), children: noChildren, occurrences: [] };
 }

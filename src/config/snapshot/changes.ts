@@ -60,7 +60,9 @@ export function applyChanges(before: Snapshot | undefined, changes: SnapshotChan
 /** `after` with every part of `before` that is equal, places included, put in its place: what did not change is held once. */
 export function sharing(before: ScopeNode, after: ScopeNode): ScopeNode {
   if (before === after) return before;
-  const isOwnSame = haveEqualOwn(before, after) && isDeepEqual(before.at, after.at) && isDeepEqual(before.options, after.options);
+  const isOwnSame = isSamePlace(before.at, after.at) && before.scope === after.scope && areWrittenAlike(before, after);
+  // Nearly all of many thousand scopes hold no others and are the same: nothing is made for them.
+  if (after.children.size === 0 && before.children.size === 0) return isOwnSame ? before : after;
   let isSame = isOwnSame && before.children.size === after.children.size && haveSameOrder(before, after);
   const children = new Map<string, ScopeNode>();
   for (const [key, child] of after.children) {
@@ -143,6 +145,26 @@ function haveSameOrder(before: ScopeNode, after: ScopeNode): boolean {
   const keys = before.children.keys();
   for (const key of after.children.keys()) if (keys.next().value !== key) return false;
   return true;
+}
+
+function isSamePlace(a: Origin, b: Origin): boolean {
+  return a.line === b.line && a.column === b.column && a.file === b.file;
+}
+
+/** Own options the same, in the same order, as they were written and where. */
+function areWrittenAlike(before: ScopeNode, after: ScopeNode): boolean {
+  if (before.instance !== after.instance || before.options.size !== after.options.size) return false;
+  const old = before.options.values();
+  for (const option of after.options.values()) {
+    const other = old.next().value;
+    if (other === undefined || other.name !== option.name || other.key !== option.key || !isSamePlace(other.at, option.at)) return false;
+    if (!isDeepEqual(other.value, option.value) || !areSameWords(other.written, option.written)) return false;
+  }
+  return true;
+}
+
+function areSameWords(a: OwnOption['written'], b: OwnOption['written']): boolean {
+  return a?.kind === 'word' && b?.kind === 'word' ? a.text === b.text && a.quoted === b.quoted : isDeepEqual(a, b);
 }
 
 /** Places do not count: a line added on top of a file moves all scopes and changes none. */
