@@ -375,12 +375,21 @@ test('records have one shape, are frozen, and domains without a stanza share one
 });
 
 test('records of equal values hold them once, each with its own definitions; a record that differs in one option is made from one', () => {
-  const text = 'Outbound_Throttle_Messages = 9/60 Ehlo_Hostname = a Domain a { Outbound_Throttle_Messages = 5/60 } Domain b { Outbound_Throttle_Messages = 5/60 }';
+  const text =
+    'Outbound_Throttle_Messages = 9/60 Ehlo_Hostname = a Domain a { Outbound_Throttle_Messages = 5/60 } Domain b { Outbound_Throttle_Messages = 5/60 }';
   const of = resolver(`${text} Domain c { Max_Retries = 5 } Domain d { Retry_Interval = 5 }`);
-  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((domain) => of.sending('', 'x', domain)) as [SendingRecord, SendingRecord, SendingRecord, SendingRecord];
+  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((domain) => of.sending('', 'x', domain)) as [
+    SendingRecord,
+    SendingRecord,
+    SendingRecord,
+    SendingRecord,
+  ];
   assert.equal(contentOf(a), contentOf(b));
   assert.notEqual(contentOf(c), contentOf(d));
-  assert.deepEqual([a, b].map((record) => of.definition(record, 'outboundThrottleMessages')?.id), ['Domain:a:', 'Domain:b:']);
+  assert.deepEqual(
+    [a, b].map((record) => of.definition(record, 'outboundThrottleMessages')?.id),
+    ['Domain:a:', 'Domain:b:'],
+  );
   const quiet = withOptions(a, { maxRetries: 0 });
   assert.deepEqual(plain(quiet), { ...plain(a), maxRetries: 0 });
   assert.equal(of.definition(quiet, 'outboundThrottleMessages')?.id, 'Domain:a:');
@@ -389,7 +398,13 @@ test('records of equal values hold them once, each with its own definitions; a r
   const [newer, alike] = [of.sending('', 'x', 'a'), of.sending('', 'x', 'b')];
   assert.deepEqual(plain(newer), { ...plain(a), ehloHostname: 'b' });
   assert.equal(contentOf(newer), contentOf(alike));
-  assert.deepEqual([of.definition(newer, 'ehloHostname'), of.definition(a, 'ehloHostname')], [{ id: '', value: 'b' }, { id: '', value: 'a' }]);
+  assert.deepEqual(
+    [of.definition(newer, 'ehloHostname'), of.definition(a, 'ehloHostname')],
+    [
+      { id: '', value: 'b' },
+      { id: '', value: 'a' },
+    ],
+  );
 });
 
 test('a change invalidates only the records that depended on its scope, those that asked in vain included', () => {

@@ -128,6 +128,8 @@ function overlaid(under: Values, own: ReadonlyMap<number, OptionValue>): Values 
 function told(value: OptionValue): string {
   if (typeof value === 'string') return `${value.length}:${value}`;
   if (typeof value !== 'object') return String(value);
-  const text = JSON.stringify(value instanceof Map ? [...value] : value, (_key, part: unknown) => (typeof part === 'number' ? String(part) : part));
+  const text = JSON.stringify(value instanceof Map ? [...value] : value, (_key, part: unknown) =>
+    typeof part === 'number' ? String(part) : part,
+  );
   return `${value instanceof Map ? 'map' : 'object'}${text.length}:${text}`;
 }
