@@ -211,6 +211,10 @@ Domain "/^(sts|liar)\\./" { Use_MTA_STS = true Enable_MTA_STS = true }
         await user.run('mta_sts show domain sts.plain.test'),
         /id: 20261128\n.*max_age: 86400[\s\S]*mode: enforce[\s\S]*ta211\.secure\.test/,
       );
+      assert.match(
+        await user.run('domain sts.plain.test'),
+        /Domain 'sts\.plain\.test' has MTA-STS TXT[\s\S]*mode: enforce[\s\S]*Statistics:/,
+      );
       assert.match(await user.run('mta_sts list all'), /liar\.plain\.test\nsts\.plain\.test\nTotal domains: 2/);
       assert.match(await user.run('mta_sts refresh policy sts.plain.test'), /refreshed/);
       const text = await user.run('explain queue default liar.plain.test');

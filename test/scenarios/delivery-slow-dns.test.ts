@@ -85,6 +85,15 @@ test('A46, OUT-60: TLSA that is never answered for delays that mail and no other
     assert.match(record?.fields.at(-1) ?? '', /^451 4\.7\.5 \[internal\] DANE: TLSA of _\d+\._tcp\.mx\.silent/);
     assert.equal(mailFor(hop, domain).length, 0);
   }
+  assert.match(
+    await user.run('domain late.test'),
+    new RegExp(
+      `10 mx\\.late\\.test[^]*1 TLSA of _${hop.port}\\._tcp\\.mx\\.late\\.test \\(signed, for \\d+ s\\)\n\t  TLSA ${good}\n[^]*DANE is on: the name`,
+    ),
+  );
+  assert.match(await user.run('domain none.test'), /no TLSA of _\d+\._tcp\.mx\.none\.test \(signed, for \d+ s\)/);
+  assert.doesNotMatch(await user.run('domain other.test'), /TLSA/, 'nobody asked');
+  assert.match(await user.run(`dns_cache lookup _${hop.port}._tcp.mx.late.test TLSA`), new RegExp(`TLSA ${good}`));
   // The records are told at last.
   dns.misbehave = () => undefined;
   for (const domain of silent) {

@@ -1,5 +1,5 @@
 /*
- * `show outbound` and `domain X`: connections to next hops, and all that is known of one domain.
+ * `show outbound` and `domain X`: connections to next hops, and all that is known of one domain (of its TLS: domain-tls.ts).
  *
  * The one rule: a look at what is there; nothing is asked of the DNS. Truth: section 5.1.
  */
@@ -7,6 +7,7 @@ import { quoteWord } from '#config';
 import type { QueueLine } from '#desk';
 import { answer, refusal, type ConsoleSession, type Operation, type ServerPort } from '../operation.ts';
 import { gathered, table } from '../server/table.ts';
+import { domainTlsLines, known, portOf, tlsaLines } from './domain-tls.ts';
 import { domainName, queueLines, shown } from './words.ts';
 
 interface OutboundLine {
@@ -15,11 +16,6 @@ interface OutboundLine {
   readonly remoteIp: string;
   readonly state: string;
 }
-
-type Known =
-  | { readonly kind: 'records'; readonly ttl: number; readonly records: readonly Record<string, unknown>[] }
-  | { readonly kind: 'nodata' | 'nxdomain'; readonly ttl: number }
-  | { readonly kind: 'failed'; readonly reason: string };
 
 /** Hosts of a domain whose addresses are shown. */
 const HOSTS_MAX = 20;
@@ -45,12 +41,7 @@ const showOutbound: Operation = {
   },
 };
 
-async function known(server: ServerPort, name: string, type: string): Promise<Known | undefined> {
-  const { answers } = await server.askLoops('dns.lookup', { name, type });
-  return [...answers.values()].find((value) => value !== undefined) as Known | undefined;
-}
-
-async function hostsOf(server: ServerPort, domain: string): Promise<{ text: string[]; data: unknown }> {
+async function hostsOf(server: ServerPort, domain: string, port: number): Promise<{ text: string[]; data: unknown }> {
   const mx = await known(server, domain, 'MX');
   if (mx === undefined) return { text: [`Domain '${domain}' is not in the DNS cache: "dig ${domain}" asks.`], data: undefined };
   if (mx.kind === 'failed') return { text: [`Domain '${domain}': the DNS did not answer, ${shown(mx.reason)}`], data: mx };
@@ -69,6 +60,8 @@ async function hostsOf(server: ServerPort, domain: string): Promise<{ text: stri
       .map(String);
     text.push(`  [${String(host['preference'])} ${shown(name)}. TTL:${String(host['ttl'] ?? mx.ttl)}]`);
     text.push(...(ips.length === 0 ? ['\t(no address in the DNS cache)'] : ips.map((ip) => `\t[${ip}] ${familyOf(ip)}`)));
+    const ends = found.flatMap((one) => (one?.kind === 'records' ? one.name : []));
+    text.push(...(await tlsaLines(server, { ends: [...ends, name], port })));
     data.push({ host: name, preference: host['preference'], addresses: ips });
   }
   return { text, data };
@@ -95,7 +88,7 @@ const domain: Operation = {
     if (typed === undefined || args.length > 1) return refusal(`Cannot show "${args.join(' ')}": expected ${domain.usage}`);
     const name = domainName(typed);
     const { lines, silent } = await queueLines(server, { domains: [name] });
-    const hosts = await hostsOf(server, name);
+    const hosts = await hostsOf(server, name, portOf(session, name));
     const stanzas = stanzasOf(session, name);
     const open = (await sessions(server)).lines.filter((line) => line.domain === name);
     const rows = lines.map((line) => [line.binding, line.received, line.sent, line.failed, line.deferred, line.active, line.delayed]);
@@ -116,6 +109,7 @@ const domain: Operation = {
     const text = [
       ...stanzas,
       ...hosts.text,
+      ...(await domainTlsLines(server, name)),
       'Statistics:',
       ...table(head, [...rows, totals]).map((line) => `  ${line}`),
       `Active Connections: ${connections.length}`,

@@ -29,9 +29,11 @@ function shown(name: string, type: string, known: Known): string[] {
   const { records, ttl } = known;
   const words = ({ type: own, ...rest }: Record<string, unknown>) => {
     const { name: _name, ttl: _ttl, ...fields } = rest;
+    const bytesOf = (value: Uint8Array): string =>
+      own === 'TLSA' ? Buffer.from(value).toString('hex') : JSON.stringify(Buffer.from(value).toString('latin1'));
     const values = Object.values(fields)
       .flat()
-      .map((value) => (value instanceof Uint8Array ? JSON.stringify(Buffer.from(value).toString('latin1')) : String(value)));
+      .map((value) => (value instanceof Uint8Array ? bytesOf(value) : String(value)));
     return `  ${String(own)} ${values.join(' ')}`;
   };
   return [`${name} ${type}: ${records.length} records for ${ttl} s`, ...records.map(words)];
