@@ -23,7 +23,7 @@ test('section 5.1, domain: TLSA records as a sender would find them: signed, not
   const record = { usage: 3, selector: 1, matching: 1, data: new Uint8Array([0xab, 0x01]) };
   const server = holding({
     '_25._tcp.mx.a.test': { kind: 'records', name: '', ttl: 60, records: [record], isAuthenticated: true },
-    '_25._tcp.end.test': { kind: 'records', name: '', ttl: 61, records: Array(20).fill(record), isAuthenticated: false },
+    '_25._tcp.end.test': { kind: 'records', name: '', ttl: 61, records: Array.from({ length: 20 }, () => record), isAuthenticated: false },
     '_26._tcp.mx.a.test': { kind: 'nodata', ttl: 62, isAuthenticated: true },
     '_27._tcp.mx.a.test': { kind: 'failed', reason: 'no answer\x07' },
   });
