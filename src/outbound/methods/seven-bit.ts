@@ -2,7 +2,7 @@
  * A message with 8-bit content made 7-bit, part by part: quoted-printable for text, base64 for the rest, structure and other octets unchanged.
  *
  * The one rule: only the body of a leaf part and its own header fields are rewritten; multiparts keep their boundaries, enclosed messages are
- * opened and never encoded. Signed parts are not touched, nor is a message with DKIM-Signature when `keepsSigned`. What is
+ * opened and never encoded. Signed parts are not touched, nor is a message with a signature of DKIM or ARC when `keepsSigned`. What is
  * left with 8-bit octets (headers, preambles, signed or partial parts, what is beyond a bound) makes the result not clean.
  * Bounds: DEPTH_MAX levels, PARTS_MAX parts, OCTETS_MAX octets; beyond them a part stays as it is.
  * Truth: RFC 2045, 2046, 6152, 1428; OUT-46; attack A48 (#4739, #6342, MO-1271).
@@ -25,12 +25,16 @@ interface SevenBit {
 
 export function toSevenBit(message: Buffer, o: { readonly keepsSigned: boolean }): SevenBit {
   if (isAscii(message)) return { message, isClean: true };
-  const isKept = message.length > OCTETS_MAX || (o.keepsSigned && HeaderBlock.parse(message).has('DKIM-Signature'));
+  const isKept = message.length > OCTETS_MAX || (o.keepsSigned && isSigned(HeaderBlock.parse(message)));
   if (isKept) return { message, isClean: false };
   const out: Buffer[] = [];
   new Rewriter(out).entity(message, { depth: 0, isMessage: true });
   const rewritten = Buffer.concat(out);
   return { message: rewritten, isClean: isAscii(rewritten) };
+}
+
+function isSigned(header: HeaderBlock): boolean {
+  return header.has('DKIM-Signature') || header.has('ARC-Message-Signature');
 }
 
 interface Place {
