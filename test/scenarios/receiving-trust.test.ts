@@ -47,7 +47,7 @@ dkim_validate "one" { debug_level = INFO }
 openarc { debug_level = INFO  signing_domain = "mx.impetus.test"  selector = "s"  keyfile = "{dir}/arc.key" }
 opendkim { header_canon = relaxed  key = "{dir}/arc.key"  dkim_domain "ours.test" { selector = "s" } }
 Large_Message_Threshold = 60000
-dmarc { action = "reject" }
+dmarc { action = "reject"  trusted_sealers = ( "lists.test" )  debug_level = INFO }
 `;
 
 before(async () => {
@@ -80,14 +80,14 @@ async function signed(mark: string): Promise<string> {
 }
 
 /** Seals a message as another program does it, `hops` times. */
-async function sealed(mark: string, hops: number): Promise<string> {
-  let text = `From: a@a.test\r\nSubject: ${mark}\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n\r\nHello\r\n`;
+async function sealed(mark: string, hops: number, author = 'a.test'): Promise<string> {
+  let text = `From: a@${author}\r\nSubject: ${mark}\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n\r\nHello\r\n`;
   for (let hop = 1; hop <= hops; hop++) {
     const fields = await sealMessage(text, {
       signingDomain: 'lists.test',
       selector: 's',
       privateKey: pem,
-      authResults: 'lists.test; dmarc=pass header.from=a.test',
+      authResults: `lists.test; dmarc=pass header.from=${author}`,
       cv: hop === 1 ? 'none' : 'pass',
     } as unknown as Parameters<typeof sealMessage>[1]);
     text = `${fields.toString()}${text}`;
@@ -219,4 +219,18 @@ test('a reload is refused when the key that seals is not there, with the file an
   assert.match(await console.refused('config reload'), /:\d+: openarc is refused: Keyfile "[^"]*arc\.key": there is no such file/);
   writeFileSync(join(server.dir, 'arc.key'), pem);
   console.close();
+});
+
+test('RFC 8617 7.2 mail of a strict domain that came through sealers who are trusted is taken, and who they are is said; changed, it is refused', async () => {
+  const text = await sealed('vouched', 2, 'signed.test');
+  assert.match(
+    await relayed('list@other.test', { text, mark: 'vouched' }),
+    /^Authentication-Results: mx\.impetus\.test; dmarc=fail reason="[^"]*; reject is set aside: sealed by lists\.test, lists\.test" header\.from=signed\.test/m,
+  );
+  await until(
+    () => /dmarc.*fail \([^)]*reject is set aside: sealed by lists\.test/.test(server.read('paniclog.ec')),
+    'a line in the paniclog',
+  );
+  const reply = await handIn(server, 'x@next.test', { from: 'list@other.test', text: text.replace('Hello', 'Hallo') });
+  assert.match(reply, /^550 .*nobody of signed\.test stands behind it, and its chain fails/);
 });
