@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { BLANKS_MAX, MessageDigest } from './message-digest.ts';
+import { BLANKS_MAX, HEADER_LIMITS, MessageDigest } from './message-digest.ts';
 
 const kind = { digest: 'sha256', canonicalization: 'simple' } as const;
 
@@ -45,4 +45,15 @@ test('a message that nobody signs, one without a header, and one of blanks witho
   assert.equal(hashOf('no header at all\r\n\r\nbody'), undefined);
   assert.equal(hashOf(`From: a\r\n\r\nx${' '.repeat(BLANKS_MAX + 100_000)}x\r\n`, 65_536), undefined);
   assert.notEqual(hashOf(`From: a\r\n\r\nx${' '.repeat(BLANKS_MAX - 100_000)}x\r\n`, 65_536), undefined);
+});
+
+test('A47 a header of 10,000 fields and of 1 MB is read; with one field or one line more the message is let pass, wherever it was cut', () => {
+  const { fieldsMax, octetsMax } = HEADER_LIMITS;
+  const line = `X: ${'x'.repeat(994)}\r\n`;
+  for (const size of [1000, 4096, 100_000, 5_000_000]) {
+    assert.equal(hashOf(`${'a:\r\n'.repeat(fieldsMax)}\r\nbody\r\n`, size), sha('body\r\n'));
+    assert.equal(hashOf(`${'a:\r\n'.repeat(fieldsMax + 1)}\r\nbody\r\n`, size), undefined);
+    assert.equal(hashOf(`${line.repeat(Math.floor(octetsMax / line.length))}\r\nbody\r\n`, size), sha('body\r\n'));
+    assert.equal(hashOf(`${line.repeat(Math.ceil(octetsMax / line.length))}\r\nbody\r\n`, size), undefined);
+  }
 });

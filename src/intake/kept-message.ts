@@ -2,11 +2,12 @@
  * A message as modules read and change it: its octets as far as memory holds them, and the header that they made of it.
  *
  * The one rule: there is one only where a module looks at messages, so that nobody else pays. A message over `perMessage` (or that finds
- * `total` used up) keeps its beginning, TOP_BYTES, for reading, and cannot be changed; when not even that finds room, `top` says so.
+ * `total` used up) keeps its beginning, TOP_BYTES, for reading, and cannot be changed; when not even that finds room, `top` says so. Fields that are
+ * only added go in front and cost no look at the header.
  * Bounds: EDITABLE_BYTES a message, EDITABLE_TOTAL_BYTES on this loop. Not here: what is to be changed (modules). Truth: POL-07.
  */
 import type { HeaderEdit } from '#hooks';
-import { HeaderBlock } from '#mail';
+import { formatHeader, HeaderBlock } from '#mail';
 import type { ResidentBudget } from './resident-budget.ts';
 
 /** Octets of a message that modules may change. */
@@ -25,7 +26,9 @@ export class KeptMessage {
   #chunks: Buffer[] = [];
   #held = 0;
   #isWhole = true;
-  /** The header after the first change, and what stands behind it. */
+  /** Fields in front of it, from the top, as long as nothing else was changed. */
+  #added: Buffer[] = [];
+  /** The header after the first change of another kind, and what stands behind it. */
   #changed: { readonly block: HeaderBlock; readonly rest: Buffer; readonly blank: Buffer } | undefined;
 
   constructor(budget: ResidentBudget) {
@@ -42,7 +45,7 @@ export class KeptMessage {
   }
 
   get isChanged(): boolean {
-    return this.#changed !== undefined;
+    return this.#changed !== undefined || this.#added.length > 0;
   }
 
   /** The whole message as it is now; undefined when it was not kept. */
@@ -50,7 +53,7 @@ export class KeptMessage {
     if (!this.#isWhole) return undefined;
     const changed = this.#changed;
     return changed === undefined
-      ? Buffer.concat(this.#chunks, this.#held)
+      ? Buffer.concat([...this.#added, ...this.#chunks])
       : Buffer.concat([changed.block.toBuffer(), changed.blank, changed.rest]);
   }
 
@@ -60,13 +63,18 @@ export class KeptMessage {
     if (changed !== undefined) return Buffer.concat([changed.block.toBuffer(), changed.blank, changed.rest.subarray(0, bodyBytes)]);
     if (this.#held === 0 && !this.#isWhole) return undefined;
     const held = Buffer.concat(this.#chunks, Math.min(this.#held, TOP_BYTES));
-    return topOf(held, bodyBytes);
+    return Buffer.concat([...this.#added, topOf(held, bodyBytes)]);
   }
 
   /** False, and nothing changed, when the message is too large. */
   edit(edits: readonly HeaderEdit[]): boolean {
     if (!this.#isWhole) return false;
-    this.#changed ??= split(Buffer.concat(this.#chunks, this.#held));
+    if (this.#changed === undefined && edits.every(({ kind }) => kind === 'add')) {
+      for (const edit of edits) if (edit.kind === 'add') this.#added.unshift(Buffer.from(formatHeader(edit.name, edit.value)));
+      return true;
+    }
+    this.#changed ??= split(Buffer.concat([...this.#added, ...this.#chunks]));
+    this.#added = [];
     const { block } = this.#changed;
     for (const edit of edits) {
       if (edit.kind === 'add') block.prepend(edit.name, edit.value);
@@ -81,6 +89,7 @@ export class KeptMessage {
   release(): void {
     this.#chunks = [];
     this.#changed = undefined;
+    this.#added = [];
     this.#isWhole = false;
     this.#budget.give(this.#held);
     this.#held = 0;

@@ -75,3 +75,18 @@ test('A header is replaced in its place, its namesakes go, and one that is not t
   assert.equal(block.toBuffer().toString(), 'a: new\r\nB: 2\r\n 2\r\nC: 4\r\n');
   assert.deepEqual(block.findAll('A'), ['new']);
 });
+
+test('A47: names are right however many octets stand before them, and a reading can have limits of its own', () => {
+  const names = Array.from({ length: 30_000 }, (_none, i) => `X-${i}${'y'.repeat(i % 40)}`);
+  const message = Buffer.from(`${names.map((name, i) => `${name}${i % 7 === 0 ? ' \t' : ''}: v\r\n`).join('')}\r\n`);
+  const block = HeaderBlock.parse(message);
+  assert.deepEqual(
+    block.fields.map(({ name }) => name),
+    names,
+  );
+  assert.deepEqual(block.fields[29_999]?.raw.toString(), `${names[29_999]}: v\r\n`);
+  const some = HeaderBlock.parse(message, { octetsMax: 1_048_576, fieldsMax: 100 });
+  assert.deepEqual([some.fields.length, some.complete], [100, false]);
+  const few = HeaderBlock.parse(message, { octetsMax: 1000, fieldsMax: 100 });
+  assert.deepEqual([few.complete, few.fields.length < 100, few.bodyAt < 1100], [false, true, true]);
+});

@@ -18,8 +18,8 @@ export interface HeaderField {
 }
 
 /** Octets and fields of a block that are looked at. */
-export const HEADER_OCTETS_MAX = 16 * 1_048_576;
-export const HEADER_FIELDS_MAX = 200_000;
+const HEADER_OCTETS_MAX = 16 * 1_048_576;
+const HEADER_FIELDS_MAX = 200_000;
 
 const LF = 10;
 const CR = 13;
@@ -28,6 +28,36 @@ const NAME = /^[!-9;-~]{1,998}$/;
 /** RFC 5322 section 2.1.1: the length a line should have, and the one it must not pass. */
 const LINE_SHOULD = 78;
 const LINE_MUST = 998;
+
+/** Octets that are made text at a time, since a call for each name costs more than its text. */
+const WINDOW = 16_384;
+
+/** A field of a message that was read: its octets are cut out when somebody asks. Of 65,000 fields most are never asked for. */
+class ReadField implements HeaderField {
+  readonly name: string;
+  private readonly message: Buffer;
+  private readonly start: number;
+  private readonly end: number;
+
+  constructor(name: string, message: Buffer, span: { readonly start: number; readonly end: number }) {
+    this.name = name;
+    this.message = message;
+    this.start = span.start;
+    this.end = span.end;
+  }
+
+  get raw(): Buffer {
+    return this.message.subarray(this.start, this.end);
+  }
+}
+
+/** Bounds of a reading that are tighter than the block's own. */
+interface HeaderLimits {
+  readonly octetsMax: number;
+  readonly fieldsMax: number;
+}
+
+const LIMITS: HeaderLimits = { octetsMax: HEADER_OCTETS_MAX, fieldsMax: HEADER_FIELDS_MAX };
 
 function isBlank(octet: number | undefined): boolean {
   return octet === 32 || octet === 9;
@@ -95,19 +125,26 @@ export class HeaderBlock {
   }
 
   /** Reads the block at the start of a message. Lines end with CRLF or LF. Never throws. */
-  static parse(message: Buffer): HeaderBlock {
+  static parse(message: Buffer, { octetsMax, fieldsMax }: HeaderLimits = LIMITS): HeaderBlock {
     const fields: HeaderField[] = [];
-    const limit = Math.min(message.length, HEADER_OCTETS_MAX);
+    const limit = Math.min(message.length, octetsMax);
     let at = 0;
+    let text = '';
+    let textAt = 0;
     while (at < limit) {
       let lf = message.indexOf(LF, at);
       const end = lf < 0 ? message.length : lf;
       if (end === at || (end === at + 1 && message[at] === CR && lf >= 0)) return new HeaderBlock(fields, true, end + 1);
       const colon = colonOf(message, at, Math.min(end, at + LINE_MUST + 1));
-      if (colon < 0 || fields.length >= HEADER_FIELDS_MAX) return new HeaderBlock(fields, false, at);
+      if (colon < 0 || fields.length >= fieldsMax) return new HeaderBlock(fields, false, at);
       while (lf >= 0 && isBlank(message[lf + 1])) lf = message.indexOf(LF, lf + 1);
       const next = lf < 0 ? message.length : lf + 1;
-      fields.push({ name: message.toString('latin1', at, colon).trimEnd(), raw: message.subarray(at, next) });
+      if (colon > textAt + text.length) {
+        textAt = at;
+        text = message.toString('latin1', at, Math.min(message.length, at + WINDOW));
+      }
+      const name = text.slice(at - textAt, colon - textAt);
+      fields.push(new ReadField(isBlank(message[colon - 1]) ? name.trimEnd() : name, message, { start: at, end: next }));
       at = next;
     }
     return new HeaderBlock(fields, limit === message.length, Math.min(at, message.length));

@@ -18,7 +18,7 @@ export type { DsnAction, DsnMessageFields, DsnRecipient } from './dsn-fields.ts'
 export { termsOf } from './envelope.ts';
 export type { DeliverBy, DeliveryTerms, Envelope, EnvelopeBody, EnvelopeRecipient } from './envelope.ts';
 export { headerEnvelope } from './header-envelope.ts';
-export { fieldValue, formatHeader, HEADER_FIELDS_MAX, HEADER_OCTETS_MAX, HeaderBlock } from './header-block.ts';
+export { fieldValue, formatHeader, HeaderBlock } from './header-block.ts';
 export type { HeaderField } from './header-block.ts';
 export { domainLiteral, formatMailbox, isPrintableAddress, parseMailbox, splitAddress } from './mailbox.ts';
 export type { Mailbox } from './mailbox.ts';

@@ -189,12 +189,12 @@ test('A56 DKIM: ten signatures are looked at and no more, each with its own verd
   const bad = head.replace('s=r;', 's=nokey;');
   const asked: string[] = [];
   const scan = beginScan();
-  scan.append(Buffer.from(bad.repeat(9) + head + bad.repeat(5000) + good.slice(head.length), 'latin1'));
+  scan.append(Buffer.from(bad.repeat(9) + head + bad.repeat(1000) + good.slice(head.length), 'latin1'));
   const found = await scan.verdicts({ lookup: lookup(KEYS, asked), now: NOW });
   assert.deepEqual(
     found.map(({ result }) => result),
     [...Array.from({ length: 9 }, () => 'permerror'), 'pass'],
   );
-  assert.deepEqual([scan.ignored, asked.length], [5000, 10]);
+  assert.deepEqual([scan.ignored, asked.length], [1000, 10]);
   assert.equal(await scan.verdicts({ lookup: lookup({}), now: 0 }), found, 'whoever asks again gets the same answer');
 });
