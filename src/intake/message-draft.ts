@@ -63,6 +63,7 @@ export class MessageDraft {
     this.batchId = o.ids.next();
     this.receivedAt = head.stored?.receivedAt ?? o.clock.now();
     this.recipients = head.recipients.map((recipient) => new IncomingRecipient(o.ids.next(), recipient, o));
+    if (head.binding !== undefined) for (const recipient of this.recipients) recipient.setBindingOrGroup(head.binding);
     // RFC 6710: two steps are all that the queue knows.
     if ((head.terms?.mtPriority ?? 0) > 0) for (const recipient of this.recipients) recipient.setPriority(1);
     this.#resident = new ResidentBody(o.resident);

@@ -77,6 +77,8 @@ export interface EnvelopeHead {
   readonly bouncesRefusals?: boolean | undefined;
   /** It was received before, by the server whose spool it comes from (SPL-12): its time goes on, and it is signed already. */
   readonly stored?: { readonly receivedAt: number } | undefined;
+  /** The binding or group that it leaves by, as the server itself wishes; policy may still choose another. */
+  readonly binding?: string | undefined;
 }
 
 /** A recipient of whom the sender is told by mail. */
@@ -111,6 +113,8 @@ export interface SubmitPort {
 }
 
 export interface SubmitHead {
+  /** The binding or group that it leaves by, where it is not to be the default. */
+  readonly binding?: string | undefined;
   readonly sender: string;
   readonly senderDomain: string;
   readonly recipients: readonly RecipientHead[];

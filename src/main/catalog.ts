@@ -45,6 +45,7 @@ import { manifest as policy } from '#manifest/policy';
 import { manifest as pipeTransport } from '#manifest/pipe_transport';
 import { manifest as spf } from '#manifest/spf_v1';
 import { manifest as staticRoutes } from '#manifest/static_routes';
+import { manifest as tlsRpt } from '#manifest/tls_rpt';
 import { overrideSettings } from '#modules/bounce_classifier_override';
 import { openBounceLogger } from '#modules/bounce_logger';
 import { openCustomBounceLogger, userStringFacts } from '#modules/custom_bounce_logger';
@@ -71,6 +72,7 @@ import { policySettings, type PolicySettings } from '#modules/policy';
 import { PipeStore, pipeSettings } from '#modules/pipe_transport';
 import { SpfModule, spfSettings, type SpfPorts } from '#modules/spf_v1';
 import { staticTarget } from '#modules/static_routes';
+import { tlsReportSettings, type TlsReportSettings } from '#modules/tls_rpt';
 import type { LoggerPorts, LogScheme, LogTaker } from '#observe';
 import type { BounceSetup } from './bounce-rules.ts';
 import { hasBounceDomains, OobBounces, type OobPorts } from './oob-bounces.ts';
@@ -296,13 +298,14 @@ function oobStanza(snapshot: Snapshot): ValidationStanza {
   return { kind: 'check', settings, make: ({ bounces, ...ports }) => new OobBounces(mark, { ...ports, ...bounces }), at: snapshot.root.at };
 }
 
-/** What modules say about loops, routes and DANE; undefined where no stanza does. */
+/** What modules say about loops, routes, DANE and TLS reports; undefined where no stanza does. */
 export interface SendingSettings {
   readonly staticRoute: string | undefined;
   readonly mailLoop: MailLoopSettings | undefined;
   /** delay_dsn was not switched off. */
   readonly isDelayTold: boolean;
   readonly dane: DaneSettings | undefined;
+  readonly tlsReports: TlsReportSettings | undefined;
 }
 
 /** In a loop. Throws an Error that names the option to correct. */
@@ -311,17 +314,25 @@ export function sendingSettings(snapshot: Snapshot): SendingSettings {
   const targets = enabled(staticRoutes.name).map(({ options }) => staticTarget(options));
   const [guard] = enabled(mailLoop.name);
   const [tlsa] = enabled(dane.name);
+  const [reports] = enabled(tlsRpt.name);
   return {
     staticRoute: targets.find((target) => target !== undefined),
     mailLoop: guard === undefined ? undefined : mailLoopSettings(guard.options),
     isDelayTold: isDelayTold(moduleInstances(snapshot, delayDsn.name)),
     dane: tlsa === undefined ? undefined : daneSettings(tlsa.options),
+    tlsReports: reports === undefined ? undefined : tlsReportSettings(reports.options, (name) => isBindingOf(snapshot, name)),
   };
 }
 
 function arcSettings({ options }: ModuleInstance): OpenarcSettings {
   const { keyfile } = options;
   return openarcSettings({ options: typeof keyfile === 'string' && keyfile !== '' ? { ...options, keyfile: resolve(keyfile) } : options });
+}
+
+function isBindingOf({ root }: Snapshot, name: string): boolean {
+  const groups = childrenNamed(root, 'Binding_Group');
+  const bindings = [root, ...groups].flatMap((node) => childrenNamed(node, 'Binding'));
+  return name === 'default' || [...groups, ...bindings].some(({ instance }) => instance === name);
 }
 
 /** One signature on what leaves: by whom, and the option of a recipient's scope that allows it. */

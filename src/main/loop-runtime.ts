@@ -249,7 +249,8 @@ export class LoopRuntime {
           panic,
           limits,
           hostname: birth.hostname,
-          loop: link.self,
+          link,
+          intake: () => intake,
           settings: () => this.#sending,
         });
     if (this.#outgoing !== undefined) o.ask.query = this.#outgoing.dnsQuery;
@@ -379,6 +380,7 @@ export class LoopRuntime {
   /** Every loop has stopped: nothing more will be said about mail, the spool may be closed. */
   async close(): Promise<void> {
     this.#validation.close();
+    await this.#outgoing?.close();
     await this.#spool.close();
     await this.#lease.release();
     this.#signing.close();

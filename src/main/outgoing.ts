@@ -9,7 +9,9 @@ import { readFileSync } from 'node:fs';
 import type { Clock, Random, TimerWheel } from '#base';
 import type { Resolver as ConfigResolver } from '#config';
 import { HostTable, isRecordType, parseResolvConf, Resolver as DnsResolver, type DnsAnswer, type ResolvConf } from '#dns';
+import type { Intake } from '#intake';
 import type { LimitTable } from '#limits';
+import type { LoopLink } from '#loops';
 import type { Counters, PanicLog } from '#observe';
 import {
   Deliverer,
@@ -26,6 +28,7 @@ import { wantedFacts, type SendingSettings } from './catalog.ts';
 import type { LoopQuestions } from './loop-questions.ts';
 import { shapingPort } from './options-port.ts';
 import { PublishedPolicies } from './published-policies.ts';
+import { TlsReports } from './tls-reports.ts';
 import { replyPatterns } from './reply-patterns.ts';
 
 interface OutgoingOptions {
@@ -38,7 +41,8 @@ interface OutgoingOptions {
   readonly panic: PanicLog;
   readonly limits: LimitTable;
   readonly hostname: string;
-  readonly loop: number;
+  readonly link: LoopLink;
+  readonly intake: () => Intake;
   /** What modules say: read once for each configuration. */
   readonly settings: () => SendingSettings;
 }
@@ -51,6 +55,7 @@ export class Outgoing {
   readonly #dns: DnsResolver;
   readonly #deliverer: Deliverer;
   readonly #policies: PublishedPolicies;
+  readonly #reports: TlsReports;
   #watched: { readonly of: object; readonly isOn: boolean } | undefined;
   /** The global record with what modules add; the same object until one of them changes. */
   #merged: { readonly from: object; readonly settings: SendingSettings; readonly global: GlobalSendingOptions } | undefined;
@@ -59,8 +64,12 @@ export class Outgoing {
     this.#o = o;
     const { queues, clock, wheel, random, counters, panic, limits, hostname, resolver } = o;
     this.#dns = new DnsResolver({ clock, wheel, random, ...this.#dnsSettings() });
-    const { settings, loop } = o;
-    this.#policies = new PublishedPolicies({ dns: this.#dns, resolver, settings, clock, wheel, panic, loop });
+    const { settings, link, intake } = o;
+    const counter = () => this.#reports.counter();
+    this.#policies = new PublishedPolicies({ dns: this.#dns, resolver, settings, clock, wheel, panic, loop: link.self, counter });
+    const { web } = this.#policies;
+    const prohibitedHosts = () => resolver.global().prohibitedHosts;
+    this.#reports = new TlsReports({ link, intake, settings, web, prohibitedHosts, clock, wheel, random, panic, hostname });
     this.tls = new OutboundTls({
       readFile: (path) => readFileSync(path),
       clock,
@@ -96,11 +105,13 @@ export class Outgoing {
     this.#policies.reconfigured();
     // What was agreed with servers was agreed under what the configuration said then.
     this.tls.flush();
+    this.#reports.reconfigured();
     this.#deliverer.reconfigured();
   }
 
   answerOn(questions: LoopQuestions): void {
     this.#policies.answerOn(questions);
+    this.#reports.answerOn(questions);
   }
 
   standing(queue: DomainQueue): Standing {
@@ -148,8 +159,14 @@ export class Outgoing {
 
   async stop(graceMs: number): Promise<void> {
     await this.#deliverer.stop(graceMs);
+    this.#reports.stop();
     this.#policies.close();
     this.#dns.close();
+  }
+
+  /** Every loop has stopped: what they counted is kept. */
+  close(): Promise<void> {
+    return this.#reports.close();
   }
 
   /** Whether a logger has macros of outbound_tls; looked at once for each configuration. */

@@ -11,7 +11,16 @@ import type { Clock, TimerWheel } from '#base';
 import type { Resolver as ConfigResolver } from '#config';
 import { isProhibited, type Resolver as DnsResolver } from '#dns';
 import type { PanicLog } from '#observe';
-import { DaneSelfTest, fetchSts, HostPolicies, policyFiles, StsStore, type HostQuestion, type PolicyAnswer } from '#policies';
+import {
+  DaneSelfTest,
+  fetchSts,
+  HostPolicies,
+  policyFiles,
+  StsStore,
+  type HostQuestion,
+  type PolicyAnswer,
+  type TlsOutcome,
+} from '#policies';
 import type { SendingSettings } from './catalog.ts';
 import type { LoopQuestions } from './loop-questions.ts';
 
@@ -25,6 +34,17 @@ interface PublishedOptions {
   readonly wheel: TimerWheel;
   readonly panic: PanicLog;
   readonly loop: number;
+  /** Who counts for TLS reports, while there are any. */
+  readonly counter: () => { count(outcome: TlsOutcome): void } | undefined;
+}
+
+/** For what others publish by HTTPS, or want to be told by it. */
+export interface WebPorts {
+  readonly dns: DnsResolver;
+  readonly isAllowed: (ip: string) => boolean;
+  readonly authorities: () => Buffer | undefined;
+  readonly later: (ms: number, work: () => void) => () => void;
+  readonly port: number;
 }
 
 export class PublishedPolicies {
@@ -32,6 +52,7 @@ export class PublishedPolicies {
   readonly #selfTest: DaneSelfTest;
   readonly #sts: StsStore;
   readonly #hosts: HostPolicies;
+  readonly web: WebPorts;
   #isMissingTold = false;
 
   constructor(o: PublishedOptions) {
@@ -49,26 +70,37 @@ export class PublishedPolicies {
       later,
     });
     const tell = (text: string): void => o.panic.log('ERROR', 'SSL', text);
-    const ports = {
+    const web: WebPorts = {
       dns,
       isAllowed: (ip: string) => !isProhibited(ip, resolver.global().prohibitedHosts, 'learnt'),
       authorities: () => authorities(resolver.global().tlsCa),
       later,
       port: HTTPS_PORT,
     };
+    this.web = web;
     this.#sts = new StsStore({
       dns,
-      fetch: (domain, done) => fetchSts(domain, ports, done),
+      fetch: (domain, done) => fetchSts(domain, web, done),
       files: policyFiles({ folder: () => resolve(resolver.global().mtaStsPolicyStore), tag: `${process.pid}-${o.loop}`, tell }),
       clock,
       tell,
     });
-    this.#hosts = new HostPolicies({ dns, sts: this.#sts, isDaneOn: () => this.#selfTest.isOn, now: () => clock.now() });
+    this.#hosts = new HostPolicies({
+      dns,
+      sts: this.#sts,
+      isDaneOn: () => this.#selfTest.isOn,
+      now: () => clock.now(),
+      counter: o.counter,
+    });
   }
 
   of(question: HostQuestion, done: (answer: PolicyAnswer) => void): void {
     if (question.useDane && this.#o.settings().dane === undefined) this.#tellMissing(question.domain);
     this.#hosts.of(question, done);
+  }
+
+  count(outcome: TlsOutcome): void {
+    this.#o.counter()?.count(outcome);
   }
 
   /** The name servers may be others now. */

@@ -5,7 +5,7 @@
  * Not here: the queue's side (#queue). Truth: ARCHITECTURE.md, "What may never break" 8.
  */
 import type { Socket } from 'node:net';
-import type { HostQuestion, PolicyAnswer } from '#policies';
+import type { HostQuestion, PolicyAnswer, TlsOutcome } from '#policies';
 import type { Batch, DomainQueue, SendingOptions } from '#queue';
 
 /** Where to connect. */
@@ -51,6 +51,8 @@ export interface DnsPort {
 /** What others have published about TLS with their hosts; asked only for mail whose options want it. */
 export interface PolicyPort {
   of(question: HostQuestion, done: (answer: PolicyAnswer) => void): void;
+  /** How a session ended whose answer had a `report`. */
+  count?(outcome: TlsOutcome): void;
 }
 
 /** Who defines a limit: `id` is the path of the scope (CC-12 form, '' at the top). */

@@ -10,6 +10,8 @@ import { findDane, type Asking } from './dane-lookup.ts';
 import { daneProof, type ProofFailure } from './dane-proof.ts';
 import { isStsHost, type StsPolicy } from './sts-policy.ts';
 import type { StsFinding } from './sts-store.ts';
+import type { ReportedPolicy, ReportTag, TlsFault, TlsOutcome } from './tls-results.ts';
+import type { Tlsa } from './tlsa.ts';
 
 export interface HostPolicy {
   readonly kind: 'dane' | 'sts';
@@ -28,8 +30,9 @@ export interface HostPolicy {
 }
 
 export type PolicyAnswer =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'policy'; readonly policy: HostPolicy }
+  | { readonly kind: 'none'; readonly report?: ReportTag | undefined }
+  /** `report`: what the session is to be counted under, where that is done. */
+  | { readonly kind: 'policy'; readonly policy: HostPolicy; readonly report?: ReportTag | undefined }
   /** The host is not to be used now; `reason` is for people. */
   | { readonly kind: 'unusable'; readonly code: string; readonly reason: string };
 
@@ -53,7 +56,12 @@ interface Ports {
   /** Whether DANE can be relied on: a stanza dane {} and name servers that verify. */
   readonly isDaneOn: () => boolean;
   readonly now: () => number;
+  /** Who counts for TLS reports; undefined while there are none. */
+  readonly counter?: () => { count(outcome: TlsOutcome): void } | undefined;
 }
+
+const noPolicy: ReportTag = { policy: { type: 'no-policy-found', strings: [], mxHosts: [] } };
+const noSts: ReportedPolicy = { type: 'sts', strings: [], mxHosts: [] };
 
 export class HostPolicies {
   readonly #o: Ports;
@@ -66,7 +74,10 @@ export class HostPolicies {
     // A policy is about the hosts that a domain's own DNS names; a way that the operator wrote is the operator's.
     if (!question.useSts || !question.isForeign) return this.#dane(question, undefined, done);
     this.#o.sts.of(question.domain, (finding) => {
-      if (finding.kind === 'none') return this.#dane(question, undefined, done);
+      if (finding.kind === 'none') {
+        if (finding.failure !== undefined) this.#count(question, noSts, finding.failure);
+        return this.#dane(question, undefined, done);
+      }
       if (finding.kind === 'busy')
         return done({
           kind: 'unusable',
@@ -75,18 +86,30 @@ export class HostPolicies {
         });
       const { policy } = finding;
       const { domain, host } = question;
-      if (policy.mode === 'enforce' && !isStsHost(policy, host))
+      if (policy.mode === 'enforce' && !isStsHost(policy, host)) {
+        this.#count(question, reportedSts(policy), notNamed);
         return done({ kind: 'unusable', code: '451 4.7.5', reason: `MTA-STS: ${host} is no mail host by the policy of ${domain}` });
+      }
       this.#dane(question, policy, done);
     });
   }
 
   #dane(question: HostQuestion, sts: StsPolicy | undefined, done: (answer: PolicyAnswer) => void): void {
-    const without = (): void => done(sts === undefined ? { kind: 'none' } : { kind: 'policy', policy: stsPolicy(question, sts) });
+    // How TLS goes with a host that the operator wrote is not the business of the domain.
+    const isCounted = question.isForeign && this.#o.counter?.() !== undefined;
+    const without = (): void =>
+      done(
+        sts === undefined
+          ? { kind: 'none', report: isCounted ? noPolicy : undefined }
+          : { kind: 'policy', policy: stsPolicy(question, sts), report: isCounted ? stsTag(question, sts) : undefined },
+      );
     if (!question.useDane || !this.#o.isDaneOn()) return without();
     findDane(this.#o.dns, question, (finding) => {
       if (finding.kind === 'none') return without();
-      if (finding.kind === 'failed') return done({ kind: 'unusable', code: '451 4.7.5', reason: `DANE: ${finding.reason}` });
+      if (finding.kind === 'failed') {
+        this.#count(question, reportedTlsa(question, []), { type: 'dnssec-invalid', reason: finding.reason });
+        return done({ kind: 'unusable', code: '451 4.7.5', reason: `DANE: ${finding.reason}` });
+      }
       const { base, owner, records } = finding;
       const names = [...new Set([base, question.host.toLowerCase(), question.domain.toLowerCase()])];
       const isProof = records.length > 0;
@@ -102,9 +125,32 @@ export class HostPolicies {
           prove: (chain) => (isProof ? daneProof(chain, { records, names, now: this.#o.now() }) : undefined),
           isProof,
         },
+        report: isCounted ? { policy: reportedTlsa(question, records), flaw: isProof ? undefined : unusableTlsa } : undefined,
       });
     });
   }
+
+  /** What keeps a host from being asked at all. */
+  #count({ domain, host, ip, isForeign }: HostQuestion, policy: ReportedPolicy, fault: TlsFault): void {
+    if (isForeign)
+      this.#o.counter?.()?.count({ domain, policy, fault: { type: fault.type, reason: fault.reason }, sendingIp: '', host, helo: '', ip });
+  }
+}
+
+const notNamed: TlsFault = { type: 'validation-failure', reason: 'the policy does not name this host' };
+const unusableTlsa: TlsFault = { type: 'tlsa-invalid', reason: 'no TLSA record can be used' };
+
+function reportedSts({ lines, mx }: StsPolicy): ReportedPolicy {
+  return { type: 'sts', strings: lines, mxHosts: mx };
+}
+
+function stsTag({ host }: HostQuestion, sts: StsPolicy): ReportTag {
+  return { policy: reportedSts(sts), flaw: isStsHost(sts, host) ? undefined : notNamed };
+}
+
+function reportedTlsa({ host }: HostQuestion, records: readonly Tlsa[]): ReportedPolicy {
+  const strings = records.map(({ usage, selector, matching, data }) => `${usage} ${selector} ${matching} ${data.toString('hex')}`);
+  return { type: 'tlsa', strings, mxHosts: [host.toLowerCase()] };
 }
 
 function stsPolicy({ domain, host }: HostQuestion, policy: StsPolicy): HostPolicy {

@@ -16,7 +16,7 @@ const FETCH_MS = 60_000;
 const CONNECT_MS = 10_000;
 const ADDRESSES_MAX = 4;
 
-interface FetchPorts {
+export interface FetchPorts {
   readonly dns: Asking;
   /** Whether a policy may be fetched from this address. */
   readonly isAllowed: (ip: string) => boolean;
@@ -79,7 +79,7 @@ export function fetchSts(domain: string, ports: FetchPorts, done: (fetched: Fetc
 }
 
 /** Where the host is, IPv4 and IPv6 in turn, whatever is used for mail: a host that is not found has no policy. A text says why it is nowhere. */
-function addressesOf(host: string, { dns, isAllowed }: FetchPorts, done: (found: readonly string[] | string) => void): void {
+export function addressesOf(host: string, { dns, isAllowed }: FetchPorts, done: (found: readonly string[] | string) => void): void {
   dns.query(host, 'A', (four) => {
     dns.query(host, 'AAAA', (six) => {
       const [fours, sixes] = [ipsOf(four, 'A'), ipsOf(six, 'AAAA')] as const;
@@ -87,7 +87,7 @@ function addressesOf(host: string, { dns, isAllowed }: FetchPorts, done: (found:
       const addresses = all.filter(isAllowed).slice(0, ADDRESSES_MAX);
       const failed = [four, six].find((answer) => answer.kind === 'failed');
       if (addresses.length > 0) done(addresses);
-      else if (all.length > 0) done('is in a network that nothing is fetched from');
+      else if (all.length > 0) done('is in a network that is not connected to');
       else done(failed?.kind === 'failed' ? failed.reason : 'has no address');
     });
   });

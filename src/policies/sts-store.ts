@@ -188,6 +188,6 @@ export function isInForce(kept: KeptPolicy, policy: StsPolicy, now: number): boo
   return now < kept.fetchedAt + Math.max(policy.maxAge * 1000, stsLimits.LIFE_MIN_MS);
 }
 
-function textsOf(answer: Extract<DnsAnswer, { kind: 'records' }>): string[] {
+export function textsOf(answer: Extract<DnsAnswer, { kind: 'records' }>): string[] {
   return answer.records.flatMap((record) => (record.type === 'TXT' ? Buffer.concat([...record.chunks]).toString('latin1') : []));
 }

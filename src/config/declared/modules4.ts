@@ -1,5 +1,6 @@
-/* Modules of Momentum 4 and 5, and some of mobile networks, that the manual of Momentum 3 does not list, as data, so that a tree of those versions is read whole. All but dane lack their behaviour here:
- * of these those that restrict or protect are guards, the rest is accepted with one line in the paniclog.
+/* Modules of Momentum 4 and 5, and some of mobile networks, that the manual of Momentum 3 does not list, as data, so that a tree of those versions is read
+ * whole; and tls_rpt, which is ours. All but those that are implemented lack their behaviour here: of these those that restrict or protect are guards, the
+ * rest is accepted with one line in the paniclog.
  * It holds no behaviour. Facts: the module pages and examples of the public manual of Momentum 4. */
 import type { ModuleDeclaration, ScopeDeclaration, Status } from '../declaration.ts';
 import { moduleOption } from './module-option.ts';
@@ -194,4 +195,49 @@ const others: readonly ModuleDeclaration[] = rows.map((row) => ({
   ...(row.scopes === undefined ? {} : { scopes: row.scopes }),
 }));
 
-export const momentum4Modules: readonly ModuleDeclaration[] = [dane, openarc, ...others];
+const tlsRpt: ModuleDeclaration = {
+  name: 'tls_rpt',
+  singleton: true,
+  status: 'works',
+  implemented: true,
+  since: 'Impetus 0.1',
+  category: 'tls',
+  about: 'a report (RFC 8460) once a day to each domain that asks for it: how TLS with its hosts went by DANE and MTA-STS; ours',
+  options: [
+    moduleOption('tls_rpt', 'Organization_Name', {
+      type: { kind: 'string' },
+      status: 'works',
+      about: 'who reports, as the reports say it; the name of the host unless it is set',
+    }),
+    moduleOption('tls_rpt', 'Contact_Info', {
+      type: { kind: 'string' },
+      status: 'works',
+      about: 'whom receivers of reports may ask; Report_From unless it is set',
+    }),
+    moduleOption('tls_rpt', 'Report_From', {
+      type: { kind: 'string' },
+      status: 'works',
+      about: 'address that reports by mail come from, and their failures go to; needed',
+    }),
+    moduleOption('tls_rpt', 'Report_Binding', {
+      type: { kind: 'string' },
+      status: 'works',
+      about:
+        'binding that reports by mail leave by; give it Enable_DANE = false and Enable_MTA_STS = false, so that they arrive where TLS fails',
+    }),
+    moduleOption('tls_rpt', 'Report_Delay_Max', {
+      type: { kind: 'seconds' },
+      default: 14_400,
+      status: 'works',
+      about: 'time after the end of a day (UTC) over which its reports are spread; 20 hours at most',
+    }),
+    moduleOption('tls_rpt', 'Store_File', {
+      type: { kind: 'string' },
+      default: 'tls_rpt.json',
+      status: 'works',
+      about: 'file in which results and reports that wait are kept over a restart',
+    }),
+  ],
+};
+
+export const momentum4Modules: readonly ModuleDeclaration[] = [dane, openarc, tlsRpt, ...others];

@@ -7,7 +7,7 @@
  * Not here: what a failure means for mail (domain-pool.ts). Truth: rules Q-07, OUT-02, OUT-42, OUT-60.
  */
 import type { SendingOptions } from '#queue';
-import type { HostPolicy } from '#policies';
+import type { HostPolicy, ReportTag } from '#policies';
 import type { ConnectPort, Dial, PolicyPort } from '../ports.ts';
 import { wantsLogin } from '../methods/authentication.ts';
 import { replies } from '../replies.ts';
@@ -72,6 +72,14 @@ interface AttemptOptions {
   readonly trace: (ip: string) => Conversation | undefined;
 }
 
+/** What holds for a host by the word of its people, and what a session with it is counted under. */
+interface Published {
+  readonly policy: HostPolicy | undefined;
+  readonly report: ReportTag | undefined;
+}
+
+const NOTHING: Published = { policy: undefined, report: undefined };
+
 export class Attempt {
   readonly #ports: AttemptPorts;
   readonly #o: AttemptOptions;
@@ -118,7 +126,8 @@ export class Attempt {
     policies.of(questionOf(target, domain, options), (answer) => {
       if (this.#isOver) return;
       if (answer.kind !== 'unusable') {
-        if (!this.#admit(target, to, answer.kind === 'policy' ? answer.policy : undefined)) this.start();
+        const policy = answer.kind === 'policy' ? answer.policy : undefined;
+        if (!this.#admit(target, to, { policy, report: answer.report })) this.start();
         return;
       }
       const reply = `${answer.code} [internal] ${answer.reason}`;
@@ -129,28 +138,43 @@ export class Attempt {
   }
 
   /** Dials, if the host's limits allow it now. */
-  #admit(target: Target, to: Dial, policy?: HostPolicy): boolean {
+  #admit(target: Target, to: Dial, { policy, report }: Published = NOTHING): boolean {
     if (!this.#o.admission.admit(target)) {
       this.#isLimited = true;
       return false;
     }
-    this.#open(target, to, { useTls: !this.#o.admission.isClearOwed(target) || policy?.isEnforced === true, mayResume: true, policy });
+    const useTls = !this.#o.admission.isClearOwed(target) || policy?.isEnforced === true;
+    this.#open(target, to, { useTls, mayResume: true, policy, report });
     return true;
   }
 
-  #open(target: Target, to: Dial, how: { useTls: boolean; mayResume: boolean; policy: HostPolicy | undefined }): void {
+  #open(target: Target, to: Dial, { report, ...how }: Published & { useTls: boolean; mayResume: boolean }): void {
     const { options, ehloName, binding, domain } = this.#o;
     const { tls } = this.#ports;
     const configured = meantNames(target, this.#o);
-    const opening = new Opening({ options, ehloName, binding, names: [target.name, domain], configured, tls, ...how }, (outcome) => {
+    const isCounted = report !== undefined && how.useTls;
+    const o = { options, ehloName, binding, names: [target.name, domain], configured, tls, ...how, isCounted };
+    const opening = new Opening(o, (outcome) => {
       if (this.#isOver) return;
+      // One that is tried again with a whole handshake is counted then.
+      const isAgain = outcome.kind === 'failed' && outcome.isWholeWorthTrying;
+      if (isCounted && !isAgain) this.#count(target, report, outcome);
       if (outcome.kind === 'opened') this.#opened(target, outcome);
-      else this.#failed(target, to, { ...outcome, policy: how.policy });
+      else this.#failed(target, to, { ...outcome, policy: how.policy, report });
     });
     this.#dialledAt = this.#ports.clock.mono();
     this.#wire = new Wire(this.#ports.connect(to), opening, this.#ports);
     this.#wire.trace = this.#o.trace(target.ip);
     opening.start(this.#wire);
+  }
+
+  /** For TLS reports; what failed before TLS was spoken of says nothing about it. */
+  #count({ name, ip }: Target, { policy, flaw }: ReportTag, outcome: Opened | OpeningFailure): void {
+    const { course } = outcome;
+    const isMet = outcome.kind === 'opened' && outcome.isTls;
+    const fault = course.fault ?? (isMet ? flaw : undefined);
+    if (fault === undefined && !isMet) return;
+    this.#ports.policies?.count?.({ domain: this.#o.domain, policy, fault, sendingIp: course.localIp, host: name, helo: course.helo, ip });
   }
 
   #opened(target: Target, opened: Opened): void {
@@ -159,12 +183,12 @@ export class Attempt {
     this.#end({ kind: 'opened', wire, target, opened, connectMs: this.#ports.clock.mono() - this.#dialledAt });
   }
 
-  #failed(target: Target, to: Dial, failure: OpeningFailure & { policy: HostPolicy | undefined }): void {
+  #failed(target: Target, to: Dial, failure: OpeningFailure & Published): void {
     this.#last = { kind: 'failed', reply: failure.reply, stage: failure.stage, remoteIp: target.ip };
-    const { isWholeWorthTrying: isWhole, policy } = failure;
+    const { isWholeWorthTrying: isWhole, policy, report } = failure;
     if (isWhole || failure.isClearWorthTrying) {
       if (this.#o.admission.admitAgain(target, isWhole ? 'whole' : 'clear'))
-        this.#open(target, to, { useTls: isWhole, mayResume: false, policy });
+        this.#open(target, to, { useTls: isWhole, mayResume: false, policy, report });
       else this.#end({ kind: 'limited' });
       return;
     }

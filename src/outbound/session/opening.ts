@@ -12,10 +12,18 @@ import type { SendingOptions } from '#queue';
 import { formatHello, NO_CAPABILITIES, parseEhlo, serverReplyText, type Capabilities, type ReplyFault, type ServerReply } from '#smtp';
 import { malformedReply, replies, silentReply } from '../replies.ts';
 import { stage } from '../stages.ts';
-import type { HostPolicy } from '#policies';
+import type { HostPolicy, TlsFault } from '#policies';
 import { demandOf, withPolicyName, type TlsDemand } from './policy.ts';
 import type { TlsPort } from './tls.ts';
 import type { LossReason, Wire, WireOwner } from './wire.ts';
+
+/** How TLS went, for reports: `fault` is why it does not meet what was published, undefined also where it came to no word about TLS. */
+interface TlsCourse {
+  readonly localIp: string;
+  /** What the server calls itself in its answer to EHLO. */
+  readonly helo: string;
+  readonly fault: TlsFault | undefined;
+}
 
 export interface Opened {
   readonly kind: 'opened';
@@ -25,6 +33,7 @@ export interface Opened {
   readonly isProven: boolean;
   /** What loggers want to know of the connection (OUT-64); undefined where none does. */
   readonly facts?: readonly string[] | undefined;
+  readonly course: TlsCourse;
 }
 
 export interface OpeningFailure {
@@ -37,6 +46,7 @@ export interface OpeningFailure {
   readonly isWholeWorthTrying: boolean;
   /** The host is there, and does not do what was demanded of TLS: no word about it for those who demand something else. */
   readonly isDemandUnmet: boolean;
+  readonly course: TlsCourse;
 }
 
 interface OpeningOptions {
@@ -55,9 +65,15 @@ interface OpeningOptions {
   readonly mayResume: boolean;
   /** What others have published about TLS with this host. */
   readonly policy?: HostPolicy | undefined;
+  /** It is counted for reports. */
+  readonly isCounted?: boolean;
 }
 
 const CLEAR: readonly string[] = ['outbound_tls', 'SMTP', 'outbound_tls_type', 'no'];
+
+const HELO_MAX = 255;
+const noStartTls: TlsFault = { type: 'starttls-not-supported', reason: '' };
+const brokenTls: TlsFault = { type: 'validation-failure', reason: 'the TLS handshake failed' };
 
 const esmtp: Method = { hello: 'EHLO', isPerRecipient: false };
 
@@ -89,6 +105,9 @@ export class Opening implements WireOwner {
   #isLoggingIn = false;
   /** A TLS session was offered; forgets it. */
   #forgetSession: (() => void) | undefined;
+  #localIp = '';
+  #helo = '';
+  #fault: TlsFault | undefined;
 
   constructor(o: OpeningOptions, done: (outcome: Opened | OpeningFailure) => void) {
     this.#o = o;
@@ -105,6 +124,7 @@ export class Opening implements WireOwner {
 
   connected(): void {
     this.#step = 'banner';
+    if (this.#o.isCounted === true) this.#localIp = this.#wire?.localIp ?? '';
     this.#wire?.setDeadline(this.#o.options.ehloTimeout);
   }
 
@@ -162,6 +182,7 @@ export class Opening implements WireOwner {
   }
 
   #ehloAnswered(reply: ServerReply): void {
+    if (this.#o.isCounted === true) this.#helo = (reply.lines[0] ?? '').split(' ', 1).join('').slice(0, HELO_MAX);
     if (reply.class === 'positive') this.#answered(this.#usable(parseEhlo(reply.lines)));
     else if (reply.class === 'permanent' && !this.#isTls && this.#method.hello === 'EHLO')
       this.#say('helo', formatHello('HELO', this.#o.ehloName));
@@ -174,11 +195,15 @@ export class Opening implements WireOwner {
     const { tls } = this.#demand;
     if (this.#isTls || tls === 'no' || !this.#o.useTls) this.#authenticate();
     else if (capabilities.startTls) this.#say('starttls', 'STARTTLS\r\n');
-    else if (tls === 'required') this.#fail(withPolicyName(replies.tlsNotOffered, this.#o.policy));
-    else this.#authenticate();
+    else {
+      this.#fault = noStartTls;
+      if (tls === 'required') this.#fail(withPolicyName(replies.tlsNotOffered, this.#o.policy));
+      else this.#authenticate();
+    }
   }
 
   #startTlsAnswered(reply: ServerReply): void {
+    this.#fault = reply.code === 220 ? brokenTls : { type: 'validation-failure', reason: 'STARTTLS was refused' };
     if (reply.code === 220) {
       // Whoever put bytes behind the go-ahead wants them read as if they had come over TLS.
       if (this.#wire?.hasUnread === true) this.#fail(replies.tlsFailed);
@@ -196,8 +221,9 @@ export class Opening implements WireOwner {
     const { options, binding, names, configured, policy, mayResume } = this.#o;
     const resuming = mayResume ? (forget: () => void): void => void (this.#forgetSession = forget) : undefined;
     const goal = { options, binding, names, configured, policy, resuming };
-    const problem = this.#o.tls.begin(this.#wire as Wire, goal, (refusal, isProven, facts) => {
+    const problem = this.#o.tls.begin(this.#wire as Wire, goal, (refusal, isProven, facts, fault) => {
       if (this.#step !== 'handshake') return;
+      this.#fault = fault;
       if (refusal !== undefined) {
         this.#fail(withPolicyName(refusal, policy), true);
         return;
@@ -208,7 +234,10 @@ export class Opening implements WireOwner {
       this.#hello();
       this.#wire?.flush();
     });
-    if (problem !== undefined) this.#fail(withPolicyName(problem, policy), true);
+    if (problem === undefined) return;
+    // Files of ours, nobody else's fault.
+    this.#fault = undefined;
+    this.#fail(withPolicyName(problem, policy), true);
   }
 
   /** BDAT over LMTP is nowhere defined: there a message goes by DATA. */
@@ -253,7 +282,14 @@ export class Opening implements WireOwner {
   #open(): void {
     this.#step = 'over';
     const facts = this.#facts ?? (this.#o.tls.isWatched ? CLEAR : undefined);
-    this.#done({ kind: 'opened', capabilities: this.#capabilities, isTls: this.#isTls, isProven: this.#isProven, facts });
+    this.#done({
+      kind: 'opened',
+      capabilities: this.#capabilities,
+      isTls: this.#isTls,
+      isProven: this.#isProven,
+      facts,
+      course: this.#course,
+    });
   }
 
   #fail(reply: string, isTlsFault = false): void {
@@ -269,6 +305,10 @@ export class Opening implements WireOwner {
     else this.#wire?.destroy();
     const isDemandUnmet =
       this.#isLoggingIn || at === stage.handshake || at === stage.afterStartTls || reply.startsWith(replies.tlsNotOffered);
-    this.#done({ kind: 'failed', reply, stage: at, isClearWorthTrying, isWholeWorthTrying, isDemandUnmet });
+    this.#done({ kind: 'failed', reply, stage: at, isClearWorthTrying, isWholeWorthTrying, isDemandUnmet, course: this.#course });
+  }
+
+  get #course(): TlsCourse {
+    return { localIp: this.#localIp, helo: this.#helo, fault: this.#fault };
   }
 }

@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test';
 import type { Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { systemClock } from '#base';
-import type { HostPolicy, HostQuestion, PolicyAnswer } from '#policies';
+import type { HostPolicy, HostQuestion, PolicyAnswer, ReportTag, TlsOutcome } from '#policies';
 import type { SendingOptions } from '#queue';
 import { startServer, World, type FakeServer, type ServerScript } from '../fixtures.test.ts';
 import { authority, certificate, key } from './certificates.test.ts';
@@ -45,16 +45,20 @@ function world(
   server: FakeServer,
   answer: PolicyAnswer,
   options: Partial<SendingOptions> = {},
-): { w: World; questions: HostQuestion[] } {
+): { w: World; questions: HostQuestion[]; counted: TlsOutcome[] } {
   const questions: HostQuestion[] = [];
+  const counted: TlsOutcome[] = [];
   const tls = new OutboundTls({ readFile: () => Buffer.from(authority), clock: systemClock, panic: { log: () => undefined } });
   const w = new World(t, {
     tls,
-    policies: { of: (question, done) => (questions.push(question), void setImmediate(() => done(answer))) },
+    policies: {
+      of: (question, done) => (questions.push(question), void setImmediate(() => done(answer))),
+      count: (outcome) => void counted.push(outcome),
+    },
     options: { remoteSmtpPort: server.port, useMtaSts: true, ...options },
     dns: (name) => ({ kind: 'hosts', hosts: [{ name, preference: 10, addresses: ['127.0.0.1'] }], ttl: 60, isAuthenticated: true }),
   });
-  return { w, questions };
+  return { w, questions, counted };
 }
 
 const ca: Partial<SendingOptions> = { tlsCa: '/ca' };
@@ -147,4 +151,61 @@ test('REQUIRETLS: a host that DANE or an enforced MTA-STS policy proves is proof
     if (!isProof) assert.match(w.failures[0] ?? '', /REQUIRETLS needs a certificate/);
   }
   assert.ok(server.lines.some((line) => /^MAIL .* REQUIRETLS/.test(line)));
+});
+
+test('TLS-RPT: a session is counted once, with the result of RFC 8460 section 4.3, our address, and the name of the server; one that is only tested too', async (t) => {
+  const report: ReportTag = { policy: { type: 'sts', strings: ['x'], mxHosts: ['mx.a.test'] } };
+  const flaw = { type: 'tlsa-invalid', reason: 'no TLSA record can be used' };
+  const dane = (type: 'certificate-expired' | 'validation-failure'): HostPolicy =>
+    policy({ kind: 'dane', prove: () => ({ type, text: 'x' }) });
+  const testing = policy({ isEnforced: false, isProof: false });
+  const noTls = { tls: 'ifavailable' } as const;
+  const cases: [string, ServerScript, PolicyAnswer, Partial<SendingOptions>][] = [
+    ['', encrypted, { kind: 'policy', policy: policy({}), report }, ca],
+    ['', encrypted, { kind: 'none', report }, noTls],
+    ['starttls-not-supported', {}, { kind: 'none', report }, noTls],
+    ['starttls-not-supported', {}, { kind: 'policy', policy: policy({}), report }, ca],
+    ['starttls-not-supported', {}, { kind: 'policy', policy: testing, report }, ca],
+    ['validation-failure', broken, { kind: 'policy', policy: policy({}), report }, ca],
+    ['validation-failure', broken, { kind: 'none', report }, { ...noTls, tlsIfavailableFallback: true }],
+    ['certificate-not-trusted', encrypted, { kind: 'policy', policy: policy({}), report }, {}],
+    ['certificate-not-trusted', encrypted, { kind: 'policy', policy: testing, report }, {}],
+    ['certificate-host-mismatch', encrypted, { kind: 'policy', policy: policy({ names: ['other.test'] }), report }, ca],
+    ['certificate-expired', encrypted, { kind: 'policy', policy: dane('certificate-expired'), report }, ca],
+    ['validation-failure', encrypted, { kind: 'policy', policy: dane('validation-failure'), report }, ca],
+    ['tlsa-invalid', encrypted, { kind: 'policy', policy: policy({}), report: { ...report, flaw } }, ca],
+    // A flaw of the policy is not told where the session shows more.
+    ['certificate-not-trusted', encrypted, { kind: 'policy', policy: testing, report: { ...report, flaw } }, {}],
+  ];
+  for (const [type, script, answer, options] of cases) {
+    const server = await startServer(t, script);
+    const { w, counted } = world(t, server, answer, options);
+    w.send('1@mx.a.test');
+    await w.until(() => w.kinds !== '');
+    const label = `${type} ${JSON.stringify([answer, options])}`;
+    assert.deepEqual(
+      counted.map(({ fault }) => fault?.type ?? ''),
+      [type],
+      label,
+    );
+    const [{ domain, policy: held, sendingIp, host, helo, ip }] = counted as [TlsOutcome];
+    assert.deepEqual(
+      [domain, held, sendingIp, host, helo, ip],
+      ['mx.a.test', report.policy, '127.0.0.1', 'mx.a.test', 'fake.test', '127.0.0.1'],
+      label,
+    );
+  }
+  // What says nothing about TLS: no answer to be counted under, TLS that we did not want, a server that is not there or refuses everybody.
+  const silent: [ServerScript, PolicyAnswer, Partial<SendingOptions>][] = [
+    [encrypted, { kind: 'none' }, noTls],
+    [encrypted, { kind: 'none', report }, { tls: 'no' }],
+    [{ answer: (verb) => (verb === 'banner' ? '554 no' : undefined) }, { kind: 'none', report }, noTls],
+  ];
+  for (const [script, answer, options] of silent) {
+    const server = await startServer(t, script);
+    const { w, counted } = world(t, server, answer, options);
+    w.send('1@mx.a.test');
+    await w.until(() => w.kinds !== '');
+    assert.deepEqual(counted, []);
+  }
 });

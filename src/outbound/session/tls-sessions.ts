@@ -24,6 +24,8 @@ const KEPT_BYTES_MAX = 16_384;
 export interface Shown {
   /** An authority of the context vouches for it. */
   readonly isAuthorized: boolean;
+  /** Why none does, as OpenSSL calls it. */
+  readonly authorityError?: string;
   /** Its own certificate; undefined when there was none. */
   readonly certificate: Pick<PeerCertificate, 'subject' | 'issuer' | 'subjectaltname' | 'valid_to'> | undefined;
   /** For DANE: certificates in DER, the server's own first, each other the issuer of the one before it. Else empty. */

@@ -23,7 +23,7 @@ import {
 import { Lru, type Clock } from '#base';
 import { tlsFactsOf } from '#net';
 import type { PanicLog } from '#observe';
-import type { HostPolicy } from '#policies';
+import type { HostPolicy, TlsFault } from '#policies';
 import type { SendingOptions } from '#queue';
 import { daneReply, replies } from '../replies.ts';
 import { TlsSessions, type SessionCounts, type Shown } from './tls-sessions.ts';
@@ -48,8 +48,8 @@ interface TlsGoal {
   readonly resuming?: ((forget: () => void) => void) | undefined;
 }
 
-/** `facts`: key, value, key, value, where a logger wants them. */
-type TlsDone = (refusal: string | undefined, isProven: boolean, facts?: readonly string[]) => void;
+/** `facts`: key, value, key, value, where a logger wants them. `fault`: why the connection does not meet the policy, even one that is only tested. */
+type TlsDone = (refusal: string | undefined, isProven: boolean, facts?: readonly string[], fault?: TlsFault) => void;
 
 export interface TlsPort {
   /** A logger wants to know how each connection is secured (OUT-64). */
@@ -147,14 +147,16 @@ export class OutboundTls implements TlsPort {
       const isResumed = socket.isSessionReused();
       // A session that we did not offer, taken up: nothing was shown, and nothing is known of it.
       const seen = isResumed ? (known?.shown ?? NOTHING) : this.#shownBy(socket, o);
-      const refusal = judge(seen, o);
+      const fault = o.policy === undefined ? undefined : faultOf(seen, o.policy);
+      const refusal = judge(seen, o, fault);
       if (refusal === undefined) {
         shown = seen;
         if (isResumed) sessions.resumed();
         keep();
       } else forget();
       const isByPolicy = refusal === undefined && o.policy?.isProof === true;
-      done(refusal, isByPolicy || isProven(seen, o.configured), this.isWatched ? factsOf(socket, seen, o, isByPolicy) : undefined);
+      const facts = this.isWatched ? factsOf(socket, seen, o, isByPolicy) : undefined;
+      done(refusal, isByPolicy || isProven(seen, o.configured), facts, fault);
     });
     return socket;
   }
@@ -163,6 +165,7 @@ export class OutboundTls implements TlsPort {
     const { subject, issuer, subjectaltname, valid_to } = socket.getPeerCertificate() as Partial<PeerCertificate>;
     return {
       isAuthorized: socket.authorized,
+      ...(socket.authorized ? {} : { authorityError: String(socket.authorizationError) }),
       certificate: subject === undefined ? undefined : ({ subject, issuer, subjectaltname, valid_to } as Shown['certificate']),
       chain: policy?.prove === undefined ? [] : chainOf(socket),
       at: this.#o.clock.mono(),
@@ -293,13 +296,25 @@ function factsOf(socket: TLSSocket, shown: Shown, { names }: TlsGoal, isByPolicy
 }
 
 /** DANE decides in place of the options; MTA-STS and the options must both be content. */
-function judge(shown: Shown, { policy, options, names }: TlsGoal): string | undefined {
-  if (policy?.prove !== undefined) {
-    const failure = policy.prove(shown.chain);
-    return failure === undefined ? undefined : daneReply(failure.text);
-  }
+function judge(shown: Shown, { policy, options, names }: TlsGoal, fault: TlsFault | undefined): string | undefined {
+  if (policy?.prove !== undefined) return fault === undefined ? undefined : daneReply(fault.reason);
   const byPolicy = policy?.isEnforced === true ? judgeByAuthority(shown, 'host', policy.names) : undefined;
   return byPolicy ?? judgeByAuthority(shown, options.tlsVerify, names);
+}
+
+/** Whether the server shows what a policy demands (RFC 8460 section 4.3). */
+function faultOf(shown: Shown, { prove, names }: HostPolicy): TlsFault | undefined {
+  if (prove !== undefined) {
+    const failure = prove(shown.chain);
+    return failure === undefined ? undefined : { type: failure.type, reason: failure.text };
+  }
+  if (!shown.isAuthorized) {
+    const { authorityError: reason = '' } = shown;
+    return { type: /EXPIRED/.test(reason) ? 'certificate-expired' : 'certificate-not-trusted', reason };
+  }
+  return isNamed(shown, names)
+    ? undefined
+    : { type: 'certificate-host-mismatch', reason: `the certificate does not name ${names.join(', ')}` };
 }
 
 function judgeByAuthority(shown: Shown, verify: SendingOptions['tlsVerify'], names: readonly string[]): string | undefined {

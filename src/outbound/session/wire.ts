@@ -55,6 +55,11 @@ export class Wire {
     this.#listen(socket);
   }
 
+  /** Our own address of the connection; '' where there is none. */
+  get localIp(): string {
+    return this.#socket.localAddress ?? '';
+  }
+
   get isOver(): boolean {
     return this.#isOver;
   }

@@ -18,6 +18,7 @@ import { summary, summaryReset } from './summary.ts';
 import { memory, sysinfo } from './system.ts';
 import { threadsRestart } from './threads-restart.ts';
 import { threads, threadsReset, threadsStats } from './threads.ts';
+import { tlsReportOperations } from './tls-reports.ts';
 import { tlsFlushCache, tlsRekey, tlsShowCache } from './tls.ts';
 import { version } from './version.ts';
 
@@ -54,6 +55,7 @@ export const serverOperations: readonly Operation[] = [
   threadsReset,
   threadsRestart,
   threadsStats,
+  ...tlsReportOperations,
   tlsFlushCache,
   tlsRekey,
   tlsShowCache,
