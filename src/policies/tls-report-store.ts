@@ -24,7 +24,7 @@ export interface DueReport {
   readonly given: string[];
 }
 
-export interface KeptReports {
+interface KeptReports {
   /** Since when `domains` are counted; undefined: no head was whole. */
   readonly since: number | undefined;
   readonly other: number;
