@@ -44,7 +44,8 @@ function signerWith(kind: string) {
         foundSeconds: 60,
         missingSeconds: 60,
         clock,
-        readFile: (path, done) => done(undefined, String(keys[path.split('/')[1] ?? '']?.privateKey.export({ type: 'pkcs8', format: 'pem' }))),
+        readFile: (path, done) =>
+          done(undefined, String(keys[path.split('/')[1] ?? '']?.privateKey.export({ type: 'pkcs8', format: 'pem' }))),
       }),
       thread: { sign: (input, algorithm, key, done) => void asked.push({ input, algorithm, key, done }) },
       tally: { processed: () => undefined, signed: () => (counts.signed += 1), failed: () => (counts.failed += 1) },
