@@ -29,6 +29,7 @@ import { manifest as bounceOverrides } from '#manifest/bounce_classifier_overrid
 import { manifest as bounceLogger } from '#manifest/bounce_logger';
 import { manifest as customBounceLogger } from '#manifest/custom_bounce_logger';
 import { manifest as customLogger } from '#manifest/custom_logger';
+import { manifest as chunkLogger } from '#manifest/chunk_logger';
 import { manifest as eventLogger } from '#manifest/event_logger';
 import { manifest as eximLogger } from '#manifest/exim_logger';
 import { manifest as fbl } from '#manifest/fbl';
@@ -56,6 +57,7 @@ import { dkimSignSettings } from '#modules/dkim_sign';
 import { DkimValidateModule, dkimValidateSettings } from '#modules/dkim_validate';
 import { DmarcModule, dmarcSettings } from '#modules/dmarc';
 import { openEcLogger } from '#modules/ec_logger';
+import { openChunkLogger } from '#modules/chunk_logger';
 import { openEventLogger } from '#modules/event_logger';
 import { openEximLogger } from '#modules/exim_logger';
 import { FblModule, fblSettings, openFblLogger, type FblPorts } from '#modules/fbl';
@@ -89,6 +91,7 @@ const loggerMakers: Readonly<Record<string, (scope: LoggerScope, ports: LoggerPo
   [bounceLogger.name]: openBounceLogger,
   [customBounceLogger.name]: openCustomBounceLogger,
   [customLogger.name]: openCustomLogger,
+  [chunkLogger.name]: openChunkLogger,
   [eventLogger.name]: openEventLogger,
   [fbl.name]: openFblLogger,
   [eximLogger.name]: openEximLogger,
@@ -111,6 +114,7 @@ const pathOptions: Readonly<Record<string, readonly string[]>> = {
     'permanentFailureLogfile',
     'rejectionLogfile',
   ],
+  [chunkLogger.name]: ['destination'],
   [eventLogger.name]: ['eventlog'],
   [fbl.name]: ['logPath'],
   [eximLogger.name]: ['mainlog', 'paniclog'],

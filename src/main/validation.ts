@@ -149,7 +149,7 @@ export class Validation {
   }
 
   #portsFor(debugLevel: string | undefined): PolicyPorts {
-    const { wheel, limits, loop } = this.#o;
+    const { wheel, limits, loop, records } = this.#o;
     return {
       wheel,
       limits,
@@ -157,6 +157,7 @@ export class Validation {
       entryBeside,
       workerFlags,
       log: this.#logOf('policy', debugLevel),
+      chunk: (text) => records.record({ kind: 'C', at: systemClock.now(), text }),
       count: (name, by) => this.#count(name, by),
       changed: () => this.#runner?.replace(this.modules),
     };

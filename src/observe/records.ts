@@ -128,6 +128,13 @@ export interface ImportRecord {
   directory: string;
 }
 
+/** What a policy writes for a log of its own. */
+export interface PolicyTextRecord {
+  kind: 'C';
+  at: number;
+  text: string;
+}
+
 /** Mail that was refused while it was being received. */
 export interface RejectionRecord {
   kind: 'J';
@@ -153,7 +160,7 @@ export interface RejectionRecord {
 /** What the mainlog is about: messages on their way. */
 export type FlowRecord = ReceptionRecord | DeliveryRecord | TransientRecord | PermanentRecord;
 
-export type MailRecord = FlowRecord | OutOfBandRecord | FeedbackRecord | ImportRecord | RejectionRecord;
+export type MailRecord = FlowRecord | OutOfBandRecord | FeedbackRecord | ImportRecord | PolicyTextRecord | RejectionRecord;
 
 /** Where the engine puts records. Never throws, never waits. */
 export interface RecordSink {
@@ -214,6 +221,9 @@ export function flatten(r: MailRecord, out: FlatRecords): void {
     case 'I':
       out.push(r.kind, r.at, r.originalId, r.messageId, r.result, r.directory);
       return;
+    case 'C':
+      out.push(r.kind, r.at, r.text);
+      return;
     case 'J':
       out.push(r.kind, r.at, r.remoteIp, r.remotePort, r.localIp, r.localPort, r.connectionId, r.pathway, r.pathwayGroup, r.phase, r.code);
       out.push(r.module, r.text, r.contextConnection.length, r.contextMessage.length);
@@ -248,6 +258,7 @@ function unflattenOne(text: () => string, number: () => number): MailRecord {
   const at = number();
   if (kind === 'J') return unflattenRejection(at, text, number);
   if (kind === 'F') return unflattenFeedback(at, text);
+  if (kind === 'C') return { kind, at, text: text() };
   if (kind === 'I') {
     return { kind, at, originalId: text(), messageId: text(), result: number() as ImportRecord['result'], directory: text() };
   }

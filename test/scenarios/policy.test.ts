@@ -156,6 +156,7 @@ Suspend_Delivery = true
 Exclude_Vctx_Mess = ( "^secret" )
 ${listener}
 policy { file = "policy.ts" }
+chunk_logger "said" { destination = "{dir}/policylog.cl" timestamp_format = "%s" add_newline = true }
 `,
     files: {
       'policy.ts': `
@@ -164,6 +165,7 @@ export function mailfrom(event) {
   event.messageContext.set('score', '17');
   event.messageContext.set('secret', 'do-not-keep');
   event.count('/site/mail', 2);
+  event.chunkLog('mail from ' + event.sender.address + '\\r\\nforged');
 }
 export const rcptto = (event) => (event.recipient.local === 'never' ? { reject: 550, text: '5.7.1 never' } : undefined);
 export const data = (event) => event.messageContext.set('seen', event.headers.get('subject') + ' ' + event.connectionContext.get('site'));
@@ -172,6 +174,10 @@ export const data = (event) => event.messageContext.set('seen', event.headers.ge
   });
   const client = await SmtpClient.greet(server.ports['smtp']!);
   await client.say('MAIL FROM:<a@client.test>');
+  await until(
+    () => /^\d{10}: mail from a@client\.test\\r\\nforged\n/.test(server.read('policylog.cl')),
+    'what the policy wrote for chunk_logger',
+  );
   const dump = await client.say('XDUMPCONTEXT');
   assert.match(dump, /\[connection\] site north/);
   assert.match(dump, /\[message\] score 17/);

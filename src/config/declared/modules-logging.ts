@@ -55,15 +55,28 @@ export const loggingModules: readonly ModuleDeclaration[] = [
   {
     name: 'chunk_logger',
     singleton: false,
-    status: 'inert',
-    implemented: false,
+    status: 'works',
+    implemented: true,
     since: '3.6.5',
     category: 'logging',
-    about: 'threaded free-form log for scripts',
+    about: 'log that policies write into with chunkLog()',
     options: [
-      moduleOption('chunk_logger', 'destination'),
-      moduleOption('chunk_logger', 'timestamp_format'),
-      moduleOption('chunk_logger', 'add_newline'),
+      moduleOption('chunk_logger', 'destination', {
+        type: { kind: 'string' },
+        status: 'works',
+        about: 'the log: a path, or a URI of another kind of log',
+      }),
+      moduleOption('chunk_logger', 'timestamp_format', {
+        type: { kind: 'string' },
+        status: 'works',
+        about: 'form of the time in front of each line (strftime); unset: epoch seconds',
+      }),
+      moduleOption('chunk_logger', 'add_newline', {
+        type: { kind: 'boolean' },
+        default: true,
+        status: 'works',
+        about: 'each text is a line of its own; false: lines end where the text has a line feed',
+      }),
     ],
   },
   {

@@ -60,7 +60,7 @@ class CustomLogger implements LoggerModule {
   record(batch: readonly MailRecord[]): void {
     const ports = { classify: this.#ports.classify, sanitize: this.#sanitize };
     for (const r of batch) {
-      if (r.kind === 'B' || r.kind === 'F' || r.kind === 'I') continue;
+      if (r.kind === 'B' || r.kind === 'F' || r.kind === 'I' || r.kind === 'C') continue;
       const route = this.#routes.get(eventOf[r.kind]);
       if (route === undefined) continue;
       const line = route.format.line(r, ports);

@@ -8,8 +8,8 @@ import { randomUUID } from 'node:crypto';
 import type { LoggerModule, LoggerScope } from '#hooks';
 import { LoggerSinks, type Classify, type LoggerPorts, type LogSink, type MailRecord } from '#observe';
 
-/** An import is no event of its own: its message is a reception, too. */
-type EventRecord = Exclude<MailRecord, { kind: 'I' }>;
+/** An import is no event of its own (its message is a reception, too), nor is what a policy writes. */
+type EventRecord = Exclude<MailRecord, { kind: 'I' | 'C' }>;
 
 const types: Readonly<Record<EventRecord['kind'], string>> = {
   R: 'reception',
@@ -96,7 +96,7 @@ class EventLogger implements LoggerModule {
   record(batch: readonly MailRecord[]): void {
     if (this.#log === undefined) return;
     for (const r of batch) {
-      if (r.kind === 'I') continue;
+      if (r.kind === 'I' || r.kind === 'C') continue;
       this.#sequence += 1;
       const event = { stream: this.#stream, sequence: this.#sequence, ...eventOf(r, this.#ports.classify) };
       // U+2028 and U+2029 are legal in JSON and end a line for many readers.

@@ -17,7 +17,7 @@ function eximId(messageId: string): string {
 }
 
 export function eximLines(r: MailRecord): string[] {
-  if (r.kind === 'B' || r.kind === 'F' || r.kind === 'I' || r.kind === 'X') return [];
+  if (r.kind === 'B' || r.kind === 'F' || r.kind === 'I' || r.kind === 'C' || r.kind === 'X') return [];
   const stamp = strftime('%Y-%m-%d %H:%M:%S', r.at);
   if (r.kind === 'J') return [escapeControls(`${stamp} H=[${r.remoteIp}]:${r.remotePort} rejected: ${r.code} ${r.text}`)];
   const head = `${stamp} ${eximId(r.messageId)}`;

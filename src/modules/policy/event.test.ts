@@ -27,7 +27,11 @@ function begin(phase: Phase, more: Partial<Call> = {}) {
     message: { batchId: 'batch', size: text.length, top: Buffer.from(text, 'latin1') },
     ...more,
   };
-  const event = eventOf(call, actions, { log: (line) => void logged.push(line), take: (name) => name !== 'spent' });
+  const event = eventOf(call, actions, {
+    log: (line) => void logged.push(line),
+    chunkLog: (text) => void logged.push(`chunk ${text}`),
+    take: (name) => name !== 'spent',
+  });
   return { event, actions, logged };
 }
 

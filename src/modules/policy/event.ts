@@ -13,6 +13,7 @@ import type { Action, Call } from './messages.ts';
 /** What the thread itself gives to events. */
 export interface EventPorts {
   readonly log: (text: string) => void;
+  readonly chunkLog: (text: string) => void;
   readonly take: (name: string, count: number, seconds: number) => boolean;
 }
 
@@ -39,6 +40,7 @@ export function eventOf(call: Call, actions: Action[], ports: EventPorts): AnyEv
     connectionContext: contextOf(call.connectionContext, (key, value) => does({ kind: 'connectionContext', key, value })),
     messageContext: contextOf(call.messageContext, (key, value) => does({ kind: 'messageContext', key, value })),
     log: (text) => ports.log(String(text)),
+    chunkLog: (text) => ports.chunkLog(String(text)),
     count: (name, by = 1) => {
       if (!COUNTER_NAME.test(name)) throw new TypeError(`"${name}" is no name of a counter: expected /site/<name> or /vendor/<name>`);
       if (!Number.isSafeInteger(by)) throw new TypeError(`a counter counts in whole numbers, not ${String(by)}`);

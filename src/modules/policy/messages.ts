@@ -66,7 +66,8 @@ export type Decision =
 export type FromSandbox =
   | { readonly kind: 'ready'; readonly phases: readonly Phase[]; readonly sources: ReadonlyMap<string, string> }
   | { readonly kind: 'refused'; readonly reason: string }
-  | { readonly kind: 'log'; readonly text: string }
+  /** `chunk`: for the logs of chunk_logger. */
+  | { readonly kind: 'log' | 'chunk'; readonly text: string }
   | {
       readonly kind: 'answer';
       readonly id: number;

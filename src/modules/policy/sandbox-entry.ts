@@ -61,6 +61,7 @@ registerHooks({
 
 const ports: EventPorts = {
   log,
+  chunkLog: (text) => say({ kind: 'chunk', text: text.slice(0, LOG_LINE_MAX) }),
   take(name, count, seconds) {
     let rate = throttles.get(name);
     throttles.delete(name);

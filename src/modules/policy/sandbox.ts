@@ -26,6 +26,8 @@ const REBIRTH_MS = [0, 100, 500, 2000] as const;
 export interface SandboxPorts {
   readonly wheel: Pick<TimerWheel, 'schedule' | 'cancel'>;
   readonly log: ModuleLog;
+  /** Where texts for chunk_logger go; a file that is only tried writes none. */
+  readonly chunk?: (text: string) => void;
   readonly limits: SharedLimits;
   readonly loop: number;
   /** Where a thread's program is, beside the one that asks, and Node's flags for it. */
@@ -204,6 +206,9 @@ export class Sandbox {
         return;
       case 'log':
         this.#o.log.log('ERROR', `${this.#settings.name}: ${message.text}`);
+        return;
+      case 'chunk':
+        this.#o.chunk?.(message.text);
         return;
       case 'failed':
         this.#births = 0;

@@ -19,7 +19,7 @@ function dsnOf(reply: string, otherwise: string): string {
 }
 
 export function postfixLines(r: MailRecord): string[] {
-  if (r.kind === 'B' || r.kind === 'F' || r.kind === 'I' || r.kind === 'X') return [];
+  if (r.kind === 'B' || r.kind === 'F' || r.kind === 'I' || r.kind === 'C' || r.kind === 'X') return [];
   const stamp = strftime('%b %e %H:%M:%S', r.at);
   const line = (program: string, text: string): string => escapeControls(`${stamp} ${host} postfix/${program}[${process.pid}]: ${text}`);
   if (r.kind === 'J') {

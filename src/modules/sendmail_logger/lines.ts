@@ -10,7 +10,7 @@ import { escapeControls, strftime, type MailRecord } from '#observe';
 const host = hostname().split('.')[0];
 
 export function sendmailLines(r: MailRecord): string[] {
-  if (r.kind === 'B' || r.kind === 'F' || r.kind === 'I' || r.kind === 'X') return [];
+  if (r.kind === 'B' || r.kind === 'F' || r.kind === 'I' || r.kind === 'C' || r.kind === 'X') return [];
   const stamp = strftime('%b %e %H:%M:%S', r.at);
   const line = (text: string): string[] => [escapeControls(`${stamp} ${host} sendmail[${process.pid}]: ${text}`)];
   if (r.kind === 'J') return line(`NOQUEUE: ruleset=check, relay=[${r.remoteIp}], reject=${r.code} ${r.text}`);
