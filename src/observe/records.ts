@@ -129,7 +129,7 @@ export interface ImportRecord {
 }
 
 /** What a policy writes for a log of its own. */
-export interface PolicyTextRecord {
+interface PolicyTextRecord {
   kind: 'C';
   at: number;
   text: string;

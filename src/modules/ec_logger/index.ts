@@ -47,7 +47,8 @@ class EcLogger implements LoggerModule {
       if (r.kind === 'J') {
         if (this.#settings.logRejections) this.#reject?.add(rejectLine(r));
       } else if (r.kind === 'I') this.#import?.add(importLine(r));
-      else if (r.kind !== 'B' && r.kind !== 'F' && r.kind !== 'C' && this.#main !== undefined && this.#wants(r.kind)) this.#main.add(mainLine(r));
+      else if (r.kind !== 'B' && r.kind !== 'F' && r.kind !== 'C' && this.#main !== undefined && this.#wants(r.kind))
+        this.#main.add(mainLine(r));
     }
   }
 
