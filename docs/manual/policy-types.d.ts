@@ -69,6 +69,8 @@ export interface ConnectionEvent {
   readonly messageContext: Context;
   /** Writes a line into the paniclog. */
   log(text: string): void;
+  /** Writes a text into the logs of chunk_logger, where there are any; nobody waits for the disk. */
+  chunkLog(text: string): void;
   /** Adds to a counter of the console's `counter list`; names begin with /site/ or /vendor/. */
   count(name: string, by?: number): void;
   /** Takes one of so many in so many seconds, agreed by all event loops. False when there is none left. */
