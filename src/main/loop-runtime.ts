@@ -212,6 +212,7 @@ export class LoopRuntime {
       panic,
       queueName: (group, binding, domain) => options.domainGateway(group, binding, domain)?.toLowerCase() ?? domain,
       loadEnvelope: (batchId, done) => spool.loadEnvelope(batchId, (_error, envelope) => done(envelope)),
+      flushNotes: () => spool.flush(),
     });
     const intake = new Intake({
       ids: new MessageIdSource({

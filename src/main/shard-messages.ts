@@ -5,7 +5,7 @@
  * home what became of each recipient. Bodies travel with the message when they are in memory, else they are asked for.
  */
 import type { Envelope } from '#mail';
-import type { QueueNote, RecipientProgress } from '#queue';
+import type { Departure, QueueNote, RecipientProgress } from '#queue';
 
 /** The room name of mail between loops. */
 export const shardRoom = 'main.shard';
@@ -17,10 +17,15 @@ export type ShardMessage =
       readonly envelope: Envelope;
       readonly states: readonly RecipientProgress[];
       readonly body: Uint8Array | undefined;
+      /** How many threads were this home before it: what an owner says of an offer names it. */
+      readonly generation: number;
     }
   /** Owner to home. */
   | { readonly kind: 'note'; readonly batchId: string; readonly note: QueueNote }
-  | { readonly kind: 'settled'; readonly batchId: string };
+  /** All that came with so many offers is done, or was given back. */
+  | { readonly kind: 'settled'; readonly batchId: string; readonly offers: number; readonly generation: number }
+  /** Recipients go to a queue of another loop: they are the home's to offer there. */
+  | { readonly kind: 'departed'; readonly batchId: string; readonly departure: Departure; readonly generation: number };
 
 /** Owner to home, with a reply: the body, or the envelope. */
 export interface BodyRequest {

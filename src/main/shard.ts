@@ -4,56 +4,74 @@
  * The one rule: exactly one loop owns a binding::domain queue, by a hash of its name, so limits per queue are exact without locks.
  * With one loop nothing here does anything but pass on. A batch with recipients of several owners is settled when all of them
  * said so. When an owner dies, its successor gets what it had not settled; when a home dies, its successor reads the spool and
- * offers again, and an owner that still holds the batch ignores the offer. Bound: what is queued (an entry for each open batch).
+ * offers again, and an owner takes each recipient once (shard-held.ts). Recipients that an operator sends to a queue of another loop go back to
+ * the home, which offers them there once that is noted on the disk. Bound: what is queued (an entry for each open batch).
  */
 import { crc32 } from 'node:zlib';
 import type { AcceptedPort } from '#intake';
 import type { Address, LoopLink } from '#loops';
 import type { Envelope, EnvelopeRecipient } from '#mail';
 import type { PanicLog } from '#observe';
-import type { QueueNote, Queues, QueueSpool, RecipientProgress, RecoveredMessage } from '#queue';
+import type { Departure, QueueNote, Queues, QueueSpool, RecipientProgress, RecoveredMessage } from '#queue';
+import { elsewhere, Held, isFresh, type Offer } from './shard-held.ts';
 import { shardRoom, type BodyReply, type BodyRequest, type ShardMessage } from './shard-messages.ts';
 
 const bodyDeadlineMs = 30_000;
 const open: RecipientProgress = { outcome: 'open', attempts: 0, nextAt: 0 };
-const elsewhere: RecipientProgress = { outcome: 'elsewhere', attempts: 0, nextAt: 0 };
 
+/** What one owner has of a batch. */
+interface Share {
+  /** Offers that it took and has not answered. */
+  sent: number;
+  /** Recipients that are to be offered to it. */
+  pending: number[];
+}
+
+/** A batch of ours that is not this loop's alone. */
 interface Dealt {
-  readonly owners: Set<number>;
-  readonly states: RecipientProgress[];
+  /** By owner; those that settled are gone. */
+  readonly shares: Map<number, Share>;
+  /** The owner of each recipient; nobody (-1) when it is done, or while its departure is not on the disk. */
+  readonly owners: number[];
+  readonly states: (RecipientProgress | undefined)[];
+  /** Departures that are not on the disk yet. */
+  departing: number;
+}
+
+interface Leaving {
+  readonly batchId: string;
+  readonly recipients: readonly number[];
+  readonly to: number;
 }
 
 interface ShardOptions {
-  readonly link: LoopLink;
+  readonly link: Pick<LoopLink, 'self' | 'count' | 'generation' | 'send' | 'ask' | 'onMessage' | 'onRequest' | 'onDrain' | 'onPeerLoss'>;
   readonly spool: QueueSpool;
-  readonly queues: Queues;
-  readonly panic: PanicLog;
+  readonly queues: Pick<Queues, 'accepted' | 'recovered'>;
+  readonly panic: Pick<PanicLog, 'log'>;
   /** The name under which mail of a domain is queued: its own, or its Gateway's (OUT-21). */
   readonly queueName: (group: string, binding: string, domain: string) => string;
   /** The envelope of a batch of ours; undefined when it is gone. */
   readonly loadEnvelope: (batchId: string, done: (envelope: Envelope | undefined) => void) => void;
+  /** Resolves when what was noted so far is on the disk. */
+  readonly flushNotes: () => Promise<void>;
 }
 
 export class Shard implements AcceptedPort {
   readonly #o: ShardOptions;
   readonly #self: number;
   readonly #count: number;
-  /** Our batches with recipients elsewhere: which owners have not settled yet, and what they told of each recipient. */
   readonly #dealt = new Map<string, Dealt>();
-  /** Batches of other homes that we hold, by batch id. */
-  readonly #foreign = new Map<string, number>();
-  readonly #home: QueueSpool;
-  readonly #remoteHomes = new Map<number, QueueSpool>();
+  /** What this loop has of batches that were offered to it, its own among them. */
+  readonly #held = new Held();
+  readonly #homes = new Map<number, QueueSpool>();
+  #leaving: Leaving[] = [];
+  #isPlacing = false;
 
   constructor(o: ShardOptions) {
     this.#o = o;
     this.#self = o.link.self;
     this.#count = o.link.count;
-    this.#home = {
-      note: (batchId, note) => this.#note(batchId, note),
-      settled: (batchId) => this.#settledBy(batchId, this.#self),
-      loadBody: (batchId, done) => o.spool.loadBody(batchId, done),
-    };
     if (this.#count === 1) return;
     o.link.onMessage(shardRoom, (message, from) => this.#hear(message as ShardMessage, from));
     o.link.onRequest(shardRoom, (message, _from, answer) => {
@@ -76,9 +94,8 @@ export class Shard implements AcceptedPort {
       return;
     }
     const owners = envelope.recipients.map((recipient) => this.#ownerOf(recipient, undefined));
-    const distinct = new Set(owners);
-    if (distinct.size === 1 && distinct.has(this.#self)) {
-      this.#o.queues.accepted(envelope, body, this.#o.spool);
+    if (owners.every((owner) => owner === this.#self)) {
+      this.#o.queues.accepted(envelope, body, this.#home(this.#self));
       return;
     }
     this.#deal(
@@ -102,8 +119,8 @@ export class Shard implements AcceptedPort {
 
   /** The envelope of a batch that waits here, wherever it is kept. */
   envelopeOf(batchId: string, done: (envelope: Envelope | undefined) => void): void {
-    const home = this.#foreign.get(batchId);
-    if (home === undefined) this.#o.loadEnvelope(batchId, done);
+    const home = this.#held.homeOf(batchId) ?? this.#self;
+    if (home === this.#self) this.#o.loadEnvelope(batchId, done);
     else
       this.#o.link.ask(home, shardRoom, { batchId, isEnvelope: true } satisfies BodyRequest, bodyDeadlineMs, (_error, reply) =>
         done((reply as BodyReply | undefined)?.envelope),
@@ -112,9 +129,7 @@ export class Shard implements AcceptedPort {
 
   /** The body of a batch that waits here. */
   bodyOf(batchId: string, done: (body: Buffer | undefined) => void): void {
-    const home = this.#foreign.get(batchId);
-    const from = home === undefined ? this.#o.spool : this.#remoteHome(home);
-    from.loadBody(batchId, (_error, body) => done(body));
+    this.#home(this.#held.homeOf(batchId) ?? this.#self).loadBody(batchId, (_error, body) => done(body));
   }
 
   /** The owner of a recipient's queue. */
@@ -126,48 +141,78 @@ export class Shard implements AcceptedPort {
       gateway !== undefined && state?.route === undefined
         ? gateway.toLowerCase()
         : this.#o.queueName(group, binding, state?.route ?? recipient.domain);
+    return this.#ownerOfQueue(group, binding, name);
+  }
+
+  #ownerOfQueue(group: string, binding: string, name: string): number {
     return crc32(`${group}\0${binding}\0${name}`) % this.#count;
+  }
+
+  #whither({ bindingGroup, binding, domain }: Departure): number {
+    return this.#ownerOfQueue(bindingGroup, binding, this.#o.queueName(bindingGroup, binding, domain));
   }
 
   /** Gives each owner its recipients; `owners` has -1 for recipients that are done. */
   #deal(envelope: Envelope, states: readonly RecipientProgress[], owners: readonly number[], body: Buffer | undefined): void {
-    const distinct = new Set(owners.filter((owner) => owner >= 0));
-    if (distinct.size === 0) {
+    const shares = new Map<number, Share>();
+    owners.forEach((owner, i) => {
+      if (owner >= 0) shareOf(shares, owner).pending.push(i);
+    });
+    if (shares.size === 0) {
       this.#o.spool.settled(envelope.batchId);
       return;
     }
-    this.#dealt.set(envelope.batchId, { owners: new Set(distinct), states: [...states] });
-    for (const owner of distinct)
-      this.#offer(
-        owner,
-        envelope,
-        states.map((state, i) => (owners[i] === owner ? state : elsewhere)),
-        body,
-      );
+    const dealt: Dealt = { shares, owners: [...owners], states: [...states], departing: 0 };
+    this.#dealt.set(envelope.batchId, dealt);
+    for (const owner of [...shares.keys()]) this.#offer(owner, dealt, envelope, body);
   }
 
-  #offer(owner: number, envelope: Envelope, states: readonly RecipientProgress[], body: Buffer | undefined): void {
-    if (owner === this.#self) {
-      if (states.every((state) => state === open)) this.#o.queues.accepted(envelope, body, this.#home);
-      else this.#o.queues.recovered({ envelope, states }, this.#home);
+  /** Offers an owner what is pending for it, and nothing that it had: that may be on its way back to us. */
+  #offer(owner: number, dealt: Dealt, envelope: Envelope, body: Buffer | undefined): void {
+    const share = dealt.shares.get(owner);
+    if (share === undefined || share.pending.length === 0) return;
+    const states = envelope.recipients.map(() => elsewhere);
+    let count = 0;
+    for (const i of share.pending) {
+      const state = dealt.states[i];
+      if (state?.outcome !== 'open') continue;
+      states[i] = state;
+      count += 1;
+    }
+    if (count === 0) {
+      share.pending = [];
+      this.#answered(envelope.batchId, owner, 0);
       return;
     }
-    const isSent = this.#send(owner, { kind: 'accepted', envelope, states, body });
-    // Its mailbox is full: the message waits here, by its id, and is offered again when there is room.
-    if (!isSent) this.#o.link.onDrain(owner, () => this.#offerAgain(envelope.batchId, owner));
+    const offer = { kind: 'accepted', envelope, states, body, generation: this.#o.link.generation } as const;
+    if (owner === this.#self) {
+      share.pending = [];
+      share.sent += 1;
+      this.#take(offer, owner);
+      return;
+    }
+    if (!this.#send(owner, offer)) {
+      // Its mailbox is full: the message waits here, by its id, and is offered again when there is room.
+      this.#o.link.onDrain(owner, () => void this.#offerAgain(envelope.batchId, owner));
+      return;
+    }
+    share.pending = [];
+    share.sent += 1;
   }
 
-  #offerAgain(batchId: string, owner: number): void {
-    if (!this.#dealt.get(batchId)?.owners.has(owner)) return;
-    this.#o.loadEnvelope(batchId, (envelope) => {
-      const dealt = this.#dealt.get(batchId);
-      if (!envelope || !dealt?.owners.has(owner)) return;
-      const states = dealt.states.map((state, i) => {
-        const recipient = envelope.recipients[i];
-        return recipient && state.outcome === 'open' && this.#ownerOf(recipient, state) === owner ? state : elsewhere;
+  #offerAgain(batchId: string, owner: number): Promise<void> {
+    return new Promise((done) => {
+      this.#o.loadEnvelope(batchId, (envelope) => {
+        const dealt = this.#dealt.get(batchId);
+        if (envelope === undefined && dealt !== undefined)
+          this.#o.panic.log(
+            'ERROR',
+            'FD',
+            `loop ${owner} gets its recipients of ${batchId} at the next start: the envelope cannot be read`,
+          );
+        if (envelope !== undefined && dealt !== undefined) this.#offer(owner, dealt, envelope, undefined);
+        done();
       });
-      if (states.every((state) => state.outcome !== 'open')) this.#settledBy(batchId, owner);
-      else this.#offer(owner, envelope, states, undefined);
     });
   }
 
@@ -199,24 +244,50 @@ export class Shard implements AcceptedPort {
       case 'note':
         return this.#note(message.batchId, message.note);
       case 'settled':
-        return this.#settledBy(message.batchId, from);
+        // Said of what a dead predecessor offered: this one offers, and hears of, the same recipients anew.
+        if (message.generation === this.#o.link.generation) this.#answered(message.batchId, from, message.offers);
+        return;
+      case 'departed':
+        if (message.generation === this.#o.link.generation && this.#dealt.has(message.batchId))
+          this.#departed(message.batchId, message.departure);
+        else this.#note(message.batchId, message.departure.note);
     }
   }
 
-  #take({ envelope, states, body }: Extract<ShardMessage, { kind: 'accepted' }>, from: number): void {
-    if (this.#foreign.has(envelope.batchId)) return;
-    this.#foreign.set(envelope.batchId, from);
-    const home = this.#remoteHome(from);
+  #take(offer: Offer, from: number): void {
+    const { envelope, body } = offer;
+    const states = this.#held.take(offer, from);
+    if (states === undefined) return;
+    const home = this.#home(from);
     const bytes = body === undefined ? undefined : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-    if (states.every((state) => state.outcome === 'open' && state.attempts === 0)) this.#o.queues.accepted(envelope, bytes, home);
+    if (states.every(isFresh)) this.#o.queues.accepted(envelope, bytes, home);
     else this.#o.queues.recovered({ envelope, states }, home);
   }
 
-  /** One for each loop: a queue knows spools by identity. */
-  #remoteHome(loop: number): QueueSpool {
-    let home = this.#remoteHomes.get(loop);
-    if (home === undefined) this.#remoteHomes.set(loop, (home = this.#makeRemoteHome(loop)));
+  /** One for each loop, this one among them: a queue knows spools by identity. */
+  #home(loop: number): QueueSpool {
+    let home = this.#homes.get(loop);
+    if (home === undefined) this.#homes.set(loop, (home = loop === this.#self ? this.#makeOwnHome() : this.#makeRemoteHome(loop)));
     return home;
+  }
+
+  #makeOwnHome(): QueueSpool {
+    return {
+      note: (batchId, note) => this.#note(batchId, note),
+      depart: (batchId, departure) => {
+        if (this.#whither(departure) === this.#self) return false;
+        this.#held.give(batchId, departure.note.recipients);
+        this.#departed(batchId, departure);
+        return true;
+      },
+      settled: (batchId) => {
+        if (this.#dealt.has(batchId)) {
+          const done = this.#held.settle(batchId);
+          if (done !== undefined) this.#answered(batchId, this.#self, done.offers);
+        } else this.#o.spool.settled(batchId);
+      },
+      loadBody: (batchId, done) => this.#o.spool.loadBody(batchId, done),
+    };
   }
 
   #makeRemoteHome(loop: number): QueueSpool {
@@ -224,9 +295,17 @@ export class Shard implements AcceptedPort {
       note: (batchId, note) => {
         if (!this.#send(loop, { kind: 'note', batchId, note })) this.#complain(loop, batchId);
       },
+      depart: (batchId, departure) => {
+        const generation = this.#held.generationOf(batchId);
+        if (generation === undefined || this.#whither(departure) === this.#self) return false;
+        // With its mailbox full they stay here, as they would in one loop, until the next start.
+        if (!this.#send(loop, { kind: 'departed', batchId, departure, generation })) return false;
+        this.#held.give(batchId, departure.note.recipients);
+        return true;
+      },
       settled: (batchId) => {
-        this.#foreign.delete(batchId);
-        if (!this.#send(loop, { kind: 'settled', batchId })) this.#complain(loop, batchId);
+        const done = this.#held.settle(batchId);
+        if (done !== undefined && !this.#send(loop, { kind: 'settled', batchId, ...done })) this.#complain(loop, batchId);
       },
       loadBody: (batchId, done) =>
         this.#o.link.ask(loop, shardRoom, { batchId } satisfies BodyRequest, bodyDeadlineMs, (error, reply) => {
@@ -246,19 +325,80 @@ export class Shard implements AcceptedPort {
     this.#o.panic.log('ERROR', 'ERROR', `loop ${loop} does not take news of ${batchId}: it may be delivered again after a restart`);
   }
 
-  #settledBy(batchId: string, owner: number): void {
-    const dealt = this.#dealt.get(batchId);
-    if (dealt) {
-      dealt.owners.delete(owner);
-      if (dealt.owners.size > 0) return;
-      this.#dealt.delete(batchId);
+  /** Recipients of ours leave the loop that had them; from here on they are nobody's until that is on the disk. */
+  #departed(batchId: string, departure: Departure): void {
+    let dealt = this.#dealt.get(batchId);
+    if (dealt === undefined) {
+      // All of it was this loop's, and counts as one offer that it took.
+      dealt = { shares: new Map([[this.#self, { sent: 1, pending: [] }]]), owners: [], states: [], departing: 0 };
+      this.#dealt.set(batchId, dealt);
+      this.#held.own(batchId, this.#self, this.#o.link.generation);
     }
+    const { note, bindingGroup, binding, domain, attempts, nextAt, reply } = departure;
+    this.#note(batchId, note);
+    for (const i of note.recipients) {
+      dealt.owners[i] = -1;
+      dealt.states[i] = {
+        outcome: 'open',
+        attempts,
+        nextAt,
+        ...(reply === undefined ? {} : { reply }),
+        bindingGroup,
+        binding,
+        route: domain,
+      };
+    }
+    dealt.departing += 1;
+    this.#leaving.push({ batchId, recipients: note.recipients, to: this.#whither(departure) });
+    if (!this.#isPlacing) void this.#place();
+  }
+
+  /** Offers those that left to the loops where they belong, one batch after the other. Offered before it is on the disk, two loops could have them after a death. */
+  async #place(): Promise<void> {
+    this.#isPlacing = true;
+    while (this.#leaving.length > 0) {
+      const leaving = this.#leaving;
+      this.#leaving = [];
+      await this.#o.flushNotes();
+      for (const { batchId, recipients, to } of leaving) {
+        const dealt = this.#dealt.get(batchId);
+        if (dealt === undefined) continue;
+        dealt.departing -= 1;
+        for (const i of recipients) dealt.owners[i] = to;
+        shareOf(dealt.shares, to).pending.push(...recipients);
+        await this.#offerAgain(batchId, to);
+      }
+    }
+    this.#isPlacing = false;
+  }
+
+  /** An owner is through with so many offers. When nobody has any of the batch, its record goes. */
+  #answered(batchId: string, owner: number, offers: number): void {
+    const dealt = this.#dealt.get(batchId);
+    const share = dealt?.shares.get(owner);
+    if (dealt === undefined || share === undefined) return;
+    share.sent -= offers;
+    if (share.sent <= 0 && share.pending.length === 0) dealt.shares.delete(owner);
+    if (dealt.shares.size > 0 || dealt.departing > 0) return;
+    this.#dealt.delete(batchId);
     this.#o.spool.settled(batchId);
   }
 
   /** A loop died: what it owned of ours is offered to its successor; what we held for it stays until its successor offers again. */
   #lost(peer: Address): void {
     if (typeof peer !== 'number') return;
-    for (const [batchId, { owners }] of this.#dealt) if (owners.has(peer)) this.#offerAgain(batchId, peer);
+    for (const [batchId, { shares, owners }] of this.#dealt) {
+      const share = shares.get(peer);
+      if (share === undefined) continue;
+      share.sent = 0;
+      share.pending = owners.flatMap((owner, i) => (owner === peer ? [i] : []));
+      void this.#offerAgain(batchId, peer);
+    }
   }
+}
+
+function shareOf(shares: Map<number, Share>, owner: number): Share {
+  let share = shares.get(owner);
+  if (share === undefined) shares.set(owner, (share = { sent: 0, pending: [] }));
+  return share;
 }

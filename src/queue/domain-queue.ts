@@ -12,7 +12,7 @@ import type { Batch, Recipient } from './batch.ts';
 import { Entry, type Delivery } from './entry.ts';
 import type { EntrySlice, EntryView } from './entry-view.ts';
 import type { QueueContext } from './queue-context.ts';
-import type { SendingOptions } from './ports.ts';
+import type { Departure, SendingOptions } from './ports.ts';
 import { queueReplies } from './replies.ts';
 import { internalResult, type RecipientResult } from './results.ts';
 import { PATROL_MS } from './patrol.ts';
@@ -31,6 +31,14 @@ let lastCursor = 0;
 
 /** Told when the whole queue was gone through, and for how many messages it was done. */
 type SweepDone = (messages: number) => void;
+
+/** Recipients on their way to another queue, of an entry that was taken out. */
+interface Moving {
+  readonly entry: Entry;
+  readonly recipients: Recipient[];
+  readonly note: Departure['note'];
+  readonly wasReady: boolean;
+}
 
 /** What happened in a queue since it exists. */
 export interface QueueStatistics {
@@ -475,36 +483,55 @@ export class DomainQueue {
   }
 
   #rebind(entry: Entry, group: string, binding: string, wasReady: boolean): void {
-    const { batch, recipients } = entry;
-    batch.home.note(batch.id, { kind: 'rebind', recipients: recipients.map(({ index }) => index), binding, bindingGroup: group });
+    const { recipients } = entry;
     // Under a Gateway's name the mail of many domains waits, and in the other binding each may have a queue of its own.
-    const byQueue = new Map<DomainQueue, Recipient[]>();
-    for (const recipient of recipients) {
-      const domain = this.gateway === undefined ? this.domain : domainOf(recipient.address);
-      const queue = this.#context.queueFor(group, binding, domain);
-      const own = byQueue.get(queue);
-      if (own === undefined) byQueue.set(queue, [recipient]);
+    const byDomain = new Map<string, Recipient[]>(this.gateway === undefined ? [[this.domain, recipients]] : []);
+    for (const recipient of this.gateway === undefined ? [] : recipients) {
+      const domain = domainOf(recipient.address);
+      const own = byDomain.get(domain);
+      if (own === undefined) byDomain.set(domain, [recipient]);
       else own.push(recipient);
     }
-    this.#move(entry, byQueue, wasReady);
+    this.left(recipients.length);
+    for (const [domain, own] of byDomain) {
+      const note = { kind: 'rebind', recipients: own.map(({ index }) => index), binding, bindingGroup: group } as const;
+      this.#moveTo({ group, binding, domain }, { entry, recipients: own, note, wasReady });
+    }
   }
 
   #reroute(entry: Entry, domain: string, wasReady: boolean): void {
-    const { batch, recipients } = entry;
-    batch.home.note(batch.id, { kind: 'reroute', recipients: recipients.map(({ index }) => index), domain });
-    this.#move(entry, new Map([[this.#context.queueFor(this.group, this.binding, domain), entry.recipients]]), wasReady);
+    const { recipients } = entry;
+    const note = { kind: 'reroute', recipients: recipients.map(({ index }) => index), domain } as const;
+    this.left(recipients.length);
+    this.#moveTo({ group: this.group, binding: this.binding, domain }, { entry, recipients, note, wasReady });
   }
 
-  /** An entry that was taken out waits elsewhere as it did here: ready, or for the rest of its delay. */
-  #move(entry: Entry, byQueue: ReadonlyMap<DomainQueue, Recipient[]>, wasReady: boolean): void {
-    this.left(entry.recipients.length);
-    const delayMs = wasReady ? 0 : Math.max(0, entry.due - this.#context.clock.mono());
-    for (const [queue, recipients] of byQueue) {
-      const moved = new Entry(queue, entry.batch, recipients, entry.priority);
-      moved.attempts = entry.attempts;
-      moved.lastReply = entry.lastReply;
-      queue.arrive(moved, delayMs);
+  /** Recipients of an entry that was taken out wait elsewhere as they did here: ready, or for the rest of its delay. */
+  #moveTo(to: { group: string; binding: string; domain: string }, what: Moving): void {
+    const { entry, recipients, note, wasReady } = what;
+    const { batch, attempts } = entry;
+    const { clock, verdicts } = this.#context;
+    const { group, binding, domain } = to;
+    const delayMs = wasReady ? 0 : Math.max(0, entry.due - clock.mono());
+    const departure: Departure = {
+      note,
+      bindingGroup: group,
+      binding,
+      domain,
+      attempts,
+      nextAt: Math.round(clock.now() + delayMs),
+      reply: entry.lastReply,
+    };
+    if (batch.home.depart?.(batch.id, departure) === true) {
+      verdicts.departed(batch, recipients);
+      return;
     }
+    batch.home.note(batch.id, note);
+    const queue = this.#context.queueFor(group, binding, domain);
+    const moved = new Entry(queue, batch, recipients, entry.priority);
+    moved.attempts = attempts;
+    moved.lastReply = entry.lastReply;
+    queue.arrive(moved, delayMs);
   }
 
   /** An entry comes from another queue. */

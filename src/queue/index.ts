@@ -11,6 +11,7 @@ export { DomainQueue, type QueueStatistics } from './domain-queue.ts';
 export type { EntrySlice, EntryState, EntryView } from './entry-view.ts';
 export type { Delivery } from './entry.ts';
 export type {
+  Departure,
   NoticeFacts,
   NoticePort,
   NoticeRecipient,

@@ -13,9 +13,25 @@ export type QueueNote =
   | { kind: 'rebind'; recipients: number[]; binding: string; bindingGroup: string }
   | { kind: 'reroute'; recipients: number[]; domain: string };
 
+/** Recipients of a batch that an operator sends to another queue, and how they wait. */
+export interface Departure {
+  /** What is to be kept of it. */
+  readonly note: Extract<QueueNote, { kind: 'rebind' | 'reroute' }>;
+  readonly bindingGroup: string;
+  readonly binding: string;
+  /** The domain whose mail waits where they go. */
+  readonly domain: string;
+  readonly attempts: number;
+  /** Epoch milliseconds. */
+  readonly nextAt: number;
+  readonly reply: string | undefined;
+}
+
 /** Where a batch is kept: the spool of this loop, or that of the loop that received it. */
 export interface QueueSpool {
   note(batchId: string, note: QueueNote): void;
+  /** True: the queue is another loop's, the note is made and the recipients are that loop's to deliver. False: nothing was done. */
+  depart?(batchId: string, departure: Departure): boolean;
   /** Every recipient has an outcome: the record may go. */
   settled(batchId: string): void;
   loadBody(batchId: string, done: (error: Error | undefined, body?: Buffer) => void): void;

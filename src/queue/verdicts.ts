@@ -216,6 +216,14 @@ export class Verdicts {
     });
   }
 
+  /** These recipients wait on another loop from now on. */
+  departed(batch: Batch, recipients: readonly Recipient[]): void {
+    for (const { id } of recipients) this.#o.forget(id);
+    this.#o.counters.add('totalQueue', -recipients.length);
+    batch.open -= recipients.length;
+    this.#settle(batch);
+  }
+
   #settle(batch: Batch): void {
     if (batch.open !== 0) return;
     // Once only: a second call must not settle another batch of the same id.

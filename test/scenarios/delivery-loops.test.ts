@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ConsoleUser } from '../kit/console.ts';
 import { mainMatching } from '../kit/log-lines.ts';
 import { mailOf } from '../kit/mailbox.ts';
 import { handIn } from '../kit/outgoing.ts';
@@ -97,3 +98,40 @@ EventLoop "pool" { Concurrency = 2 }
     assert.equal(new Set(hop.messages.flatMap(({ rcptTo }) => rcptTo)).size, 400);
   },
 );
+
+test('Q-01 mail of many domains, rerouted to one, goes over to the loop that owns its queue: Max_Outbound_Connections is kept, each arrives once', async (t) => {
+  const single = await startSink(t, { hold: () => new Promise((done) => setTimeout(done, 3)) });
+  const server = await startServer(t, {
+    conf: `
+Relay_Hosts = ( 127.0.0.1 )
+Routes = ( "127.0.0.1:{port:single}" )
+Connection_Allocation_Aggressiveness = high
+ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" { } }
+EventLoop "pool" { Concurrency = 2 }
+Suspend_Delivery = true
+Max_Outbound_Connections = 1
+`,
+    ports: { single: single.port },
+  });
+  const count = 15;
+  const letters = Array.from({ length: count }, (_, i) =>
+    handIn(
+      server,
+      domains.map((domain) => `m${i}@${domain}`),
+    ),
+  );
+  for (const reply of await Promise.all(letters)) assert.match(reply, /^250 /);
+  const user = await ConsoleUser.open(server);
+  for (const domain of domains) assert.match(await user.run(`reroute queue ${domain} target.test`), new RegExp(`^Moved ${count} messages`));
+  await user.run('config set domain target.test Suspend_Delivery false');
+  const expected = domains.flatMap((domain) => Array.from({ length: count }, (_, i) => `RCPT TO:<m${i}@${domain}>`));
+  const arrived = (): string[] => single.messages.flatMap(({ rcptTo }) => rcptTo);
+  await until(
+    () => arrived().length >= expected.length,
+    () => `${expected.length} recipients, ${arrived().length} arrived`,
+  );
+  await until(async () => /Total Queue Size:\s+0$/m.test(await user.run('summary')), 'the queues to be empty');
+  user.close();
+  assert.deepEqual(arrived().sort(), expected.sort());
+  assert.equal(single.peak, 1);
+});
