@@ -178,7 +178,7 @@ class World {
     loop.isDead = true;
     this.loops[self] = next;
     for (const other of this.loops) if (other !== next) other.lost(self);
-    for (const { envelope, states } of [...next.log.records.values()]) next.shard.recovered({ envelope, states: [...states] });
+    for (const { envelope, states } of next.log.records.values()) next.shard.recovered({ envelope, states: [...states] });
     await Promise.resolve();
   }
 }

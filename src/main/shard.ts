@@ -164,7 +164,7 @@ export class Shard implements AcceptedPort {
     }
     const dealt: Dealt = { shares, owners: [...owners], states: [...states], departing: 0 };
     this.#dealt.set(envelope.batchId, dealt);
-    for (const owner of [...shares.keys()]) this.#offer(owner, dealt, envelope, body);
+    for (const owner of shares.keys()) this.#offer(owner, dealt, envelope, body);
   }
 
   /** Offers an owner what is pending for it, and nothing that it had: that may be on its way back to us. */
