@@ -209,3 +209,22 @@ test('TLS-RPT: a session is counted once, with the result of RFC 8460 section 4.
     assert.deepEqual(counted, []);
   }
 });
+
+test('A46: the header TLS-Required: No (RFC 8689) undoes neither a policy nor REQUIRETLS, and is passed on as it is', async (t) => {
+  const text = 'TLS-Required: No\r\nSubject: x\r\n\r\nx\r\n';
+  for (const requireTls of [false, true]) {
+    const bare = await startServer(t, broken);
+    const { w } = world(t, bare, { kind: 'policy', policy: policy({}) }, { tls: 'ifavailable' });
+    w.send('1@mx.a.test', { text, requireTls });
+    await w.until(() => w.kinds === 'T');
+    assert.match(w.failures[0] ?? '', /\(MTA-STS, enforce, a\.test\)$/);
+    assert.equal(bare.messages.length, 0);
+    // Encrypted, and nothing proves who it is.
+    const server = await startServer(t, encrypted);
+    const unproven = world(t, server, { kind: 'none' }, { tls: 'ifavailable' });
+    unproven.w.send('1@mx.a.test', { text, requireTls });
+    await unproven.w.until(() => unproven.w.kinds !== '');
+    assert.equal(unproven.w.kinds, requireTls ? 'T' : 'D', unproven.w.summary());
+    if (!requireTls) assert.match(server.messages[0]?.data ?? '', /^TLS-Required: No\r$/m);
+  }
+});
