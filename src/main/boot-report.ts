@@ -6,7 +6,7 @@
  * for it.
  */
 import { join } from 'node:path';
-import type { LoggerStanza } from './catalog.ts';
+import type { LoggerStanza } from './loggers.ts';
 import { packageRoot } from './identity.ts';
 
 /** More lines about one thing than this are counted, not shown. */

@@ -1,8 +1,8 @@
 /*
- * Which modules exist, and how their instances are made from the configuration. The only file that knows.
+ * Which modules exist, and how their instances are made from the configuration. With loggers.ts the only file that knows.
  *
- * The one rule: a module is listed here once, by its manifest; loggers are made in the writer thread, mailbox stores in each loop.
- * Not here: options and their checks (config), contracts (hooks).
+ * The one rule: a module is listed here once, by its manifest; mailbox stores are made in each loop.
+ * Not here: loggers as they are made in the writer thread (loggers.ts), options and their checks (config), contracts (hooks).
  */
 import { dirname, resolve } from 'node:path';
 import { threadId } from 'node:worker_threads';
@@ -18,7 +18,7 @@ import {
 } from '#config';
 import type { ModuleLine } from '#control';
 import { keyCacheSettings, type KeyCacheSettings } from '#dkim';
-import type { LoggerModule, LoggerScope, MailboxStore, ValidationModule } from '#hooks';
+import type { MailboxStore, ValidationModule } from '#hooks';
 import { manifest as delayDsn } from '#manifest/delay_dsn';
 import { manifest as dane } from '#manifest/dane';
 import { manifest as dkimSign } from '#manifest/dkim_sign';
@@ -48,24 +48,16 @@ import { manifest as spf } from '#manifest/spf_v1';
 import { manifest as staticRoutes } from '#manifest/static_routes';
 import { manifest as tlsRpt } from '#manifest/tls_rpt';
 import { overrideSettings } from '#modules/bounce_classifier_override';
-import { openBounceLogger } from '#modules/bounce_logger';
-import { openCustomBounceLogger, userStringFacts } from '#modules/custom_bounce_logger';
-import { customFacts, openCustomLogger } from '#modules/custom_logger';
+import { userStringFacts } from '#modules/custom_bounce_logger';
+import { customFacts } from '#modules/custom_logger';
 import { isDelayTold } from '#modules/delay_dsn';
 import { daneSettings, type DaneSettings } from '#modules/dane';
 import { dkimSignSettings } from '#modules/dkim_sign';
 import { DkimValidateModule, dkimValidateSettings } from '#modules/dkim_validate';
 import { DmarcModule, dmarcSettings } from '#modules/dmarc';
-import { openEcLogger } from '#modules/ec_logger';
-import { openChunkLogger } from '#modules/chunk_logger';
-import { openEventLogger } from '#modules/event_logger';
-import { openEximLogger } from '#modules/exim_logger';
-import { FblModule, fblSettings, openFblLogger, type FblPorts } from '#modules/fbl';
-import { jlogScheme } from '#modules/jlog';
-import { pipeIoScheme, pipeIoSettings, type PipeIoSettings } from '#modules/pipe_io';
-import { openPostfixLogger } from '#modules/postfix_logger';
-import { openSendmailLogger } from '#modules/sendmail_logger';
-import { syslogScheme, syslogSettings, type SyslogSettings } from '#modules/syslog_io';
+import { FblModule, fblSettings, type FblPorts } from '#modules/fbl';
+import { pipeIoSettings } from '#modules/pipe_io';
+import { syslogSettings } from '#modules/syslog_io';
 import { mailLoopSettings, type MailLoopSettings } from '#modules/mail_loop';
 import { maildirSettings, MaildirStore } from '#modules/maildir';
 import { OpenarcModule, openarcSettings, type OpenarcSettings } from '#modules/openarc';
@@ -75,29 +67,9 @@ import { PipeStore, pipeSettings } from '#modules/pipe_transport';
 import { SpfModule, spfSettings, type SpfPorts } from '#modules/spf_v1';
 import { staticTarget } from '#modules/static_routes';
 import { tlsReportSettings, type TlsReportSettings } from '#modules/tls_rpt';
-import type { LoggerPorts, LogScheme, LogTaker } from '#observe';
 import type { BounceSetup } from './bounce-rules.ts';
+import { loggerModules, type LoggerStanza, type SchemeSetup } from './loggers.ts';
 import { hasBounceDomains, OobBounces, type OobPorts } from './oob-bounces.ts';
-
-/** One logger of the configuration, as plain data for the writer thread. */
-export interface LoggerStanza {
-  readonly module: string;
-  readonly instance: string;
-  readonly options: Readonly<Record<string, OptionValue | undefined>>;
-}
-
-const loggerMakers: Readonly<Record<string, (scope: LoggerScope, ports: LoggerPorts) => LoggerModule>> = {
-  [ecLogger.name]: openEcLogger,
-  [bounceLogger.name]: openBounceLogger,
-  [customBounceLogger.name]: openCustomBounceLogger,
-  [customLogger.name]: openCustomLogger,
-  [chunkLogger.name]: openChunkLogger,
-  [eventLogger.name]: openEventLogger,
-  [fbl.name]: openFblLogger,
-  [eximLogger.name]: openEximLogger,
-  [postfixLogger.name]: openPostfixLogger,
-  [sendmailLogger.name]: openSendmailLogger,
-};
 
 /** Options that name files, by module: relative ones start at the working directory. */
 const pathOptions: Readonly<Record<string, readonly string[]>> = {
@@ -136,7 +108,7 @@ function withAbsolutePaths(stanza: ModuleInstance): Record<string, OptionValue |
 
 /** The loggers that the configuration asks for, in the order of the text. */
 export function loggerStanzas(snapshot: Snapshot): LoggerStanza[] {
-  return Object.keys(loggerMakers).flatMap((module) =>
+  return loggerModules.flatMap((module) =>
     moduleInstances(snapshot, module).map((stanza) => ({ module, instance: stanza.instance ?? '', options: withAbsolutePaths(stanza) })),
   );
 }
@@ -175,7 +147,7 @@ export function storeFolders(snapshot: Snapshot): string[] {
 /** The folders that modules write to: those of log files, and mailboxes. */
 export function moduleFolders(snapshot: Snapshot): string[] {
   return [
-    ...Object.keys(loggerMakers).flatMap((module) => pathsOf(snapshot, module).map((path) => dirname(path))),
+    ...loggerModules.flatMap((module) => pathsOf(snapshot, module).map((path) => dirname(path))),
     ...storeFolders(snapshot),
   ];
 }
@@ -185,14 +157,6 @@ function pathsOf(snapshot: Snapshot, module: string): string[] {
     .filter((stanza) => stanza.isEnabled)
     .flatMap((stanza) => (pathOptions[module] ?? []).map((key) => withAbsolutePaths(stanza)[key]));
   return values.filter((value): value is string => typeof value === 'string' && value.startsWith('/'));
-}
-
-/** What the schemes of log targets are told by their stanzas: plain data for the writer thread. */
-export interface SchemeSetup {
-  readonly pipe: PipeIoSettings;
-  readonly syslog: SyslogSettings;
-  /** Switched off by a stanza of theirs. */
-  readonly off: readonly string[];
 }
 
 export function schemeSetup(snapshot: Snapshot): SchemeSetup {
@@ -206,17 +170,6 @@ export function schemeSetup(snapshot: Snapshot): SchemeSetup {
     syslog: syslogSettings(optionsOf(syslogIo.name)),
     off: [jlog.name, pipeIo.name, syslogIo.name].filter((module) => stanza(module)?.isEnabled === false),
   };
-}
-
-/** In the writer thread: what logs may be beside files. */
-export function makeSchemes({ pipe, syslog, off }: SchemeSetup): LogScheme[] {
-  const schemes = { [jlog.name]: jlogScheme(), [pipeIo.name]: pipeIoScheme(pipe, process.env), [syslogIo.name]: syslogScheme(syslog) };
-  return Object.entries(schemes).flatMap(([module, scheme]) => (off.includes(module) ? [] : [scheme]));
-}
-
-/** In the writer thread. */
-export function makeLoggers(stanzas: readonly LoggerStanza[], ports: LoggerPorts): LogTaker[] {
-  return stanzas.map((stanza) => loggerMakers[stanza.module]!({ instance: stanza.instance, options: stanza.options }, ports));
 }
 
 let storesMade = 0;

@@ -9,7 +9,7 @@ import type { SnapshotChanges } from '#config';
 import type { SharedLimits } from '#limits';
 import type { PanicLine } from '#observe';
 import type { BounceSetup } from './bounce-rules.ts';
-import type { LoggerStanza, SchemeSetup } from './catalog.ts';
+import type { LoggerStanza, SchemeSetup } from './loggers.ts';
 
 /** Main to the writer: reopen, replace, look. */
 export const writerControlRoom = 'main.writer';

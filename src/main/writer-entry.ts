@@ -8,7 +8,7 @@ import { systemClock, TimerWheel } from '#base';
 import { LoopLink } from '#loops';
 import { systemLogFs, Writer, writerRoom, type Level } from '#observe';
 import { BounceRules } from './bounce-rules.ts';
-import { makeLoggers, makeSchemes, type LoggerStanza, type SchemeSetup } from './catalog.ts';
+import { makeLoggers, makeSchemes, type LoggerStanza, type SchemeSetup } from './loggers.ts';
 import { writerControlRoom, type WriterAnswer, type WriterBirth, type WriterOrder } from './messages.ts';
 
 const link = LoopLink.here();
