@@ -146,10 +146,7 @@ export function storeFolders(snapshot: Snapshot): string[] {
 
 /** The folders that modules write to: those of log files, and mailboxes. */
 export function moduleFolders(snapshot: Snapshot): string[] {
-  return [
-    ...loggerModules.flatMap((module) => pathsOf(snapshot, module).map((path) => dirname(path))),
-    ...storeFolders(snapshot),
-  ];
+  return [...loggerModules.flatMap((module) => pathsOf(snapshot, module).map((path) => dirname(path))), ...storeFolders(snapshot)];
 }
 
 function pathsOf(snapshot: Snapshot, module: string): string[] {

@@ -8,5 +8,8 @@ test('every logger that the writer can make is declared under that name, and eve
   const working = moduleDeclarations.filter(({ implemented }) => implemented).map(({ name }) => name.toLowerCase());
   for (const name of loggerModules) assert.ok(working.includes(name), name);
   const loggers = working.filter((name) => name.endsWith('_logger'));
-  assert.deepEqual(loggers.filter((name) => !loggerModules.includes(name)), []);
+  assert.deepEqual(
+    loggers.filter((name) => !loggerModules.includes(name)),
+    [],
+  );
 });
