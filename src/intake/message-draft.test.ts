@@ -280,6 +280,21 @@ test('A notice of our own enters by the same door, as protocol internal and with
   assert.equal(world.intake.submitting, 0);
 });
 
+test('A notice of our own is taken whatever policy says of it in set_binding, and also where Default_Binding is none (POL-01, OUT-03)', () => {
+  const reply = { code: 550, enhanced: '5.7.1', text: 'no' };
+  const recipients = [{ address: 'a@a.test', local: 'a', domain: 'a.test' }];
+  for (const verdict of [{ kind: 'reject', reply }, { kind: 'disconnect' }, { kind: 'discard' }] as const) {
+    const bindings: BindingPort = { ...NO_BINDINGS, isDefaultForbidden: true };
+    const world = new World({ bindings, modules: [hooking('set_binding', () => verdict)] });
+    let answer: unknown;
+    world.intake.submit({ sender: '', senderDomain: '', recipients }, Buffer.from('notice'), (error, batchId) => {
+      answer = error ?? batchId;
+    });
+    assert.equal(answer, world.accepted[0]?.envelope.batchId, verdict.kind);
+    assert.deepEqual([world.accepted.length, world.spool.stored.length], [1, 1], verdict.kind);
+  }
+});
+
 function hooking(phase: Phase, hook: PhaseHook): ValidationModule {
   return { name: 'p', hooks: { [phase]: hook } };
 }

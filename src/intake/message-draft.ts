@@ -205,7 +205,8 @@ export class MessageDraft {
   #decideOne(recipient: IncomingRecipient, decided: () => void): void {
     const assign = (): void =>
       this.#o.phases.run(this.#view('set_binding', recipient), (verdict, module) => {
-        if (this.#state === 'deciding' && !this.#isRefused(verdict, module)) decided();
+        // Refused, a notice would be made again and again, and the failure it tells of never believed.
+        if (this.#state === 'deciding' && (this.#isOurs || !this.#isRefused(verdict, module))) decided();
       });
     if (this.#isOurs) {
       assign();
@@ -240,7 +241,7 @@ export class MessageDraft {
       this.#answer();
       return;
     }
-    if (this.#o.bindings.isDefaultForbidden && this.#parts.some(needsDefaultBinding)) {
+    if (this.#o.bindings.isDefaultForbidden && !this.#isOurs && this.#parts.some(needsDefaultBinding)) {
       this.#refuse(new IntakeError('no-binding'));
       return;
     }
