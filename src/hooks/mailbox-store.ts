@@ -14,6 +14,8 @@ import type { Verdict } from './verdict.ts';
 export interface BodySink {
   /** Takes the bytes. False asks the caller to wait for `onDrain`; the bytes given are kept all the same. */
   append(chunk: Buffer): boolean;
+  /** Whether bytes given from now on are copied at once: then they may be lent. */
+  readonly isCopying?: boolean;
   /** Called each time there is room again after `append` answered false. */
   onDrain: (() => void) | undefined;
   /** Makes the message durable, then answers; an error means that nothing was kept. */

@@ -2,7 +2,8 @@
  * The body of one message on its way from the connection to its draft.
  *
  * The one rule: octets go through once: end mark or count (#smtp), rules (BodyPolicy), draft. Only small pieces are copied together, so
- * that a body that comes byte by byte takes no more memory than its octets (A58); a piece as large as a read is passed on as it is.
+ * that a body that comes byte by byte takes no more memory than its octets (A58). What comes in is lent (#net): a draft that keeps what it is given gets a copy,
+ * one that copies by itself, as for a large message on its way to the disk, gets it as it is.
  * When the rules refuse, the rest is read and dropped, and `failure` holds the reply for the end. When the draft is full,
  * `isFull` asks the session to stop reading its socket.
  * Bound: `DROPPED_BYTES_MAX` octets of a refused body; a client that goes on is cut off (`isHopeless`).
@@ -59,6 +60,11 @@ export class BodyIntake {
   /** The reply that the message will get, once it is clear that it is refused. */
   get failure(): Reply | undefined {
     return this.#failure ?? (this.#isOpen ? this.#policy?.fault : undefined);
+  }
+
+  /** Whether the octets of this body are not kept any more but copied to the disk: then large reads cost no memory. */
+  get isStreaming(): boolean {
+    return this.#mode !== 'none' && this.#draft?.isCopying === true;
   }
 
   get draft(): MessageDraft | undefined {
@@ -159,13 +165,14 @@ export class BodyIntake {
   }
 
   #store(content: Buffer): void {
-    if (this.#draft === undefined) return;
+    const draft = this.#draft;
+    if (draft === undefined) return;
     if (content.length < SMALL_PIECE) {
       this.#gather(content);
       return;
     }
     this.#passOn();
-    if (this.#draft.append(content) === false) this.#isFull = true;
+    if (draft.append(draft.isCopying ? content : ownCopy(content)) === false) this.#isFull = true;
   }
 
   #gather(content: Buffer): void {
@@ -199,12 +206,9 @@ export class BodyIntake {
   }
 }
 
-/** Fewer octets than this are copied out of a large read, so that a few commands do not keep the whole read in memory. */
-const REST_COPY_MAX = 2048;
-const READ_KEPT_MAX = 4096;
-
-/** What is left of a read behind a body. */
-export function restOf(read: Buffer, used: number): Buffer {
-  const rest = read.subarray(used);
-  return rest.length < REST_COPY_MAX && read.length > READ_KEPT_MAX ? Buffer.from(rest) : rest;
+/** Not out of the pool that small buffers share: whoever keeps this keeps nothing else. */
+function ownCopy(lent: Buffer): Buffer {
+  const own = Buffer.allocUnsafeSlow(lent.length);
+  lent.copy(own);
+  return own;
 }

@@ -55,7 +55,8 @@ export class ProxyGate {
     const gone = (): void => void socket.destroy();
     let bytes: Buffer = NOTHING;
     const read = (chunk: Buffer): void => {
-      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+      // The chunk is only lent.
+      bytes = Buffer.concat([bytes, chunk]);
       const header = parseProxyHeader(bytes);
       if (header.kind === 'more') return;
       over();

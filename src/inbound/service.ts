@@ -8,7 +8,7 @@
  */
 import type { Socket } from 'node:net';
 import { formatEndpoint, parseEndpoint, parseIp, unmapIp, type IpAddress } from '#base';
-import { Connection, Listener, type ListenAddress, type NetError } from '#net';
+import { Connection, Listener, SharedReads, type ListenAddress, type NetError } from '#net';
 import { replies } from '#smtp';
 import type { OwnEnd } from './connection-facts.ts';
 import type { SessionCell, SessionPorts } from './ports.ts';
@@ -60,6 +60,7 @@ export class EsmtpService {
   readonly #listeners = new Map<string, Listener>();
   readonly #sessions = new Set<EsmtpSession>();
   readonly #proxies: ProxyGate;
+  readonly #reads = new SharedReads();
   #stopped: (() => void) | undefined;
   #stopTimer = 0;
 
@@ -131,6 +132,7 @@ export class EsmtpService {
       wheel: ports.wheel,
       mono: () => ports.clock.mono(),
       panic: ports.panic,
+      reads: this.#reads,
       accept: (socket, listener) => this.#accept(socket, listener, cell),
       ...(backlog === undefined ? {} : { backlog }),
       ...(fileMode === undefined ? {} : { fileMode }),

@@ -13,7 +13,7 @@ import { CONTINUE, ValidationContext, type Phase, type Verdict } from '#hooks';
 import type { CloseReason, Connection, ConnectionOwner, TlsFacts } from '#net';
 import { contextPairs } from '#observe';
 import { formatReply, greeting, LineReader, parseCommand, replies, replyText, type Command, type CommandFault, type Reply } from '#smtp';
-import { BodyIntake, restOf } from './body-intake.ts';
+import { BodyIntake } from './body-intake.ts';
 import { ConnectionFacts, type OwnEnd } from './connection-facts.ts';
 import { dispatch } from './dispatch.ts';
 import { setOwnContext } from './identity.ts';
@@ -299,6 +299,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
       this.#reader.feed(chunk);
       this.#proceed();
     });
+    this.#reader.keep();
   }
 
   drained(): void {
@@ -374,7 +375,8 @@ export class EsmtpSession implements Session, ConnectionOwner {
       this.#uncounted = 0;
       this.#connection.progress();
     }
-    if (used < bytes.length) this.#reader.feed(restOf(bytes, used));
+    if (used < bytes.length) this.#reader.feed(bytes.subarray(used));
+    this.#connection.readsMany = this.body.isStreaming;
     if (this.body.isHopeless) this.refuse(this.body.failure ?? replies.bodyReadError, { close: true });
     return true;
   }

@@ -79,6 +79,12 @@ export class MessageDraft {
     return this.#size;
   }
 
+  /** Whether bytes given from now on are copied by all who get them, so that their memory may be used again at once. */
+  get isCopying(): boolean {
+    const isRead = this.#kept !== undefined || this.#readers !== undefined || this.#signing !== undefined || this.#resident.isKept;
+    return !isRead && this.#parts.every(({ sink }) => sink.isCopying === true);
+  }
+
   /** Bytes that are lost when the draft is given up now: none once the message is complete. */
   get abandonedSize(): number {
     return this.#state === 'receiving' ? this.#size : 0;

@@ -48,6 +48,11 @@ export class ResidentBody {
     this.#budget = budget;
   }
 
+  /** Whether it is still kept. */
+  get isKept(): boolean {
+    return this.#chunks !== undefined;
+  }
+
   append(chunk: Buffer): void {
     if (this.#chunks === undefined) return;
     if (this.#budget.take(chunk.length, this.#held)) {

@@ -12,6 +12,7 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { TimerWheel } from '#base';
 import type { TlsContext } from './tls-contexts.ts';
+import { LendingSocket } from './shared-reads.ts';
 import { tlsFactsOf, type TlsFacts } from './tls-facts.ts';
 
 /** Bytes of replies waiting for the peer above which the owner is asked to stop. */
@@ -34,6 +35,7 @@ export type CloseReason = 'peer' | 'local' | 'stalled' | 'error';
 
 /** Who works on the connection. All calls come from the connection; none of them may throw. */
 export interface ConnectionOwner {
+  /** The octets may be lent (shared-reads.ts): what is kept beyond this call must be copied. */
   data(chunk: Buffer): void;
   /** Replies have left; called after the owner saw `isCongested`. */
   drained(): void;
@@ -209,6 +211,11 @@ export class Connection {
   resume(): void {
     if (this.#holds === 0 || --this.#holds > 0) return;
     if (!this.#isClosed) this.#stream.resume();
+  }
+
+  /** Whether the next reads may be large: only for an owner that keeps nothing of them. */
+  set readsMany(isWanted: boolean) {
+    if (this.#stream instanceof LendingSocket) this.#stream.readsMany = isWanted;
   }
 
   /** The peer did something that counts: the idle time begins anew. */

@@ -11,6 +11,7 @@ export { NET_ERRORS, NetError } from './errors.ts';
 export type { NetErrorCode } from './errors.ts';
 export { ACCEPT_REST_MS, BACKLOG_DEFAULT, DESCRIPTORS_RESERVE, DRAIN_TURNS_MAX, Listener } from './listener.ts';
 export type { ListenAddress, ListenerOptions } from './listener.ts';
+export { SharedReads } from './shared-reads.ts';
 export { TicketSecret } from './ticket-secret.ts';
 export { makeTlsContext, TlsContexts, TlsError } from './tls-contexts.ts';
 export type { TlsContext, TlsSettings, TlsVerifyMode } from './tls-contexts.ts';

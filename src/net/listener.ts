@@ -12,6 +12,7 @@ import { parseEndpoint, type TimerWheel } from '#base';
 import type { PanicLog } from '#observe';
 import { fdOf, setSocketBuffers } from '#system';
 import { NetError, netErrorFrom } from './errors.ts';
+import type { SharedReads } from './shared-reads.ts';
 import { claimPath, FILE_MODE_DEFAULT, neighbourOf, removeIfSame, settlePath } from './unix-path.ts';
 
 /** Waiting connections the kernel keeps, where Listen_Backlog is not set (LSN-06). */
@@ -56,6 +57,8 @@ export interface ListenerOptions {
   readonly panic: Pick<PanicLog, 'log'>;
   /** Distinguishes the neighbouring names of Unix sockets made at the same time, e.g. the process id. */
   readonly tag?: string;
+  /** Memory that all connections are read into: their 'data' then only lends its octets. */
+  readonly reads?: SharedReads;
   /** Receives each connection, unread. */
   readonly accept: (socket: Socket, listener: Listener) => void;
 }
@@ -163,7 +166,10 @@ export class Listener {
 
   #listen(options: ListenOptions, done: (error?: NetError) => void): void {
     // noDelay always: each turn is one write already, and waiting for an acknowledgement would only cost time.
-    const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false }, (socket) => this.#onSocket(socket));
+    const { reads } = this.#o;
+    const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: reads !== undefined }, (socket) =>
+      this.#onSocket(reads === undefined ? socket : reads.take(socket)),
+    );
     if (this.#o.connectionsMax !== undefined) server.maxConnections = this.#o.connectionsMax;
     const refuse = (error: NodeJS.ErrnoException): void => {
       done(netErrorFrom(error, this.address));

@@ -4,7 +4,8 @@
  * The one rule: nothing but CRLF . CRLF ends it (the first CRLF may be the one of the DATA command), whatever mix of CR,
  * LF, NUL and dots is sent and however it is split (attacks A01 to A12). The content keeps every other octet as sent,
  * lone CR and LF included: what to do with those is BodyPolicy's decision.
- * It does not look at every octet in JavaScript: lines that begin with a dot are found by Buffer.indexOf.
+ * It does not look at every octet in JavaScript: lines that begin with a dot are found by Buffer.indexOf, and where dots are rare (BASE64
+ * has none) by looking for dots alone, which is ten times as fast. Content is lent: good until the sink returns, so that dots are removed in memory that all readers share.
  * Truth: RFC 5321 sections 4.1.1.4, 4.5.2.
  */
 
@@ -23,6 +24,20 @@ const PERIOD = 46;
 const CRLF_DOT = Buffer.from('\r\n.');
 const ONE_CR = Buffer.from('\r');
 
+/** Octets for which one dot in the midst of a line is welcome: with more of them, looking for dots alone is the slower way. */
+const OCTETS_A_DOT = 4096;
+
+/** Where content without its stuffed dots is put together, by one push at a time. Grows to the longest chunk, within SCRATCH_MAX. */
+let scratch = Buffer.allocUnsafeSlow(8192);
+const SCRATCH_MAX = 1_048_576;
+
+function scratchOf(length: number): Buffer {
+  if (length <= scratch.length) return scratch;
+  const larger = Buffer.allocUnsafeSlow(length);
+  if (length <= SCRATCH_MAX) scratch = larger;
+  return larger;
+}
+
 export class DataReader {
   readonly #sink: (content: Buffer) => void;
   #state: State = LINE_START;
@@ -31,8 +46,10 @@ export class DataReader {
   #first: Buffer | undefined;
   #joined: Buffer | undefined;
   #joinedLength = 0;
+  /** Dots in the midst of lines that this push may still come across. */
+  #dots = 0;
 
-  /** @param sink gets the content; slices share memory with what was pushed unless dots were removed */
+  /** @param sink gets the content, lent: who keeps it copies it */
   constructor(sink: (content: Buffer) => void) {
     this.#sink = sink;
   }
@@ -62,9 +79,10 @@ export class DataReader {
     if (this.#state === DOT_CR && chunk[0] !== LF) this.#give(ONE_CR, chunk);
     let at = 0;
     let from = 0;
+    this.#dots = Math.ceil(length / OCTETS_A_DOT);
     while (at < length) {
       if (this.#state === MID) {
-        const hit = chunk.indexOf(CRLF_DOT, at);
+        const hit = this.#findDotLine(chunk, at);
         if (hit < 0) {
           this.#state = stateAtEnd(chunk, at);
           break;
@@ -89,13 +107,26 @@ export class DataReader {
     return this.#finish(length);
   }
 
+  /** Where CRLF and a dot stand from `from` on, or -1. */
+  #findDotLine(chunk: Buffer, from: number): number {
+    let at = from;
+    while (this.#dots > 0) {
+      const dot = chunk.indexOf(PERIOD, at);
+      if (dot < 0) return -1;
+      if (dot - 2 >= from && chunk[dot - 1] === LF && chunk[dot - 2] === CR) return dot - 2;
+      this.#dots--;
+      at = dot + 1;
+    }
+    return chunk.indexOf(CRLF_DOT, at);
+  }
+
   #give(piece: Buffer, chunk: Buffer): void {
     if (this.#first === undefined) {
       this.#first = piece;
       return;
     }
     if (this.#joined === undefined) {
-      this.#joined = Buffer.allocUnsafe(chunk.length + 1);
+      this.#joined = scratchOf(chunk.length + 1);
       this.#joinedLength = this.#first.copy(this.#joined, 0);
     }
     this.#joinedLength += piece.copy(this.#joined, this.#joinedLength);

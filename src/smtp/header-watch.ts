@@ -129,7 +129,7 @@ export class HeaderWatch {
       if (width === 0 && this.#passed === 0 && end - start <= HEAD_MAX) {
         // Too little to judge the line: keep it all.
         if (start > from) this.#sink(bytes.subarray(from, start));
-        this.#carry = bytes.subarray(start);
+        this.#carry = Buffer.from(bytes.subarray(start));
         return undefined;
       }
       const wasDropping = this.#dropping;
@@ -148,7 +148,7 @@ export class HeaderWatch {
       }
       from = this.#pass(bytes, from, end, width);
       if (width === 0) {
-        this.#carry = bytes.subarray(end);
+        this.#carry = Buffer.from(bytes.subarray(end));
         return undefined;
       }
       start = end + width;

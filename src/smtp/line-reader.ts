@@ -88,6 +88,20 @@ export class LineReader {
     return BARE_FAULT;
   }
 
+  /** Copies what is unread, before the memory that it came in is used for something else. */
+  keep(): void {
+    if (this.#start >= this.#bytes.length) {
+      this.#bytes = EMPTY;
+      this.#start = this.#scan = 0;
+      return;
+    }
+    const own = Buffer.allocUnsafeSlow(this.#bytes.length - this.#start);
+    this.#bytes.copy(own, 0, this.#start);
+    this.#bytes = own;
+    this.#scan -= this.#start;
+    this.#start = 0;
+  }
+
   /** Hands over every unread octet, for reading a body; the reader is empty afterwards. */
   takeRest(): Buffer {
     const rest = this.#start === 0 ? this.#bytes : this.#bytes.subarray(this.#start);

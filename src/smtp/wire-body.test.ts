@@ -46,7 +46,7 @@ test('A13 A14: whatever is stored and however it is split, the receiver reads on
       assert.equal(sent, wire([chunks.join('')]), 'the split makes no difference');
       assert.doesNotMatch(sent, /\r(?!\n)|(?<!\r)\n/);
       const content: Buffer[] = [];
-      const reader = new DataReader((chunk) => content.push(chunk));
+      const reader = new DataReader((chunk) => content.push(Buffer.from(chunk)));
       reader.begin();
       assert.equal(reader.push(Buffer.from(sent, 'latin1')), sent.length, 'the end is at the end');
       assert.ok(reader.done);

@@ -52,7 +52,15 @@ export class SpoolDraft implements PendingRecord {
     return this.#size;
   }
 
-  /** Takes a piece of the message. False: wait for `onDrain` before the next one. The piece must not be changed until the end. */
+  /** Whether pieces appended from now on are copied at once. */
+  get isCopying(): boolean {
+    return this.#large !== undefined;
+  }
+
+  /**
+   * Takes a piece of the message. False: wait for `onDrain` before the next one. The piece must not be changed until the end, unless
+   * `isCopying` was true before.
+   */
   append(chunk: Buffer): boolean {
     if (this.#isOver || this.#done !== undefined) return true;
     this.#size += chunk.length;

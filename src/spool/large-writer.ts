@@ -1,14 +1,16 @@
 // Writes one large message into a segment of its own while it is received: part records, a commit record, sync, name, sync.
 //
 // The rule to know: until the very end the file has a name that counts for nothing, so a start removes what was not finished.
-// At most one write is in flight; while more than 256 KB wait the reader is asked to wait, at four times that the message fails.
+// What is appended is copied at once into a part; at most one write is in flight, and while it is and much waits, the reader is asked to
+// wait; at `largeWaitingMax` the message fails.
 // If anything fails after the name was given, an `aborted` note makes sure that it does not come back. Truth: design section 6; BZ3049/3050
 // (large messages are synced like all others).
 
 import { type Fault, type SpoolFs, writeAll } from './disk.ts';
 import { diskError, SpoolError } from './errors.ts';
-import { largeWindowBytes } from './layout.ts';
+import { largePartBytes, largePartShort, largePartWorth, largeWaitingMax } from './layout.ts';
 import { type EncodedHead, headBytes, writeHead } from './message-payload.ts';
+import type { PartMemory } from './part-memory.ts';
 import { recordBytes, recordHeaderBytes, recordType, type RecordType, sealRecord } from './record.ts';
 import { type Segment, segmentHeaderBytes } from './segment.ts';
 import type { SegmentStore } from './segment-store.ts';
@@ -25,10 +27,16 @@ interface LargeOptions {
   store: SegmentStore;
   isDurable: boolean;
   owner: LargeOwner;
-  /** Bytes worth a write: less when memory is short. */
-  partBytes: number;
+  /** Where parts get their memory; undefined when memory is short: then what comes is written at once, with no more memory than it takes. */
+  memory: PartMemory | undefined;
   /** The message may have reached the disk although it is refused: says so durably. */
   abandon(id: string, generation: number): void;
+}
+
+/** A part record with room for its header, being filled. */
+interface Part {
+  readonly buffer: Buffer;
+  bytes: number;
 }
 
 export class LargeWriter {
@@ -36,10 +44,10 @@ export class LargeWriter {
   top: Buffer = Buffer.alloc(0);
   readonly #o: LargeOptions;
   #segment: Segment | undefined;
-  #chunks: Buffer[] = [];
+  /** Parts that wait for their write; the last one is still being filled. */
+  #staged: Part[] = [];
   #waiting = 0;
   #parts = 0;
-  #buffer: Buffer = Buffer.alloc(0);
   #isBusy = true;
   #isAborted = false;
   #isThrottled = false;
@@ -55,22 +63,23 @@ export class LargeWriter {
         this.#segment = segment;
         this.#isBusy = false;
         this.#next();
+        this.#drain();
       },
       (error: unknown) => {
-        this.#error = diskError(error, `make a segment in ${o.store.o.directory}`);
+        this.#fail(diskError(error, `make a segment in ${o.store.o.directory}`));
         this.#isBusy = false;
         this.#next();
       },
     );
   }
 
+  /** The chunk is copied before this returns. */
   append(chunk: Buffer): boolean {
     if (this.#error !== undefined || this.#isAborted) return true;
-    this.#chunks.push(chunk);
-    this.#waiting += chunk.length;
-    if (this.#waiting > largeWindowBytes * 4 + chunk.length) this.#fail(new SpoolError('busy', 'more was appended than the disk takes'));
+    if (this.#waiting > largeWaitingMax) this.#fail(new SpoolError('busy', 'more was appended than the disk takes'));
+    else this.#stage(chunk);
     this.#next();
-    this.#isThrottled = this.#waiting > largeWindowBytes;
+    this.#isThrottled = this.#mustWait;
     return !this.#isThrottled;
   }
 
@@ -82,14 +91,42 @@ export class LargeWriter {
 
   abort(): void {
     this.#isAborted = true;
-    this.#chunks = [];
-    this.#waiting = 0;
+    this.#dropStaged();
     this.#next();
   }
 
   #fail(error: SpoolError): void {
     this.#error ??= error;
-    this.#chunks = [];
+    this.#dropStaged();
+  }
+
+  /** While a part is written another one is filled, or none when memory is scarce. */
+  get #mustWait(): boolean {
+    return this.#isBusy && (this.#waiting > 0 || this.#o.memory?.isScarce !== false);
+  }
+
+  #stage(chunk: Buffer): void {
+    this.#waiting += chunk.length;
+    for (let at = 0; at < chunk.length; ) {
+      let part = this.#staged.at(-1);
+      if (part === undefined || recordHeaderBytes + part.bytes >= part.buffer.length) {
+        part = { buffer: this.#newBuffer(chunk.length - at), bytes: 0 };
+        this.#staged.push(part);
+      }
+      const from = recordHeaderBytes + part.bytes;
+      const copied = chunk.copy(part.buffer, from, at, at + part.buffer.length - from);
+      part.bytes += copied;
+      at += copied;
+    }
+  }
+
+  #newBuffer(bytes: number): Buffer {
+    return this.#o.memory?.take() ?? Buffer.allocUnsafeSlow(recordBytes(Math.min(Math.max(bytes, largePartShort), largePartBytes)));
+  }
+
+  #dropStaged(): void {
+    for (const { buffer } of this.#staged) this.#o.memory?.give(buffer);
+    this.#staged = [];
     this.#waiting = 0;
   }
 
@@ -101,52 +138,48 @@ export class LargeWriter {
       if (this.#isAborted || this.#head !== undefined) this.#giveUp();
       return;
     }
-    if (this.#waiting >= this.#o.partBytes || (this.#head !== undefined && this.#waiting > 0)) this.#writePart(segment);
+    const isWorth = this.#waiting >= largePartWorth || this.#o.memory === undefined || this.#head !== undefined;
+    const part = isWorth ? this.#staged.shift() : undefined;
+    if (part !== undefined) this.#writePart(segment, part);
     else if (this.#head !== undefined) this.#writeCommit(segment, this.#head);
   }
 
   #drain(): void {
-    if (!this.#isThrottled || this.#waiting > largeWindowBytes) return;
+    if (!this.#isThrottled || this.#mustWait) return;
     this.#isThrottled = false;
     this.#o.owner.drained();
   }
 
-  #writePart(segment: Segment): void {
-    let bytes = 0;
-    let count = 0;
-    while (count < this.#chunks.length && bytes < largeWindowBytes) {
-      bytes += this.#chunks[count]?.length ?? 0;
-      count += 1;
-    }
-    if (this.#buffer.length < recordBytes(bytes)) this.#buffer = Buffer.allocUnsafeSlow(recordBytes(bytes));
-    let at = recordHeaderBytes;
-    for (const chunk of this.#chunks.splice(0, count)) at += chunk.copy(this.#buffer, at);
+  #writePart(segment: Segment, { buffer, bytes }: Part): void {
     this.#waiting -= bytes;
-    this.#write(segment, recordType.part, bytes, this.#parts, () => {
-      this.#parts += 1;
-      this.#drain();
+    this.#write(segment, recordType.part, buffer, bytes, (isWritten) => {
+      this.#o.memory?.give(buffer);
+      if (isWritten) this.#parts += 1;
       this.#next();
+      this.#drain();
     });
   }
 
-  #write(segment: Segment, type: RecordType, payload: number, step: number, then: () => void): void {
+  #write(segment: Segment, type: RecordType, buffer: Buffer, payload: number, then: (isWritten: boolean) => void): void {
     this.#isBusy = true;
-    const end = sealRecord(this.#buffer, 0, type, payload, segment, step);
-    writeAll(this.#o.disk, segment.fd, this.#buffer, end, segment.offset, (error: Fault) => {
+    const end = sealRecord(buffer, 0, type, payload, segment, this.#parts);
+    writeAll(this.#o.disk, segment.fd, buffer, end, segment.offset, (error: Fault) => {
       this.#isBusy = false;
       if (error !== null) this.#fail(diskError(error, `write ${segment.path}`));
       else segment.offset += end;
-      if (error !== null) this.#next();
-      else then();
+      then(error === null);
     });
   }
 
   #writeCommit(segment: Segment, head: EncodedHead): void {
     const payload = headBytes(head) + this.top.length;
-    if (this.#buffer.length < recordBytes(payload)) this.#buffer = Buffer.allocUnsafeSlow(recordBytes(payload));
-    this.top.copy(this.#buffer, writeHead(this.#buffer, recordHeaderBytes, head, this.#size, this.#parts));
+    const buffer = Buffer.allocUnsafeSlow(recordBytes(payload));
+    this.top.copy(buffer, writeHead(buffer, recordHeaderBytes, head, this.#size, this.#parts));
     const commitAt = segment.offset;
-    this.#write(segment, recordType.commit, payload, this.#parts, () => this.#sync(segment, commitAt));
+    this.#write(segment, recordType.commit, buffer, payload, (isWritten) => {
+      if (isWritten) this.#sync(segment, commitAt);
+      else this.#next();
+    });
   }
 
   #sync(segment: Segment, commitAt: number): void {
@@ -173,7 +206,6 @@ export class LargeWriter {
 
   #complete(segment: Segment, commitAt: number): void {
     this.#isEnding = true;
-    this.#buffer = Buffer.alloc(0);
     this.#o.owner.placed(segment, commitAt, segment.offset - segmentHeaderBytes);
     this.#o.owner.confirmed();
   }

@@ -30,8 +30,18 @@ export const reserveBytes = 1024 * 1024;
 export const batchBytesMax = 1024 * 1024;
 /** Bytes of unfinished small messages in memory, per loop; beyond it a message goes to a segment of its own at once. */
 export const draftBytesMax = 64 * 1024 * 1024;
-/** Bytes of one large message waiting for the disk before its reader is asked to wait; at four times that it fails. */
-export const largeWindowBytes = 256 * 1024;
+/** Bytes of a part of a large message at most. */
+export const largePartBytes = 256 * 1024;
+/** Bytes of a large message that are worth a write while more are to come. */
+export const largePartWorth = 64 * 1024;
+/** The most that is set aside for a part when memory is short: it is written at once, and its memory is not kept. */
+export const largePartShort = 16 * 1024;
+/** Bytes of one large message waiting for the disk at which it fails, because its reader did not wait. */
+export const largeWaitingMax = 1024 * 1024;
+/** Parts of a loop being filled or written from which on each message gets along with one at a time. */
+export const partsAtEase = 16;
+/** Memory of parts kept for the next ones. */
+export const partSparesMax = 16;
 /** Notes waiting for the disk: above the first deferrals are forgotten, above the second anything is (duplicates after a crash, no loss). */
 export const noteBytesSoft = 16 * 1024 * 1024;
 export const noteBytesHard = 64 * 1024 * 1024;

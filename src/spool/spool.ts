@@ -14,10 +14,11 @@ import { type DraftHost, SpoolDraft } from './draft.ts';
 import { SpoolError } from './errors.ts';
 import type { PendingRecord } from './group-commit.ts';
 import { LargeWriter } from './large-writer.ts';
-import { batchBytesMax, largeMessageBytesDefault, largeWindowBytes, segmentBytesDefault, segmentBytesQuick } from './layout.ts';
+import { batchBytesMax, largeMessageBytesDefault, segmentBytesDefault, segmentBytesQuick } from './layout.ts';
 import { Log, type LogOptions } from './log.ts';
 import type { EncodedHead } from './message-payload.ts';
 import { type BodyDone, MessageReader, type Place } from './message-reader.ts';
+import { PartMemory } from './part-memory.ts';
 import { encodeEnd, encodeNote, noteKind } from './note-entry.ts';
 import { Quarantine } from './quarantine.ts';
 import { LogRecovery } from './recovery.ts';
@@ -63,6 +64,7 @@ export class Spool implements DraftHost {
   readonly #disk: SpoolFs;
   readonly #spoolId: number;
   readonly #index = new BatchIndex();
+  readonly #partMemory = new PartMemory();
   readonly #table = new SegmentTable();
   readonly #logs = new Map<number, Log>();
   readonly #reader: MessageReader;
@@ -153,7 +155,7 @@ export class Spool implements DraftHost {
       store: own.store,
       isDurable: this.#o.durable,
       owner: draft,
-      partBytes: draft.size > this.largeMessageBytes ? largeWindowBytes : 1,
+      memory: draft.size > this.largeMessageBytes ? this.#partMemory : undefined,
       abandon: (id, generation) => own.group.note(encodeEnd(noteKind.aborted, id, own.group.nextSequence(), generation)),
     });
   }

@@ -72,7 +72,7 @@ export class FakeDraft implements BodySink {
   }
 
   append(chunk: Buffer): boolean {
-    this.#chunks.push(Buffer.from(chunk));
+    this.#chunks.push(chunk);
     this.#waitingBytes += chunk.length;
     return this.#waitingBytes <= this.#spool.highBytes;
   }
@@ -117,6 +117,16 @@ export class FakeStream extends Duplex {
 
   override _read(): void {
     // Bytes come by push from the test.
+  }
+
+  /** Reads are lent, as they are by a socket in service: what is kept of one uncopied is found to be spoilt. */
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    const [chunk] = args;
+    if (event !== 'data' || !Buffer.isBuffer(chunk)) return super.emit(event, ...args);
+    const lent = Buffer.from(chunk);
+    const isHeard = super.emit(event, lent);
+    lent.fill('\r\n.');
+    return isHeard;
   }
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
