@@ -81,7 +81,7 @@ export function rates(all: Map<string, Result[]>): string {
   return [...all]
     .map(([name, results]) => {
       const good = results.flatMap(({ perSecond }) => (perSecond === undefined ? [] : [perSecond]));
-      return good.length === 0 ? `${name}: ${results[0]?.problem ?? 'no run'}` : `${name} ${Math.round(median(good))}/s`;
+      return good.length === 0 ? `${name}: ${results[0]?.problem ?? 'no run'}` : `${name} ${Number(median(good).toPrecision(4))}/s`;
     })
     .join(', ');
 }

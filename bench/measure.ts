@@ -97,7 +97,8 @@ export async function measure(system: string, workload: Workload, run: number, l
     const taken = seconds ?? (performance.now() - start) / 1000;
     return {
       ...facts,
-      perSecond: Math.round(load.count / taken),
+      // Large messages come a few a second.
+      perSecond: load.count / taken < 1000 ? Number((load.count / taken).toPrecision(4)) : Math.round(load.count / taken),
       cpuPer1000: Number((((cpuSeconds(child.pid!) - cpu) / load.count) * 1000).toFixed(3)),
       beforeMb,
       peakMb,

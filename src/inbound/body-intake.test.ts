@@ -5,13 +5,14 @@ import type { MessageDraft } from '#intake';
 import { DEFAULT_BODY_RULES } from '#smtp';
 import { BodyIntake } from './body-intake.ts';
 
-function intake(): { body: BodyIntake; pieces: Buffer[] } {
+function intake(isCopying = false): { body: BodyIntake; pieces: Buffer[] } {
   const pieces: Buffer[] = [];
   const body = new BodyIntake();
   const draft = {
     append: (piece: Buffer) => pieces.push(piece) > 0,
     abort: () => undefined,
     abandonedSize: 0,
+    isCopying,
   } as unknown as MessageDraft;
   body.open(draft, { ...DEFAULT_BODY_RULES, dateHeader: 'ignore', messageIdHeader: 'ignore' }, () => undefined);
   return { body, pieces };
@@ -32,16 +33,22 @@ test('A body that comes byte by byte is gathered in few pieces, and is the same 
   assert.equal(new Set(pieces.map((piece) => piece.buffer)).size, pieces.length);
 });
 
-test('A large read is passed on as it is, behind what was gathered before it (A12)', () => {
-  const { body, pieces } = intake();
-  body.beginData(() => undefined);
-  const bytes = Buffer.from(`${message}.\r\n`);
-  body.push(bytes.subarray(0, 20));
-  body.push(bytes.subarray(20, 5000));
-  body.push(bytes.subarray(5000));
-  assert.equal(body.complete(), undefined);
-  assert.equal(Buffer.concat(pieces).toString('latin1'), message);
-  assert.ok(pieces.some((piece) => piece.buffer === bytes.buffer));
+test('A large read is given to a draft that keeps it as a copy, and as it is to one that copies by itself, behind what was gathered before it (A12)', () => {
+  for (const isCopying of [false, true]) {
+    const { body, pieces } = intake(isCopying);
+    body.beginData(() => undefined);
+    assert.equal(body.isStreaming, isCopying);
+    const bytes = Buffer.from(`${message}.\r\n`);
+    body.push(bytes.subarray(0, 20));
+    body.push(bytes.subarray(20, 5000));
+    body.push(bytes.subarray(5000));
+    assert.equal(body.complete(), undefined);
+    assert.equal(Buffer.concat(pieces).toString('latin1'), message);
+    assert.equal(
+      pieces.some((piece) => piece.buffer === bytes.buffer),
+      isCopying,
+    );
+  }
 });
 
 test('What was gathered counts as given up when the message is (A22)', () => {

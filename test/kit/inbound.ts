@@ -157,6 +157,8 @@ export interface WorldOptions {
   readonly mailLoop?: { readonly receivedMax: number; readonly code: number | undefined };
   readonly editable?: ResidentBudget;
   readonly tell?: DoorNoticePort;
+  /** A spool in place of the one in memory. */
+  readonly durable?: SpoolPort;
 }
 
 export const NO_BINDINGS: BindingPort = { hasBinding: () => false, chooseFromGroup: () => undefined, isDefaultForbidden: false };
@@ -192,7 +194,7 @@ export class World {
     this.intake = new Intake({
       ids: new MessageIdSource({ instance: 7, clock: this.clock, lastSlot: 0, persistSlot: () => undefined }),
       clock: this.clock,
-      spool: this.spool,
+      spool: o.durable ?? this.spool,
       stores: o.stores ?? [],
       accepted: { accepted: (envelope, body) => void this.accepted.push({ envelope, body }) },
       phases,
