@@ -44,14 +44,15 @@ export class LendingSocket extends Socket {
   readsMany = false;
 
   constructor(handle: object, memory: SharedReads) {
-    let self: LendingSocket | undefined;
-    const buffer = (): Buffer => (self?.readsMany === true ? memory.many : memory.few);
+    // The runtime asks for the buffer before there is a socket to ask.
+    const made: { socket?: LendingSocket } = {};
+    const buffer = (): Buffer => (made.socket?.readsMany === true ? memory.many : memory.few);
     const callback = (bytes: number, read: Uint8Array): boolean => {
-      self?.emit('data', read.subarray(0, bytes));
+      made.socket?.emit('data', read.subarray(0, bytes));
       return true;
     };
     const options: Omit<Options, 'handle'> & { handle: object } = { handle, allowHalfOpen: true, onread: { buffer, callback } };
     super(options as Options);
-    self = this;
+    made.socket = this;
   }
 }

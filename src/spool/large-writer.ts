@@ -107,7 +107,7 @@ export class LargeWriter {
 
   #stage(chunk: Buffer): void {
     this.#waiting += chunk.length;
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       let part = this.#staged.at(-1);
       if (part === undefined || recordHeaderBytes + part.bytes >= part.buffer.length) {
         part = { buffer: this.#newBuffer(chunk.length - at), bytes: 0 };

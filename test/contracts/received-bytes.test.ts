@@ -18,7 +18,23 @@ import { load, testSpool } from '../kit/spool.ts';
 
 const CELL: SessionCell = { acquire: () => true, release: () => undefined };
 const HEADER = 'Subject: x\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\nMessage-ID: <1@a.test>\r\n\r\n';
-const TRIPS = ['\r\n.', '\r\n..', '\r\n.\r\n', '.', '\r', '\n', '\r\n', '\n.\n', '\r.\r', '\n.\r\n', '\r\n.\r', '\r\r\n.\r\r\n', '\0', '\xff', '\r\n\r\n'];
+const TRIPS = [
+  '\r\n.',
+  '\r\n..',
+  '\r\n.\r\n',
+  '.',
+  '\r',
+  '\n',
+  '\r\n',
+  '\n.\n',
+  '\r.\r',
+  '\n.\r\n',
+  '\r\n.\r',
+  '\r\r\n.\r\r\n',
+  '\0',
+  '\xff',
+  '\r\n\r\n',
+];
 /** A small message, a read, a part, a large read, and more. */
 const SIZES = [0, 1, 500, 512, 4096, 5000, 65_536, 131_072, 196_608, 262_144, 300_000, 524_288, 900_000];
 const CONNECTIONS = 6;
@@ -53,7 +69,7 @@ function wireOf(random: Random, { sender, content }: Sent): Buffer[] {
     return [envelope, Buffer.from('DATA\r\n'), stuffed, Buffer.from('.\r\n')];
   }
   const chunks: Buffer[] = [envelope];
-  for (let at = 0; at < content.length; ) {
+  for (let at = 0; at < content.length;) {
     const part = content.subarray(at, at + 1 + random.int(200_000));
     at += part.length;
     chunks.push(Buffer.from(`BDAT ${part.length}${at >= content.length ? ' LAST' : ''}\r\n`), part);
@@ -62,7 +78,7 @@ function wireOf(random: Random, { sender, content }: Sent): Buffer[] {
 }
 
 async function send(socket: Socket, wire: Buffer, random: Random): Promise<void> {
-  for (let at = 0; at < wire.length; ) {
+  for (let at = 0; at < wire.length;) {
     const piece = wire.subarray(at, at + 1 + random.int(pick(random, [1, 3, 100, 5000, 70_000, 300_000, 1_000_000])));
     at += piece.length;
     if (!socket.write(piece)) await once(socket, 'drain');
