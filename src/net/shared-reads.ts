@@ -11,10 +11,10 @@
 import { Socket } from 'node:net';
 
 /** What an ordinary read takes at most; as much as a session may have to keep while it waits for something. */
-export const READ_BYTES = 65_536;
+const READ_BYTES = 65_536;
 
 /** The same for a body on its way to the disk, of which nothing is kept. */
-export const READ_BYTES_MANY = 262_144;
+const READ_BYTES_MANY = 262_144;
 
 type Options = NonNullable<ConstructorParameters<typeof Socket>[0]>;
 
