@@ -328,6 +328,7 @@ export class LoopRuntime {
     const imports = new SpoolImports({ intake, clock, random: systemRandom, hostname, product, own: spoolDirectory, panic, records });
     const isMine = this.#link.self === 0;
     this.#questions.on('spool.import', (args) => (isMine ? imports.start(args as ImportOrder) : undefined));
+    this.#questions.on('spool.import-look', (args) => (isMine ? imports.look(args as ImportOrder) : undefined));
     this.#questions.on('spool.import-poll', (args) => (isMine ? imports.poll((args as ImportOrder).path) : undefined));
   }
 

@@ -3,20 +3,21 @@
  *
  * The one rule: a message leaves where it was when it is durable here, and not before; so a crash can bring one twice and loses none. What was decided
  * about it is kept (recipients still open, binding, time of reception, terms); no policy may refuse it again. What cannot be read stays and is counted.
- * Bounds: WORKERS_MAX messages under way; FILE_MAX octets of a file; REMEMBERED imports that can be asked for.
- * Not here: words for people (control). Truth: SPL-12; section 5.1, `spool import`, `spool import_poll`.
+ * Bounds: WORKERS_MAX messages under way; REMEMBERED imports that can be asked for; one dry run at a time.
+ * Not here: reading files (message-file.ts), what a dry run says (import-look.ts), words for people (control). Truth: SPL-12; section 5.1, `spool import`, `spool import_poll`.
  */
-import { lstat, opendir, readFile, unlink } from 'node:fs/promises';
+import { lstat, opendir, unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { toAsciiDomain, type Clock, type Random } from '#base';
 import { ValidationContext } from '#hooks';
 import type { EnvelopeHead, Intake, MessageDraft } from '#intake';
-import { HeaderBlock, headerEnvelope, receivedHeader, splitAddress, termsOf, traceHeaders, type Hop } from '#mail';
+import { receivedHeader, splitAddress, termsOf, traceHeaders, type Hop } from '#mail';
 import type { ImportRecord, RecordSink } from '#observe';
 import { claimSpool, nodeDisk, readMarker, Spool, SpoolError, type RecoveredBatch, type SpoolClaim } from '#spool';
+import { lookAt, type ImportLook } from './import-look.ts';
+import { readMessageFile } from './message-file.ts';
 
 const WORKERS_MAX = 64;
-const FILE_MAX = 64 * 1_048_576;
 const REMEMBERED = 16;
 const PROBLEMS_KEPT = 10;
 
@@ -75,6 +76,8 @@ interface Source {
 export class SpoolImports {
   readonly #o: ImportPorts;
   readonly #known = new Map<string, ImportStatus>();
+  /** By a dry run, now. */
+  #lookedAt: string | undefined;
 
   constructor(o: ImportPorts) {
     this.#o = o;
@@ -87,10 +90,9 @@ export class SpoolImports {
   /** Begins; answers with a problem, or undefined when it goes on by itself. */
   async start({ path: given, workers, isTraced }: ImportOrder): Promise<string | undefined> {
     const path = resolve(given);
-    if (path === resolve(this.#o.own)) return 'it is the spool of this server';
-    if (this.#known.get(path)?.isOver === false) return 'it is being imported already';
     try {
-      if (!(await lstat(path)).isDirectory()) return 'it is no directory';
+      const problem = await this.#problemWith(path);
+      if (problem !== undefined) return problem;
       const isSpool = (await readMarker(nodeDisk, path)) !== undefined;
       // Whoever else uses it is found now, and not when nobody listens any more.
       const claim = isSpool ? await claimSpool({ dir: path, random: this.#o.random }) : undefined;
@@ -103,6 +105,32 @@ export class SpoolImports {
     } catch (error) {
       return reasonOf(error);
     }
+  }
+
+  /** What an import would do; nothing is done. A problem is that of `start`. */
+  async look({ path: given }: ImportOrder): Promise<ImportLook | string> {
+    const path = resolve(given);
+    if (this.#lookedAt !== undefined) return `a dry run is looking at ${this.#lookedAt}: ask again when it has answered`;
+    this.#lookedAt = path;
+    try {
+      // Its own name is no obstacle to it.
+      const problem = await this.#problemWith(path, false);
+      if (problem !== undefined) return problem;
+      const isSpool = (await readMarker(nodeDisk, path)) !== undefined;
+      return await lookAt({ path, isSpool, clock: this.#o.clock, random: this.#o.random });
+    } catch (error) {
+      return reasonOf(error);
+    } finally {
+      this.#lookedAt = undefined;
+    }
+  }
+
+  async #problemWith(path: string, minds = true): Promise<string | undefined> {
+    if (path === resolve(this.#o.own)) return 'it is the spool of this server';
+    if (this.#known.get(path)?.isOver === false) return 'it is being imported already';
+    if (minds && this.#lookedAt === path) return 'a dry run is looking at it: ask again when it has answered';
+    if (!(await lstat(path)).isDirectory()) return 'it is no directory';
+    return undefined;
   }
 
   #remember(status: ImportStatus): void {
@@ -224,24 +252,9 @@ export class SpoolImports {
   }
 
   async #file(path: string, isTraced: boolean): Promise<Outcome> {
-    const facts = await lstat(path);
-    if (!facts.isFile())
-      return {
-        result: 2,
-        problem: 'it is no file of a message: a folder is read without its sub-folders, and a spool of Momentum cannot be read',
-      };
-    if (facts.size > FILE_MAX) return { result: 3, problem: `it is larger than ${FILE_MAX} octets` };
-    let text: string;
-    try {
-      text = (await readFile(path)).toString('latin1');
-    } catch (error) {
-      return { result: 3, problem: reasonOf(error) };
-    }
-    text = text.replace(/^From [^\n]*\n/, '');
-    const message = Buffer.from(text.replace(/\r\n|\r|\n/g, '\r\n'), 'latin1');
-    const headers = HeaderBlock.parse(message);
-    const found = headerEnvelope(headers);
-    if ('problem' in found) return { result: 2, problem: found.problem };
+    const read = await readMessageFile(path);
+    if ('problem' in read) return read;
+    const { message, headers, envelope: found } = read;
     const { bodyAt } = headers;
     for (const hidden of ['bcc', 'resent-bcc', 'return-path']) headers.remove(hidden);
     const { sender, recipients } = found;

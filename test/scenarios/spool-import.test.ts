@@ -4,7 +4,8 @@
  * The one rule: what counts is what the hop got, and what is left where the mail came from.
  */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { ConsoleUser } from '../kit/console.ts';
 import { linesOf } from '../kit/log-lines.ts';
@@ -36,6 +37,12 @@ after(async () => {
   await server.end();
   await hop.close();
 });
+
+/** Every file below, with what is in it. */
+function filesOf(path: string): Map<string, string> {
+  const files = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return new Map(files.map(({ parentPath, name }) => [join(parentPath, name), readFileSync(join(parentPath, name), 'latin1')]));
+}
 
 /** What import_poll says when it is over. */
 async function imported(path: string): Promise<string> {
@@ -69,7 +76,15 @@ Domain "/^held/" { Suspend_Delivery = true }
   const [, received = ''] = /Created: (\d+)/.exec(await before.run('showqueue held.test')) ?? [];
   before.close();
   assert.match(await user.refused(`spool import ${old.path('spool')}`), /in use by another process/);
+  assert.match(await user.refused(`spool import ${old.path('spool')} --dry-run`), /in use by another process/);
   await old.stop();
+  const files = filesOf(old.path('spool'));
+  for (let again = 0; again < 2; again++)
+    assert.match(
+      await user.run(`spool import ${old.path('spool')} --dry-run`),
+      /^Would import 2 messages for 2 recipients from the spool \/.*\. Nothing was done\.\n(?: {2}[0-9A-F/-]{20} <a@sender\.test> to <[uv]@held2?\.test>(?:\n|$)){2}$/,
+    );
+  assert.deepEqual(filesOf(old.path('spool')), files);
 
   await user.run('config set Suspend_Delivery true');
   assert.match(await user.run(`spool import ${old.path('spool')} 4`), /has begun/);
@@ -97,12 +112,30 @@ Domain "/^held/" { Suspend_Delivery = true }
   await old.start();
 });
 
-test('CON spool import of a folder sends each file to whom its headers name, hides Bcc, and leaves alone what it cannot read', async () => {
+test('CON spool import of a folder sends each file to whom its headers name, hides Bcc, leaves alone what it cannot read, and says all that before with --dry-run', async () => {
   const folder = server.path('messages');
   mkdirSync(`${folder}/59A3B`, { recursive: true });
   writeFileSync(`${folder}/one.eml`, 'From: ada@a.test\nTo: u@folder.test\nBcc: hidden@folder2.test\nSubject: one\n\n.dot\nend\n');
   writeFileSync(`${folder}/two`, 'From ada Sat Nov 28\nReturn-Path: <>\nTo: "V, of" <v@folder.test>\nSubject: two\n\ntext\n');
   writeFileSync(`${folder}/bad.eml`, 'Subject: for nobody\n\ntext\n');
+  const names = readdirSync(folder).toSorted();
+  assert.equal(
+    (await user.run(`spool import ${folder} 2 suppress_trace_headers --dry-run`)).split('\n').toSorted().join('\n'),
+    [
+      `Would import 2 messages for 3 recipients from the folder ${folder}. Nothing was done.`,
+      '  one.eml <ada@a.test> to <u@folder.test> <hidden@folder2.test>',
+      '  two <> to <v@folder.test>',
+      '2 files would stay there.',
+      '  bad.eml: neither To, Cc nor Bcc names anybody',
+      '  59A3B: it is no file of a message: a folder is read without its sub-folders, and a spool of Momentum cannot be read',
+    ]
+      .toSorted()
+      .join('\n'),
+  );
+  assert.deepEqual(readdirSync(folder).toSorted(), names);
+  assert.match(await user.refused(`spool import_poll ${folder}`), /No import of/);
+  assert.match(await user.refused('spool import /nowhere/at/all --dry-run'), /^Cannot import "\/nowhere\/at\/all": .*no such file/);
+  assert.match(await user.refused(`spool import ${server.path('spool')} --dry-run`), /it is the spool of this server/);
   await user.run(`spool import ${folder} 2 suppress_trace_headers`);
   const said = await imported(folder);
   assert.match(said, /Import of the folder .*: over; 2 messages imported, 2 could not be and stay there/);

@@ -6,7 +6,7 @@
  */
 import type { Steer, Steered, Which } from '#desk';
 import { answer, refusal, type Answer, type ConsoleSession, type Operation, type ServerPort } from '../operation.ts';
-import { domainName, noBinding, shown } from './words.ts';
+import { counted, domainName, dryRun, noBinding, shown } from './words.ts';
 
 /** Longer than a loop works before it answers that it goes on. */
 const DEADLINE_MS = 35_000;
@@ -52,12 +52,6 @@ async function ask(server: ServerPort, session: ConsoleSession, o: Asked): Promi
   const said = o.say(messages);
   session.access.record(`${o.command}: ${isOver ? '' : 'begun, '}${messages} messages in ${queues} queues`);
   return answer([said, ...notes].join('\n'), data);
-}
-
-/** Takes `--dry-run` out of the words. */
-function dryRun(args: readonly string[]): { readonly isDry: boolean; readonly words: readonly string[] } {
-  const words = args.filter((word) => word !== '--dry-run');
-  return { isDry: words.length < args.length, words };
 }
 
 function ofDomain(domain: string): Which {

@@ -16,6 +16,17 @@ export function shown(text: string): string {
   return escapeText(text);
 }
 
+/** Takes `--dry-run` out of the words. */
+export function dryRun(args: readonly string[]): { readonly isDry: boolean; readonly words: readonly string[] } {
+  const words = args.filter((word) => word !== '--dry-run');
+  return { isDry: words.length < args.length, words };
+}
+
+/** `1 message`, `2 messages`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** The name of a queue as it is kept: an international domain may be typed as it is written. */
 export function domainName(typed: string): string {
   return toAsciiDomain(typed) ?? typed.toLowerCase();
