@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { checkSite, packageRoot, pidFileOf, runningPid } from '#main';
+import { wrongWords } from './wrong-words.ts';
 
 const usage = `usage: ec_ctl start|stop|restart|reload|check [-c FILE] [--allow-root]
   -c FILE       configuration; default: $CONFFILE, else ecelerity.conf, found by the search path
@@ -112,7 +113,7 @@ async function act(): Promise<number> {
   try {
     parsed = options();
   } catch (error) {
-    complain(`${(error as Error).message}\n${usage}`);
+    complain(`${wrongWords(error)}\n${usage}`);
     return 64;
   }
   const { values, positionals } = parsed;

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { quoteWord } from '#config';
 import { visible } from './console/visible.ts';
+import { wrongWords } from './wrong-words.ts';
 
 const defaultDatabase = '/var/log/ecelerity/dkim_db';
 
@@ -162,7 +163,7 @@ function main(): number {
   try {
     values = options().values;
   } catch (error) {
-    return complain(64, `${(error as Error).message}\n${usage}`);
+    return complain(64, `${wrongWords(error)}\n${usage}`);
   }
   if (values.help === true) process.stdout.write(`${usage}\n`);
   else if (values.version === true) process.stdout.write(`impetus ${version()}\n`);

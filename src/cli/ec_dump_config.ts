@@ -21,6 +21,7 @@ import {
 } from '#config';
 import { escapeText } from '#observe';
 import { compilePcre } from '#system';
+import { wrongWords } from './wrong-words.ts';
 
 const usage = `usage: ec_dump_config [-c FILE] [-e DIR] [-f FILE]
   -c FILE     the configuration (default: ${MAIN_FILE_NAME}, found by the search path)
@@ -93,7 +94,7 @@ function main(): number {
   try {
     given = options().values;
   } catch (error) {
-    return complain(64, `${(error as Error).message}\n${usage}`);
+    return complain(64, `${wrongWords(error)}\n${usage}`);
   }
   if (given.help === true) {
     process.stdout.write(`${usage}\n`);

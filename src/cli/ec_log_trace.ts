@@ -13,6 +13,7 @@ import { parseLine, type LineKind } from './log-trace/lines.ts';
 import { counts, inWords, plain, xml, xmlHead, xmlTail } from './log-trace/print.ts';
 import { Selection } from './log-trace/selection.ts';
 import { parseWish, type Wish } from './log-trace/wish.ts';
+import { wrongWords } from './wrong-words.ts';
 
 const usage = `usage: ec_log_trace [options] [LOGFILE ... | -]
   LOGFILE   mainlog, rejectlog, bouncelog, importlog, fbllog, compressed or not; "-" reads standard input; default: mainlog.ec and
@@ -101,7 +102,7 @@ async function main(): Promise<number> {
   try {
     wish = parseWish(process.argv.slice(2));
   } catch (error) {
-    return complain(64, `${(error as Error).message}\n${usage}`);
+    return complain(64, `${wrongWords(error)}\n${usage}`);
   }
   if (wish.isHelp) {
     process.stdout.write(`${usage}\n`);

@@ -9,6 +9,7 @@ import { chownSync, closeSync, existsSync, fsyncSync, openSync, readFileSync, re
 import { parseArgs } from 'node:util';
 import { verifierOf } from '#auth';
 import { askTwice } from './console/password.ts';
+import { wrongWords } from './wrong-words.ts';
 
 const DEFAULT_REALM = 'Momentum Console';
 
@@ -96,5 +97,5 @@ try {
   process.exitCode = await main();
 } catch (error) {
   const isWords = (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
-  process.exitCode = complain(isWords ? 64 : 1, isWords ? `ec_md5passwd: ${(error as Error).message}\n${usage}` : (error as Error).message);
+  process.exitCode = complain(isWords ? 64 : 1, isWords ? `ec_md5passwd: ${wrongWords(error)}\n${usage}` : (error as Error).message);
 }

@@ -11,6 +11,7 @@
 import { connect, type Socket } from 'node:net';
 import { hostname, userInfo } from 'node:os';
 import { parseArgs } from 'node:util';
+import { wrongWords } from './wrong-words.ts';
 
 const usage = `usage: ec_sendmail [--server host:port|/path] [-f sender] [-F "full name"] [-i] [-t] [recipient ...]
        ec_sendmail [--server host:port|/path] -bs
@@ -189,7 +190,7 @@ async function main(): Promise<number> {
   try {
     parsed = options();
   } catch (error) {
-    console.error(`ec_sendmail: ${(error as Error).message}\n${usage}`);
+    console.error(`ec_sendmail: ${wrongWords(error)}\n${usage}`);
     return 64;
   }
   const { values, positionals } = parsed;

@@ -13,6 +13,7 @@ import { escapeQuoted, escapeText, strftime } from '#observe';
 import { readSpool, SpoolError, type BodyOf, type StoredMessage } from '#spool';
 import { compilePcre } from '#system';
 import { visible } from './console/visible.ts';
+import { wrongWords } from './wrong-words.ts';
 
 const usage = `usage: ec_show [-c FILE | --spool DIR] [-s | -m ID | -n] [--sender PCRE] [--recipient PCRE] [--start_date TIME] [--end_date TIME]
   -c FILE            the configuration that names the spool (default: ${MAIN_FILE_NAME}, found by the search path)
@@ -196,7 +197,7 @@ async function main(): Promise<number> {
     }
     wish = wishOf(given);
   } catch (error) {
-    return complain(64, `${(error as Error).message}\n${usage}`);
+    return complain(64, `${wrongWords(error)}\n${usage}`);
   }
   try {
     const dir = spoolOf(given);

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkSite, packageRoot, runServer } from '#main';
 import { startInBackground } from './background.ts';
+import { wrongWords } from './wrong-words.ts';
 
 const services = ['esmtp', 'ecstream', 'queue'];
 
@@ -54,7 +55,7 @@ async function main(): Promise<number> {
   try {
     ({ values } = options());
   } catch (error) {
-    console.error(`ecelerity: ${(error as Error).message}\n${usage}`);
+    console.error(`ecelerity: ${wrongWords(error)}\n${usage}`);
     return 64;
   }
   if (values.h || values.help) {

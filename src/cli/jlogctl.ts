@@ -8,6 +8,7 @@ import { closeSync, fstatSync, openSync, readSync, statSync, truncateSync } from
 import { parseArgs } from 'node:util';
 import { JlogFolder } from '#observe';
 import { visible } from './console/visible.ts';
+import { wrongWords } from './wrong-words.ts';
 
 const usage = `usage: jlogctl [options] PATH ...
   PATH            the folder of a jlog
@@ -202,7 +203,7 @@ async function main(): Promise<number> {
   try {
     given = options();
   } catch (error) {
-    return complain(64, `${(error as Error).message}\n${usage}`);
+    return complain(64, `${wrongWords(error)}\n${usage}`);
   }
   const { values, positionals } = given;
   if (values.help === true) {

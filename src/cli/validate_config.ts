@@ -31,6 +31,7 @@ import { policyProblems } from '#main';
 import { formatProblem, parseConf } from '#syntax';
 import { compilePcre, compileRegex } from '#system';
 import { configReport } from './config-report.ts';
+import { wrongWords } from './wrong-words.ts';
 
 const usage = `usage: validate_config [options] [FILE...]
   FILE                 configuration files (default: ${MAIN_FILE_NAME}, found by the search path), or a directory that holds one
@@ -67,7 +68,7 @@ async function main(): Promise<number> {
   try {
     given = readArguments();
   } catch (error) {
-    remarks.push(`validate_config: ${(error as Error).message}`, usage.trimEnd());
+    remarks.push(`validate_config: ${wrongWords(error)}`, usage.trimEnd());
     return 64;
   }
   if (given.values.help === true) {

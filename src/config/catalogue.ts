@@ -61,6 +61,9 @@ for (const module of modules.values()) {
 /** LSN-17: a Peer of an ECStream_Listener takes these two and nothing else. */
 const ecstreamPeerOptions = new Set(['ecstream_idle_time', 'ecstream_max_batch_size']);
 
+/** Names of a module's options that a hint gives. */
+const OWN_NAMES_MAX = 40;
+
 /** Options that any module has, whatever its page lists (CFG-14). */
 const moduleOptions = new Map<string, OptionDeclaration>(
   [
@@ -131,11 +134,34 @@ export function parentsOf(name: string): readonly string[] {
   return coreScopes.get(fold(name))?.parents ?? (modules.has(fold(name)) ? ['Global'] : []);
 }
 
-/** The legal name nearest to a mistyped one, among options of this scope first, then all. */
+/**
+ * The legal name nearest to a mistyped one, among options of this scope first, then all; inside the stanza of a module its own alone, since no other
+ * would be taken there.
+ */
 export function nearestOption(path: readonly ScopeKind[], name: string): string | undefined {
   const kind = path.at(-1) ?? globalKind;
+  const own = ownOptionNames(path);
+  if (own !== undefined) return nearestName(name, own);
   const here = [...(optionsByScope.get(fold(kind.name))?.values() ?? []), ...(kind.module?.options ?? [])].map((option) => option.name);
   return nearestName(name, here) ?? nearestName(name, allOptionNames);
+}
+
+/** What a mistyped option inside a module is answered with: the nearest name, or those that the module takes. */
+export function optionHint(path: readonly ScopeKind[], name: string): string | undefined {
+  const nearest = nearestOption(path, name);
+  if (nearest !== undefined) return `did you mean ${nearest}?`;
+  const own = ownOptionNames(path);
+  if (own === undefined) return undefined;
+  const more = own.length - OWN_NAMES_MAX;
+  return `${path.at(-1)?.name ?? ''} takes: ${own.slice(0, OWN_NAMES_MAX).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+/** Undefined outside of a module. */
+function ownOptionNames(path: readonly ScopeKind[]): readonly string[] | undefined {
+  const kind = path.at(-1) ?? globalKind;
+  if (kind.module === undefined || coreKinds.has(fold(kind.name))) return undefined;
+  const names = kind.module.options.map((option) => option.name);
+  return [...names, ...[...moduleOptions.values()].map((option) => option.name)].filter((one) => optionIn(path, one) !== undefined);
 }
 
 export function nearestScope(path: readonly ScopeKind[], name: string): string | undefined {

@@ -73,7 +73,9 @@ function isAsking(question: SteerQuestion): boolean {
 function problemOf(ports: DeskPorts, question: SteerQuestion, queues: readonly DomainQueue[]): string | undefined {
   if (question.action !== 'rebind' || question.to === undefined) return undefined;
   const name = question.to;
-  return queues.some((queue) => ports.binding(name, queue.domain) === undefined) ? `there is no binding or group "${name}"` : undefined;
+  // Also where there is nothing to move: a wrong name is a wrong name.
+  const domains = queues.length === 0 ? [''] : queues.map((queue) => queue.domain);
+  return domains.some((domain) => ports.binding(name, domain) === undefined) ? `there is no binding or group "${name}"` : undefined;
 }
 
 function wouldBe(queue: DomainQueue, { action }: SteerQuestion): number {

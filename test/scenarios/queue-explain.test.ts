@@ -162,8 +162,8 @@ test('OUT-04 explain tells a suspended domain, a suspended binding and a suspend
   );
   has(
     await user.run('explain binding parked'),
-    'Binding parked: 1 queues, 2 messages active',
-    '2 messages in 1 queues, such as any.test: waiting; delivery is suspended',
+    'Binding parked: 1 queue, 2 messages active',
+    '2 messages in 1 queue, such as any.test: waiting; delivery is suspended',
     place('Suspend_Delivery'),
   );
   await user.run('config set domain suspended.test Suspend_Delivery false');

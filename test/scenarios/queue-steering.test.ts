@@ -110,8 +110,8 @@ test('CON BNC-01 Q-14 fail domain counts what it failed and tells the senders; q
   assert.equal(await user.run('fail domain quiet quiet.held.test'), 'quiet.held.test purged, 4 messages failed.');
   await until(() => (server.read('mainlog.ec').match(/@P@[^\n]*quiet\.held\.test/g) ?? []).length === 4, 'four records of failure');
   assert.equal(notices.messages.length, 5);
-  await until(() => /fail domain fail\.held\.test: 3 messages in 1 queues/.test(server.read('acctlog.ec')), 'a line in the acctlog');
-  assert.match(server.read('acctlog.ec'), /@Z@[^\n]*@1@fail domain quiet quiet\.held\.test: 4 messages in 1 queues/);
+  await until(() => /fail domain fail\.held\.test: 3 messages in 1 queue/.test(server.read('acctlog.ec')), 'a line in the acctlog');
+  assert.match(server.read('acctlog.ec'), /@Z@[^\n]*@1@fail domain quiet quiet\.held\.test: 4 messages in 1 queue/);
   assert.doesNotMatch(server.read('acctlog.ec'), /dry-run: \d/);
   assert.match(await user.refused('binding fail domain first x.test 250 fine'), /expected a code from 500 to 599/);
 });
@@ -145,7 +145,7 @@ test('CON SMTP-03 message details, fail and retry act on one recipient of a mess
 
 test('CON Q-09 Q-11 flush domain sends delayed mail at once, and all means every domain', async () => {
   const before = refusing.commands.filter((line) => line.startsWith('RCPT')).length;
-  assert.match(await user.run('flush domain all --dry-run'), /^Would try now 2 messages in 1 queues/);
+  assert.match(await user.run('flush domain all --dry-run'), /^Would try now 2 messages in 1 queue/);
   assert.equal(await user.run('flush domain grey.test'), 'grey.test flushed.  2 messages requeued.');
   await until(() => refusing.commands.filter((line) => line.startsWith('RCPT')).length >= before + 2, 'both attempts');
   await until(async () => /D: {5}2/.test(await user.run('delayed 1')), 'both delayed again');
@@ -160,6 +160,13 @@ test('CON POL-05 rebind asks policy anew, or moves mail to a binding; a member o
   );
   assert.match(await user.run('rebind first bound.held.test to second --dry-run'), /^Would rebind 3 messages/);
   assert.match(await user.refused('rebind first bound.held.test to nowhere'), /there is no binding or group "nowhere"/);
+  assert.equal(
+    await user.refused('rebind second nothing.held.test to nowhere'),
+    'Cannot run "rebind second nothing.held.test to nowhere": there is no binding or group "nowhere"',
+  );
+  assert.match(await user.refused('binding fail domain Nobody x.test'), /^Cannot run "binding fail domain Nobody x\.test": there is no binding "Nobody"/);
+  assert.match(await user.refused('summary foo'), /"foo" is not what was expected, summary \[with-mobile\]/);
+  assert.match(await user.refused('summary reset now'), /"now" is too much, expected summary reset/);
   assert.equal(await user.run('rebind first bound.held.test to second'), 'Rebound 3 messages.');
   assert.match(await user.run('mailq -d bound.held.test -b second'), /default\/second +bound\.held\.test +3 +0/);
   // Policy said first when it came in, and says so still.

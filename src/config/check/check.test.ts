@@ -152,6 +152,10 @@ test('CFG-13 options of a module are checked against its page, with the nearest 
   const problem = only('ec_logger { mainlogg = "/x" }');
   assert.equal(problem.manual, "No module provides capability 'config.ec_logger:mainlogg'");
   assert.equal(problem.hint, 'did you mean mainlog?');
+  const far = only('maildir "m" { Maildir_Base = "/x" }');
+  assert.match(far.hint ?? '', /^maildir takes: (?:\w+, )*basedir, (?:\w+, )*Debug_Level$/);
+  // A name of another scope would not be taken here, however near it is.
+  assert.match(only('maildir "m" { Max_Retris = 1 }').hint ?? '', /^maildir takes: /);
   valid('ec_logger "one" { mainlog = "/x" heartbeat = 0 } ec_logger "two" { mainlog = "/y" }');
 });
 

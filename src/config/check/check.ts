@@ -14,8 +14,8 @@ import {
   fold,
   globalKind,
   moduleKind,
-  nearestOption,
   nearestScope,
+  optionHint,
   optionIn,
   parentsOf,
   type ScopeKind,
@@ -189,13 +189,8 @@ class Walker {
       return;
     }
     const scope = childKind(around.kinds, merged.name);
-    const nearest = this.#nearest(() => nearestOption(around.kinds, merged.name));
-    const hint =
-      scope !== undefined
-        ? `${scope.name} is a scope: write ${scope.name} { ... }`
-        : nearest === undefined
-          ? undefined
-          : `did you mean ${nearest}?`;
+    const near = this.#nearest(() => optionHint(around.kinds, merged.name));
+    const hint = scope !== undefined ? `${scope.name} is a scope: write ${scope.name} { ... }` : near;
     const message = `Unknown option "${merged.name}" in ${where}`;
     this.problems.push({ code: 'unknown-option', manual, message, at, ...(hint === undefined ? {} : { hint }) });
   }

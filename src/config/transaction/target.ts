@@ -7,7 +7,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { parseConf, type NewValue, type Value } from '#syntax';
-import { childKind, declarationsOf, globalKind, nearestOption, nearestScope, optionIn, type ScopeKind } from '../catalogue.ts';
+import { childKind, declarationsOf, globalKind, nearestOption, nearestScope, optionHint, optionIn, type ScopeKind } from '../catalogue.ts';
 import type { OptionDeclaration } from '../declaration.ts';
 import { describePath, scopeKey, type ScopePath, type ScopeStep } from '../scopes/scope-path.ts';
 import type { ScopeNode } from '../snapshot/scope-node.ts';
@@ -83,7 +83,8 @@ export function unknownOption(target: Target): string {
   }
   const nearest = nearestOption(target.kinds, name) ?? nearestScope(target.kinds, name);
   const manual = `No module provides capability 'config.${place}:${name}'`;
-  return `${manual}\nThere is no option or scope "${name}" in ${describePath(target.path)}${nearest === undefined ? '' : `: did you mean "${nearest}"?`}`;
+  const hint = nearest === undefined ? optionHint(target.kinds, name) : `did you mean "${nearest}"?`;
+  return `${manual}\nThere is no option or scope "${name}" in ${describePath(target.path)}${hint === undefined ? '' : `: ${hint}`}`;
 }
 
 export interface TypedValue {

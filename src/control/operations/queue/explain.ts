@@ -8,7 +8,7 @@ import type { Resolver } from '#config';
 import type { BindingStanding, MessageStanding, QueueStanding, StandingLine } from '#desk';
 import { answer, refusal, type Answer, type Operation, type ServerPort, type WhereSet } from '../operation.ts';
 import { gone } from './messages.ts';
-import { bindingOf, domainName, duration, noBinding, shown, when } from './words.ts';
+import { bindingOf, counted, domainName, duration, inQueues, noBinding, shown, when } from './words.ts';
 
 interface Place {
   readonly group: string;
@@ -269,14 +269,14 @@ const explainBinding: Operation = {
     const lines = causes.map(({ example, optionsName, ...line }) => {
       const reason = reasonOf(server, { group: example.group, binding: example.binding, domain: optionsName }, line, undefined);
       const where = reason.setIn === undefined ? '' : ` (${setInText(reason.setIn)})`;
-      return `  ${line.messages} messages in ${line.queues} queues, such as ${example.domain}: ${line.state}; ${reason.text}${where}`;
+      return `  ${inQueues(line.messages, line.queues)}, such as ${example.domain}: ${line.state}; ${reason.text}${where}`;
     });
     const totals = {
       connections: sum((p) => p.totals.connections),
       active: sum((p) => p.totals.active),
       delayed: sum((p) => p.totals.delayed),
     };
-    const head = `Binding ${shown(binding)}: ${queues} queues, ${totals.active} messages active, ${totals.delayed} delayed, ${totals.connections} connections`;
+    const head = `Binding ${shown(binding)}: ${counted(queues, 'queue')}, ${counted(totals.active, 'message')} active, ${totals.delayed} delayed, ${counted(totals.connections, 'connection')}`;
     const none = lines.length === 0 ? ['  There is no mail in it.'] : [];
     return answer([head, ...lines, ...none, ...silent].join('\n'), { binding, queues, totals, causes });
   },

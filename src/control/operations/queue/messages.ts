@@ -7,7 +7,7 @@
 import type { Details, Listing, MessageDone, MessageLine } from '#desk';
 import { LIST_MAX } from '#desk';
 import { answer, refusal, type Answer, type ConsoleSession, type Operation, type ServerPort } from '../operation.ts';
-import { domainName, noBinding, shown, when } from './words.ts';
+import { domainName, inQueues, noBinding, shown, when } from './words.ts';
 
 const BODY_DEADLINE_MS = 30_000;
 
@@ -152,7 +152,7 @@ function act(verb: 'retry' | 'fail' | 'fail quiet'): Operation {
 }
 
 function done(session: ConsoleSession, message: MessageLine, command: string, text: string): Answer {
-  session.access.record(`${command}: ${message.recipients.length} messages in 1 queues`);
+  session.access.record(`${command}: ${inQueues(message.recipients.length, 1)}`);
   const many = message.recipients.length === 1 ? [] : [`It stood for ${message.recipients.length} recipients.`];
   return answer([text, ...many].join('\n'), { message });
 }

@@ -6,7 +6,7 @@
  */
 import type { Steer, Steered, Which } from '#desk';
 import { answer, refusal, type Answer, type ConsoleSession, type Operation, type ServerPort } from '../operation.ts';
-import { counted, domainName, dryRun, noBinding, shown } from './words.ts';
+import { counted, domainName, dryRun, inQueues, noBinding, shown } from './words.ts';
 
 /** Longer than a loop works before it answers that it goes on. */
 const DEADLINE_MS = 35_000;
@@ -27,31 +27,35 @@ async function ask(server: ServerPort, session: ConsoleSession, o: Asked): Promi
   const { answers, silent } = await server.askLoops('queue.steer', { ...o.steer, ...o.which, isDry: o.isDry }, DEADLINE_MS);
   const parts = [...answers.values()] as Steered[];
   const problem = parts.find((part) => part.problem !== undefined)?.problem;
-  if (problem !== undefined) return refusal(`Cannot ${o.command}: ${problem}`);
+  if (problem !== undefined) return refusal(`Cannot run "${shown(o.command)}": ${problem}`);
   const nobody =
     o.which.binding !== undefined && parts.every((part) => part.queues === 0)
       ? noBinding(session.config.resolver(), o.which.binding)
       : undefined;
-  if (nobody !== undefined) return refusal(`Cannot ${o.command}: ${nobody}`);
+  if (nobody !== undefined) return refusal(`Cannot run "${shown(o.command)}": ${nobody}`);
   const sum = (of: (part: Steered) => number) => parts.reduce((total, part) => total + of(part), 0);
   const [messages, queues, underway, looked] = [sum((p) => p.messages), sum((p) => p.queues), sum((p) => p.underway), sum((p) => p.looked)];
   const each = parts.flatMap((part) => part.each).sort((a, b) => b.messages - a.messages);
   const isOver = parts.every((part) => part.isOver);
   const notes = [
-    ...(looked > messages && o.steer.action === 'rebind' ? [`${looked} messages were looked at; the others stay where they are.`] : []),
-    ...(underway > 0 && o.steer.action !== 'refresh' ? [`${underway} messages are being delivered now and were left alone.`] : []),
+    ...(looked > messages && o.steer.action === 'rebind' ? [`${counted(looked, 'message')} ${were(looked)} looked at; the others stay where they are.`] : []),
+    ...(underway > 0 && o.steer.action !== 'refresh' ? [`${counted(underway, 'message')} ${underway === 1 ? 'is' : 'are'} being delivered now and ${were(underway)} left alone.`] : []),
     ...(isOver ? [] : ['There is much of it: the server goes on with it. "mailq" shows what is left.']),
     ...silent,
   ];
   const data = { messages, queues, underway, looked, each, isDry: o.isDry, isOver };
   if (o.isDry) {
     const rows = each.map((one) => `  ${one.binding} ${one.domain}: ${one.messages}`);
-    const which = o.steer.action === 'refresh' ? `${queues} queues` : `${messages} messages in ${each.length} queues`;
+    const which = o.steer.action === 'refresh' ? counted(queues, 'queue') : inQueues(messages, each.length);
     return answer([`Would ${o.would} ${which}. Nothing was done.`, ...rows, ...notes].join('\n'), data);
   }
   const said = o.say(messages);
-  session.access.record(`${o.command}: ${isOver ? '' : 'begun, '}${messages} messages in ${queues} queues`);
+  session.access.record(`${o.command}: ${isOver ? '' : 'begun, '}${inQueues(messages, queues)}`);
   return answer([said, ...notes].join('\n'), data);
+}
+
+function were(count: number): string {
+  return count === 1 ? 'was' : 'were';
 }
 
 function ofDomain(domain: string): Which {

@@ -27,6 +27,11 @@ export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
+/** `3 messages in 1 queue`. */
+export function inQueues(messages: number, queues: number): string {
+  return `${counted(messages, 'message')} in ${counted(queues, 'queue')}`;
+}
+
 /** The name of a queue as it is kept: an international domain may be typed as it is written. */
 export function domainName(typed: string): string {
   return toAsciiDomain(typed) ?? typed.toLowerCase();

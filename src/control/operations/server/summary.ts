@@ -4,7 +4,7 @@
  * Rates are over the time since the last reset; Delivery Rate counts successes and failures, as the manual says. Questions to the DNS are counted
  * since the start of each loop. There are no queues of SMPP and MM7, so that with-mobile adds nothing.
  */
-import { answer, type Operation, type ServerPort } from '../operation.ts';
+import { answer, refusal, type Operation, type ServerPort } from '../operation.ts';
 
 interface DnsFigures {
   readonly asked: number;
@@ -24,7 +24,10 @@ export const summary: Operation = {
   words: ['summary'],
   usage: 'summary [with-mobile]',
   about: 'the figures of the whole server',
-  async run(server) {
+  async run(server, args) {
+    const [word, ...more] = args;
+    if (more.length > 0 || (word !== undefined && word.toLowerCase() !== 'with-mobile'))
+      return refusal(`Cannot show the summary: "${args.join(' ')}" is not what was expected, ${summary.usage}`);
     const dns = await dnsFigures(server);
     const seconds = Math.max(1, Math.min(server.uptimeSeconds(), server.secondsSinceReset()));
     const n = (name: string) => server.total(name);
@@ -61,7 +64,8 @@ export const summaryReset: Operation = {
   words: ['summary', 'reset'],
   usage: 'summary reset',
   about: 'start counting anew',
-  run(server) {
+  run(server, args) {
+    if (args.length > 0) return refusal(`Cannot reset the summary: "${args.join(' ')}" is too much, expected ${summaryReset.usage}`);
     server.resetStatistics();
     return answer('statistics cleared.');
   },
