@@ -79,7 +79,10 @@ async function ofSpool(look: ImportLook, o: { dir: string; clock: Clock; random:
   });
   for (const { path, offset } of found.unreadable) damage(look, `${path} at ${offset}: the envelope of a message cannot be read`);
   for (const { path, place } of found.damages)
-    damage(look, place === undefined ? `${path}: no segment of this spool` : `${path} at ${place.offset}: ${place.bytes} bytes that are no record`);
+    damage(
+      look,
+      place === undefined ? `${path}: no segment of this spool` : `${path} at ${place.offset}: ${place.bytes} bytes that are no record`,
+    );
 }
 
 async function ofFolder(look: ImportLook, isLate: () => boolean): Promise<void> {

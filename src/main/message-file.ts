@@ -19,7 +19,7 @@ interface MessageFile {
 }
 
 /** Why a file is left where it is, with the number of the importlog. */
-export interface Unreadable {
+interface Unreadable {
   readonly result: ImportRecord['result'];
   readonly problem: string;
 }

@@ -164,7 +164,10 @@ test('CON POL-05 rebind asks policy anew, or moves mail to a binding; a member o
     await user.refused('rebind second nothing.held.test to nowhere'),
     'Cannot run "rebind second nothing.held.test to nowhere": there is no binding or group "nowhere"',
   );
-  assert.match(await user.refused('binding fail domain Nobody x.test'), /^Cannot run "binding fail domain Nobody x\.test": there is no binding "Nobody"/);
+  assert.match(
+    await user.refused('binding fail domain Nobody x.test'),
+    /^Cannot run "binding fail domain Nobody x\.test": there is no binding "Nobody"/,
+  );
   assert.match(await user.refused('summary foo'), /"foo" is not what was expected, summary \[with-mobile\]/);
   assert.match(await user.refused('summary reset now'), /"now" is too much, expected summary reset/);
   assert.equal(await user.run('rebind first bound.held.test to second'), 'Rebound 3 messages.');

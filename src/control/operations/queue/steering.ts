@@ -38,8 +38,12 @@ async function ask(server: ServerPort, session: ConsoleSession, o: Asked): Promi
   const each = parts.flatMap((part) => part.each).sort((a, b) => b.messages - a.messages);
   const isOver = parts.every((part) => part.isOver);
   const notes = [
-    ...(looked > messages && o.steer.action === 'rebind' ? [`${counted(looked, 'message')} ${were(looked)} looked at; the others stay where they are.`] : []),
-    ...(underway > 0 && o.steer.action !== 'refresh' ? [`${counted(underway, 'message')} ${underway === 1 ? 'is' : 'are'} being delivered now and ${were(underway)} left alone.`] : []),
+    ...(looked > messages && o.steer.action === 'rebind'
+      ? [`${counted(looked, 'message')} ${were(looked)} looked at; the others stay where they are.`]
+      : []),
+    ...(underway > 0 && o.steer.action !== 'refresh'
+      ? [`${counted(underway, 'message')} ${underway === 1 ? 'is' : 'are'} being delivered now and ${were(underway)} left alone.`]
+      : []),
     ...(isOver ? [] : ['There is much of it: the server goes on with it. "mailq" shows what is left.']),
     ...silent,
   ];
