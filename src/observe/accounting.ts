@@ -16,6 +16,8 @@ export interface AccountingRecord {
   /** 1 yes, 0 no, -1 could not be told. */
   readonly result: 1 | 0 | -1;
   readonly command?: string;
+  /** It was done and cannot be undone: who did it is written down somewhere in any case. */
+  readonly isDeed?: true;
   /** The role that allowed it. */
   readonly role?: string;
 }

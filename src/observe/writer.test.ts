@@ -68,6 +68,20 @@ test('LOG-10 a flat batch and a panic line from another thread reach every logge
   assert.deepEqual(b, a);
 });
 
+test('CON what cannot be undone stands in the paniclog with who did it when no logger keeps accounts; what was only allowed does not', () => {
+  const seen: unknown[] = [];
+  const done = { at: 1, event: 'Z', listener: '/tmp/2025', peer: '', user: 'eve', result: 1, command: 'fail domain x: 3 messages in 1 queue' } as const;
+  const { writer } = setUp(() => [remembering('a', seen), { ...remembering('b', []), account: () => false }]);
+  writer.handle(done);
+  assert.deepEqual(seen, []);
+  writer.handle({ ...done, isDeed: true });
+  assert.deepEqual(seen, ['console: eve (/tmp/2025) did: fail domain x: 3 messages in 1 queue']);
+  const kept: unknown[] = [];
+  const other = setUp(() => [remembering('a', kept), { ...remembering('b', []), account: () => true }]);
+  other.writer.handle({ ...done, isDeed: true });
+  assert.deepEqual(kept, []);
+});
+
 test('a logger that throws is named, and the others go on', () => {
   const seen: unknown[] = [];
   const { writer, stderr } = setUp(() => [remembering('first', [], true), remembering('second', seen)]);

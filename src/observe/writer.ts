@@ -26,7 +26,8 @@ export interface LogTaker {
   readonly name: string;
   record(batch: readonly MailRecord[]): void;
   panic(line: PanicLine): void;
-  account?(record: AccountingRecord): void;
+  /** Whether it writes such records down. */
+  account?(record: AccountingRecord): boolean;
   close(): void;
 }
 
@@ -80,7 +81,7 @@ export class Writer {
   /** What arrived under `writerRoom`. */
   handle(message: unknown): void {
     if (Array.isArray(message)) this.record(unflatten(message as FlatRecords));
-    else if ('event' in (message as object)) this.#tellLoggers((logger) => logger.account?.(message as AccountingRecord));
+    else if ('event' in (message as object)) this.#account(message as AccountingRecord);
     else this.panic(message as PanicLine);
   }
 
@@ -119,6 +120,18 @@ export class Writer {
     for (const logger of this.#loggers) logger.close();
     this.#loggers = [];
     this.ports.files.close();
+  }
+
+  /** What cannot be undone is written down in any case: without an acctlog it is a line of the paniclog. */
+  #account(record: AccountingRecord): void {
+    let isKept = false;
+    this.#tellLoggers((logger) => {
+      isKept = logger.account?.(record) === true || isKept;
+    });
+    const { isDeed, user, peer, listener, command = '' } = record;
+    if (isKept || isDeed !== true) return;
+    const whence = peer === '' ? listener : peer;
+    this.ports.panic.announce('NOTICE', 'LOG1', `console: ${user} (${whence}) did: ${command}`);
   }
 
   #tellLoggers(tell: (logger: LogTaker) => void): void {

@@ -89,6 +89,9 @@ Domain "/^held/" { Suspend_Delivery = true }
   await user.run('config set Suspend_Delivery true');
   assert.match(await user.run(`spool import ${old.path('spool')} 4`), /has begun/);
   assert.match(await imported(old.path('spool')), /Import of the spool .*: over; 2 messages imported, 0 could not be/);
+  // There is no acctlog here: who did it stands in the paniclog.
+  await until(() => /console: \S+ \(\/.*\) did: spool import \/.*: begun/.test(server.read('paniclog.ec')), 'who did it');
+  assert.doesNotMatch(server.read('paniclog.ec'), /did: spool import .*--dry-run/);
   assert.match(await user.run('showqueue held.test'), new RegExp(`^\\[active/default\\] \\S+ Created: ${received}\\n`));
   assert.match(await user.run('showqueue binding first held2.test'), /^\[active\/first\] /);
   const queued = /^\[active\/default\] (\S+)/.exec(await user.run('showqueue held.test'))?.[1];

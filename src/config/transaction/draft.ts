@@ -12,8 +12,8 @@ import type { CompileRegex } from '../resolver/patterns.ts';
 import { Resolver } from '../resolver/resolver.ts';
 import { findMerged } from '../scopes/merge.ts';
 import type { ScopePath } from '../scopes/scope-path.ts';
-import { emptyRoot, type OwnOption, type ScopeNode, type Snapshot } from '../snapshot/scope-node.ts';
-import type { Written } from '../values.ts';
+import { childrenNamed, emptyRoot, type OwnOption, type ScopeNode, type Snapshot } from '../snapshot/scope-node.ts';
+import { quoteWord, type Written } from '../values.ts';
 import type { FileImages } from './images.ts';
 import { defaultText, findNode, inline, ownLines, pathWords, printedPath, settingLines } from './listing.ts';
 import { removeEverywhere, setAt, spotsFor, unsetEverywhere } from './placing.ts';
@@ -94,13 +94,27 @@ export function setIn(draft: Draft, text: string, o: ChangeOptions): Changed {
   if (!placed.ok) return placed;
   const lines = settingLines(name, typed.written, target.path.length === 0 ? '' : '  ');
   if (target.declaration.effect === 'restart') lines.push(restartLine(name));
-  lines.push(...notYet(placed.draft.read));
+  lines.push(...lookAlikes(rootOf(draft), target.path), ...notYet(placed.draft.read));
   return {
     ok: true,
     draft: placed.draft,
     text: lines.join('\n'),
     command: `config set ${pathWords(target.path)}${name} ${inline(typed.written)}`,
   };
+}
+
+/**
+ * Names are compared letter by letter (CFG-05), so that a slip of the shift key makes a second scope: said for each that is new beside one that
+ * differs in case alone.
+ */
+function lookAlikes(root: ScopeNode, path: ScopePath): string[] {
+  return path.flatMap(({ scope, instance }, depth) => {
+    if (instance === undefined || findNode(root, path.slice(0, depth + 1)) !== undefined) return [];
+    const parents = [findNode(root, path.slice(0, depth)), ...(scope === 'Binding' ? [root, ...childrenNamed(root, 'Binding_Group')] : [])];
+    const names = parents.flatMap((parent) => (parent === undefined ? [] : childrenNamed(parent, scope).map((node) => node.instance ?? '')));
+    const alike = names.find((name) => name !== instance && name.toLowerCase() === instance.toLowerCase());
+    return alike === undefined ? [] : [`This is a new ${scope}, ${quoteWord(instance)}; there is also ${quoteWord(alike)}.`];
+  });
 }
 
 /** CC-22. */

@@ -145,6 +145,18 @@ test('CC-01 CC-02 CC-03 scopes with and without instances, "=" or none, canonica
   assert.match(await refused(session, 'set binding'), /Binding needs a name/);
 });
 
+test('CFG-05 a new scope beside one whose name differs in case alone is said to be new', async () => {
+  const session = new House('Binding solo { }\nBinding_Group g { Binding Other { } }\nDomain "a.test" { }\n').open();
+  assert.match(
+    await run(session, 'set binding Solo max_outbound_connections 3'),
+    /^ {2}Max_Outbound_Connections = 3\nThis is a new Binding, "?Solo"?; there is also "?solo"?\.$/,
+  );
+  assert.equal(await run(session, 'set binding Solo max_outbound_connections 4'), '  Max_Outbound_Connections = 4');
+  assert.match(await run(session, 'set binding other max_outbound_connections 3'), /there is also "?Other"?\.$/);
+  assert.equal(await run(session, 'set domain A.test max_outbound_connections 3'), '  Max_Outbound_Connections = 3');
+  assert.equal(await run(session, 'set binding fresh max_outbound_connections 3'), '  Max_Outbound_Connections = 3');
+});
+
 test('CC-07 unset re-exposes the fallback and says what is in force now', async () => {
   const house = new House('Message_Expiration = 99\nBinding b { Message_Expiration = 5 }\n');
   const session = house.open();

@@ -27,6 +27,8 @@ export interface AccountingEvent {
   /** 1 yes, 0 no, -1 could not be told. */
   readonly result: 1 | 0 | -1;
   readonly command?: string;
+  /** The command is one that cannot be undone, and was done. */
+  readonly isDeed?: true;
   readonly role?: string;
 }
 
@@ -147,7 +149,8 @@ export class ConnectionAccess {
 
   /** A command that cannot be undone has done this. */
   record(done: string): void {
-    this.#account('authorization', this.#user ?? '', 1, done);
+    const { listener, peer } = this.#facts;
+    this.#port.account({ kind: 'authorization', listener, peer, user: this.#user ?? '', result: 1, command: done, isDeed: true });
   }
 
   /** The roles of this user that exist. */

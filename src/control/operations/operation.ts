@@ -113,7 +113,7 @@ interface CommandAccess {
   readonly user: string | undefined;
   /** Undefined when the command may run; else what its caller is told. */
   check(wanted: { readonly command: string; readonly namesFiles: boolean }): Promise<string | undefined>;
-  /** Writes to the acctlog what a command has done, for commands that cannot be undone. */
+  /** Writes to the acctlog (without one, to the paniclog) what a command has done, for commands that cannot be undone. */
   record(done: string): void;
   /** Roles of the user that exist, and all that exist. */
   roles(): Promise<readonly string[]>;

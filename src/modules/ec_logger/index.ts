@@ -56,8 +56,9 @@ class EcLogger implements LoggerModule {
     if (this.#settings.logErrors) this.#panic?.add(panicLine(line));
   }
 
-  account(r: AccountingRecord): void {
+  account(r: AccountingRecord): boolean {
     this.#account?.add(accountLine(r));
+    return this.#account !== undefined;
   }
 
   close(): void {

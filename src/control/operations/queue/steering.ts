@@ -2,7 +2,7 @@
  * Commands that act on whole queues: fail, flush, rebind, reroute, refresh, and their forms for one binding and without notices.
  *
  * The one rule: with `--dry-run` anywhere the same queues are found and nothing is touched; without it what was done is counted message by
- * message, said, and written to the acctlog with the name of who asked. Truth: section 5.1; rules BNC-01, Q-14.
+ * message, said, and written to the acctlog, or the paniclog, with the name of who asked. Truth: section 5.1; rules BNC-01, Q-14.
  */
 import type { Steer, Steered, Which } from '#desk';
 import { answer, refusal, type Answer, type ConsoleSession, type Operation, type ServerPort } from '../operation.ts';
