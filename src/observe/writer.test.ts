@@ -70,7 +70,15 @@ test('LOG-10 a flat batch and a panic line from another thread reach every logge
 
 test('CON what cannot be undone stands in the paniclog with who did it when no logger keeps accounts; what was only allowed does not', () => {
   const seen: unknown[] = [];
-  const done = { at: 1, event: 'Z', listener: '/tmp/2025', peer: '', user: 'eve', result: 1, command: 'fail domain x: 3 messages in 1 queue' } as const;
+  const done = {
+    at: 1,
+    event: 'Z',
+    listener: '/tmp/2025',
+    peer: '',
+    user: 'eve',
+    result: 1,
+    command: 'fail domain x: 3 messages in 1 queue',
+  } as const;
   const { writer } = setUp(() => [remembering('a', seen), { ...remembering('b', []), account: () => false }]);
   writer.handle(done);
   assert.deepEqual(seen, []);

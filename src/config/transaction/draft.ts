@@ -111,7 +111,9 @@ function lookAlikes(root: ScopeNode, path: ScopePath): string[] {
   return path.flatMap(({ scope, instance }, depth) => {
     if (instance === undefined || findNode(root, path.slice(0, depth + 1)) !== undefined) return [];
     const parents = [findNode(root, path.slice(0, depth)), ...(scope === 'Binding' ? [root, ...childrenNamed(root, 'Binding_Group')] : [])];
-    const names = parents.flatMap((parent) => (parent === undefined ? [] : childrenNamed(parent, scope).map((node) => node.instance ?? '')));
+    const names = parents.flatMap((parent) =>
+      parent === undefined ? [] : childrenNamed(parent, scope).map((node) => node.instance ?? ''),
+    );
     const alike = names.find((name) => name !== instance && name.toLowerCase() === instance.toLowerCase());
     return alike === undefined ? [] : [`This is a new ${scope}, ${quoteWord(instance)}; there is also ${quoteWord(alike)}.`];
   });
