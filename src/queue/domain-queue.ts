@@ -4,15 +4,18 @@
  * The one rule: an entry is ready, delayed or under way, never two of them, and every move keeps the counts. Where entries wait is one store
  * for all queues (waiting.ts): no list is ever scanned (Q-01) and setting the clock moves nothing (A65). Options are one
  * resolved record, replaced when the configuration changes. A suspended queue hands nothing out and changes nothing but what expires (SD-1542).
- * Not here: what follows from a result (verdicts.ts), connections (outbound). Bound: the spool is the bound of the mail.
+ * Not here: what follows from a result (verdicts.ts), what going to another queue means (moving.ts), where those are who walk along (cursors.ts),
+ * connections (outbound). Bound: the spool is the bound of the mail.
  * Truth: rules Q-01, Q-09, Q-16, OUT-01, OUT-04, OUT-43, POL-06.
  */
-import { parseHostPort, toAsciiDomain } from '#base';
+import { parseHostPort } from '#base';
 import type { Batch, Recipient } from './batch.ts';
+import { Cursors, EXPIRY_CURSOR } from './cursors.ts';
 import { Entry, type Delivery } from './entry.ts';
-import type { EntrySlice, EntryView } from './entry-view.ts';
+import { viewOf, type EntrySlice, type EntryView } from './entry-view.ts';
+import { putBackOthers, rebind, reroute } from './moving.ts';
 import type { QueueContext } from './queue-context.ts';
-import type { Departure, SendingOptions } from './ports.ts';
+import type { SendingOptions } from './ports.ts';
 import { queueReplies } from './replies.ts';
 import { internalResult, type RecipientResult } from './results.ts';
 import { PATROL_MS } from './patrol.ts';
@@ -21,24 +24,11 @@ import { EntryList, listNumbers, type Waiting } from './waiting.ts';
 
 /** Entries that one call of take() may end by itself (blackholed, expired) before others get their turn. */
 const ENDED_PER_TAKE = 200;
-/** Walks along one queue that are remembered; the oldest is forgotten. */
-const CURSORS_MAX = 16;
-/** The place of the look at what is over, among those of walks; and how many entries it looks at in a turn. */
-const EXPIRY_CURSOR = -1;
+/** Entries that a look at what is over goes through in a turn. */
 const EXPIRY_SLICE = 500;
-
-let lastCursor = 0;
 
 /** Told when the whole queue was gone through, and for how many messages it was done. */
 type SweepDone = (messages: number) => void;
-
-/** Recipients on their way to another queue, of an entry that was taken out. */
-interface Moving {
-  readonly entry: Entry;
-  readonly recipients: Recipient[];
-  readonly note: Departure['note'];
-  readonly wasReady: boolean;
-}
 
 /** What happened in a queue since it exists. */
 export interface QueueStatistics {
@@ -72,8 +62,8 @@ export class DomainQueue {
   readonly #normal = new EntryList(listNumbers.normal);
   readonly #delayed = new EntryList(listNumbers.delayed);
   #underWay = 0;
-  /** Rows at which those who walk along the queue are. */
-  readonly #cursors = new Map<number, number>();
+  /** Where those are who walk along the queue; made when somebody does. */
+  #cursors: Cursors | undefined;
   #sweep: Sweep | undefined;
   /** No ready mail expires before this monotonic time. */
   #expiresMono = Infinity;
@@ -161,7 +151,7 @@ export class DomainQueue {
       }
       const row = this.#next;
       if (row < 0) return undefined;
-      if (this.#cursors.size > 0) this.#leaving(row);
+      this.#cursors?.leaving(row);
       const entry = this.#store.leave(row);
       this.#underWay += entry.recipients.length;
       this.#takenMono = this.#context.clock.mono();
@@ -201,10 +191,10 @@ export class DomainQueue {
   /** Fails ready mail whose time is over, when none was taken for a while: suspended, parked, or without a way (patrol.ts). */
   expire(): void {
     const now = this.#context.clock.mono();
-    if (this.#sweep !== undefined || this.#cursors.has(EXPIRY_CURSOR) || now < this.#expiresMono) return;
+    if (this.#sweep !== undefined || this.#cursors?.has(EXPIRY_CURSOR) === true || now < this.#expiresMono) return;
     if (!this.options.suspendDelivery && now - this.#takenMono < PATROL_MS) return;
     this.#expiresMono = Infinity;
-    this.#expireFrom(this.#firstFrom(0));
+    this.#expireFrom(this.#walks.first);
   }
 
   /** A slice of a look at what is ready: what is over fails, the rest stays where it is, and others may take it meanwhile. */
@@ -214,18 +204,17 @@ export class DomainQueue {
     let at = start;
     for (let left = EXPIRY_SLICE; left > 0 && this.#isReady(at); left -= 1) {
       const row = at;
-      at = this.#after(row);
+      at = this.#walks.after(row);
       if (!this.#watchExpiry(this.#store.look(row))) this.#takeOut(row, (entry) => verdicts.failEntry(entry, end));
     }
     if (this.#isReady(at)) {
-      this.#cursors.set(EXPIRY_CURSOR, at);
+      this.#walks.put(EXPIRY_CURSOR, at);
       wheel.schedule(0, this.#expireOn);
     } else if (this.isEmpty) this.#context.emptied(this);
   }
 
   readonly #expireOn = (): void => {
-    const at = this.#cursors.get(EXPIRY_CURSOR);
-    this.#cursors.delete(EXPIRY_CURSOR);
+    const at = this.#cursors?.take(EXPIRY_CURSOR);
     if (at !== undefined && this.#sweep === undefined) this.#expireFrom(at);
     // Its place is lost, because all was swept meanwhile: the next patrol begins anew.
     else this.#expiresMono = 0;
@@ -253,14 +242,14 @@ export class DomainQueue {
   /** Everything that waits here goes to another binding, and waits there as it did here. Answers how many messages that are. */
   rebindAll(group: string, binding: string, done?: SweepDone): number {
     const messages = this.waiting;
-    this.#startSweep(this.lists, (entry, wasReady) => this.#rebind(entry, group, binding, wasReady), done);
+    this.#startSweep(this.lists, (entry, wasReady) => rebind(this.#context, entry, { group, binding, wasReady }), done);
     return messages;
   }
 
   /** Everything that waits here goes to where mail for `domain` goes. Answers how many messages that are. */
   rerouteAll(domain: string, done?: SweepDone): number {
     const messages = this.waiting;
-    this.#startSweep(this.lists, (entry, wasReady) => this.#reroute(entry, domain, wasReady), done);
+    this.#startSweep(this.lists, (entry, wasReady) => reroute(this.#context, entry, { domain, wasReady }), done);
     return messages;
   }
 
@@ -276,12 +265,12 @@ export class DomainQueue {
 
   /** The waiting message of a view goes to another binding; false when it is gone or under way. */
   rebind(view: EntryView, group: string, binding: string): boolean {
-    return this.#one(view, (entry, wasReady) => this.#rebind(entry, group, binding, wasReady));
+    return this.#one(view, (entry, wasReady) => rebind(this.#context, entry, { group, binding, wasReady }));
   }
 
   /** The waiting message of a view goes to where mail for `domain` goes; false when it is gone or under way. */
   reroute(view: EntryView, domain: string): boolean {
-    return this.#one(view, (entry, wasReady) => this.#reroute(entry, domain, wasReady));
+    return this.#one(view, (entry, wasReady) => reroute(this.#context, entry, { domain, wasReady }));
   }
 
   /**
@@ -290,32 +279,8 @@ export class DomainQueue {
    */
   walk(cursor: number, max: number): EntrySlice {
     const entries: EntryView[] = [];
-    let at = cursor === 0 ? this.#firstFrom(0) : (this.#cursors.get(cursor) ?? -1);
-    if (cursor !== 0) this.#cursors.delete(cursor);
-    for (; at >= 0 && entries.length < max; at = this.#after(at)) entries.push(this.viewOf(this.#store.look(at)));
-    if (at < 0) return { entries, next: undefined };
-    lastCursor += 1;
-    this.#cursors.set(lastCursor, at);
-    if (this.#cursors.size > CURSORS_MAX) this.#cursors.delete(this.#cursors.keys().next().value as number);
-    return { entries, next: lastCursor };
-  }
-
-  viewOf(entry: Entry): EntryView {
-    const { batch, recipients, attempts, lastReply } = entry;
-    const { clock, waiting } = this.#context;
-    const state = waiting.stateOf(entry.row);
-    return {
-      batchId: batch.id,
-      queue: this,
-      state,
-      sender: batch.sender,
-      recipients: recipients.map(({ id, address, index }) => ({ id, address, index })),
-      attempts,
-      nextAt: state === 'delayed' ? Math.round(clock.now() + entry.due - clock.mono()) : 0,
-      receivedAt: batch.receivedAt,
-      size: batch.size,
-      lastReply,
-    };
+    const next = this.#walks.walk(cursor, max, (row) => void entries.push(viewOf(this.#store.look(row), this.#context)));
+    return { entries, next };
   }
 
   /** The configuration changed: a new record of options is in force, or the one that it has. */
@@ -342,7 +307,7 @@ export class DomainQueue {
 
   /** For the store: the time of a delayed row has come. */
   due(row: number): void {
-    if (this.#cursors.size > 0) this.#leaving(row);
+    this.#cursors?.leaving(row);
     const messages = this.#store.messagesOf(row);
     this.#store.move(row, this.#readyList(this.#store.priorityOf(row)));
     this.#watchExpiry(this.#store.look(row));
@@ -413,34 +378,13 @@ export class DomainQueue {
     return this.#urgent.messages + this.#normal.messages + this.#delayed.messages;
   }
 
-  /** The row behind this one, over the end of its list; -1 behind the last. */
-  #after(row: number): number {
-    const newer = this.#store.newerOf(row);
-    return newer >= 0 ? newer : this.#firstFrom(this.#store.listOf(row) + 1);
-  }
-
-  /** The first row of the lists from this one on. */
-  #firstFrom(list: number): number {
-    for (let i = list; i < this.lists.length; i += 1) {
-      const { oldest } = this.lists[i] as EntryList;
-      if (oldest >= 0) return oldest;
-    }
-    return -1;
-  }
-
-  /** A row that leaves its place while somebody walks along: he goes on behind it. */
-  #leaving(row: number): void {
-    for (const [cursor, at] of this.#cursors) {
-      if (at !== row) continue;
-      const after = this.#after(row);
-      if (after < 0) this.#cursors.delete(cursor);
-      else this.#cursors.set(cursor, after);
-    }
+  get #walks(): Cursors {
+    return (this.#cursors ??= new Cursors(this.#store, this.lists));
   }
 
   /** Takes a waiting entry out of its list, as if it were under way, and tells whether it was ready. */
   #takeOut(row: number, each: (entry: Entry, wasReady: boolean) => void): void {
-    if (this.#cursors.size > 0) this.#leaving(row);
+    this.#cursors?.leaving(row);
     const wasReady = this.#store.stateOf(row) === 'ready';
     const entry = this.#store.leave(row);
     const messages = entry.recipients.length;
@@ -458,22 +402,11 @@ export class DomainQueue {
     if (entry === undefined || entry.queue !== this || entry.row < 0) return false;
     const wanted = new Set(view.recipients.map(({ id }) => id));
     this.#takeOut(entry.row, (taken, wasReady) => {
-      if (taken.recipients.length > wanted.size) this.#split(taken, wanted, wasReady);
+      if (taken.recipients.length > wanted.size) putBackOthers(this.#context, taken, wanted, wasReady);
       each(taken, wasReady);
     });
     if (this.isEmpty) this.#context.emptied(this);
     return true;
-  }
-
-  /** The view was of some recipients of an entry that was taken out: the others go back to where they were. */
-  #split(entry: Entry, wanted: ReadonlySet<string>, wasReady: boolean): void {
-    const rest = entry.recipients.filter(({ id }) => !wanted.has(id));
-    entry.recipients = entry.recipients.filter(({ id }) => wanted.has(id));
-    const other = new Entry(this, entry.batch, rest, entry.priority);
-    other.attempts = entry.attempts;
-    other.lastReply = entry.lastReply;
-    this.left(rest.length);
-    this.arrive(other, wasReady ? 0 : Math.max(0, entry.due - this.#context.clock.mono()));
   }
 
   /** An entry that was taken out is ready. */
@@ -482,66 +415,14 @@ export class DomainQueue {
     this.#ready(entry);
   }
 
-  #rebind(entry: Entry, group: string, binding: string, wasReady: boolean): void {
-    const { recipients } = entry;
-    // Under a Gateway's name the mail of many domains waits, and in the other binding each may have a queue of its own.
-    const byDomain = new Map<string, Recipient[]>(this.gateway === undefined ? [[this.domain, recipients]] : []);
-    for (const recipient of this.gateway === undefined ? [] : recipients) {
-      const domain = domainOf(recipient.address);
-      const own = byDomain.get(domain);
-      if (own === undefined) byDomain.set(domain, [recipient]);
-      else own.push(recipient);
-    }
-    this.left(recipients.length);
-    for (const [domain, own] of byDomain) {
-      const note = { kind: 'rebind', recipients: own.map(({ index }) => index), binding, bindingGroup: group } as const;
-      this.#moveTo({ group, binding, domain }, { entry, recipients: own, note, wasReady });
-    }
-  }
-
-  #reroute(entry: Entry, domain: string, wasReady: boolean): void {
-    const { recipients } = entry;
-    const note = { kind: 'reroute', recipients: recipients.map(({ index }) => index), domain } as const;
-    this.left(recipients.length);
-    this.#moveTo({ group: this.group, binding: this.binding, domain }, { entry, recipients, note, wasReady });
-  }
-
-  /** Recipients of an entry that was taken out wait elsewhere as they did here: ready, or for the rest of its delay. */
-  #moveTo(to: { group: string; binding: string; domain: string }, what: Moving): void {
-    const { entry, recipients, note, wasReady } = what;
-    const { batch, attempts } = entry;
-    const { clock, verdicts } = this.#context;
-    const { group, binding, domain } = to;
-    const delayMs = wasReady ? 0 : Math.max(0, entry.due - clock.mono());
-    const departure: Departure = {
-      note,
-      bindingGroup: group,
-      binding,
-      domain,
-      attempts,
-      nextAt: Math.round(clock.now() + delayMs),
-      reply: entry.lastReply,
-    };
-    if (batch.home.depart?.(batch.id, departure) === true) {
-      verdicts.departed(batch, recipients);
-      return;
-    }
-    batch.home.note(batch.id, note);
-    const queue = this.#context.queueFor(group, binding, domain);
-    const moved = new Entry(queue, batch, recipients, entry.priority);
-    moved.attempts = attempts;
-    moved.lastReply = entry.lastReply;
-    queue.arrive(moved, delayMs);
-  }
-
-  /** An entry comes from another queue. */
+  /** For moving: an entry that is in no list comes from another queue, or back. */
   arrive(entry: Entry, delayMs: number): void {
     if (delayMs <= 0) this.#ready(entry);
     else this.delay(entry, delayMs);
   }
 
   #startSweep(lists: readonly EntryList[], each: (entry: Entry, wasReady: boolean) => void, done?: SweepDone): void {
-    this.#cursors.clear();
+    this.#cursors?.clear();
     let messages = 0;
     const one = (entry: Entry, wasReady: boolean): void => {
       messages += entry.recipients.length;
@@ -567,9 +448,4 @@ export class DomainQueue {
     else if (this.isEmpty) this.#context.emptied(this);
     else if (this.ready > 0 || this.options.blackhole !== 'false') this.#offer();
   };
-}
-
-function domainOf(address: string): string {
-  const domain = address.slice(address.lastIndexOf('@') + 1);
-  return toAsciiDomain(domain) ?? domain.toLowerCase();
 }

@@ -6,6 +6,8 @@
  * Truth: rules Q-01, CON queue commands.
  */
 import type { DomainQueue } from './domain-queue.ts';
+import type { Entry } from './entry.ts';
+import type { QueueContext } from './queue-context.ts';
 
 export type EntryState = 'ready' | 'delayed' | 'underway';
 
@@ -32,4 +34,22 @@ export interface EntryView {
 export interface EntrySlice {
   readonly entries: EntryView[];
   readonly next: number | undefined;
+}
+
+/** An entry as it is now. */
+export function viewOf(entry: Entry, { clock, waiting }: Pick<QueueContext, 'clock' | 'waiting'>): EntryView {
+  const { batch, queue, recipients, attempts, lastReply } = entry;
+  const state = waiting.stateOf(entry.row);
+  return {
+    batchId: batch.id,
+    queue,
+    state,
+    sender: batch.sender,
+    recipients: recipients.map(({ id, address, index }) => ({ id, address, index })),
+    attempts,
+    nextAt: state === 'delayed' ? Math.round(clock.now() + entry.due - clock.mono()) : 0,
+    receivedAt: batch.receivedAt,
+    size: batch.size,
+    lastReply,
+  };
 }

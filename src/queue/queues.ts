@@ -13,7 +13,7 @@ import type { AcceptedPort } from '#intake';
 import type { Envelope, EnvelopeRecipient } from '#mail';
 import type { Counters, PanicLog, RecordSink } from '#observe';
 import { batchOf, holdOf, originOf, recipientOf, type Batch, type Recipient } from './batch.ts';
-import type { EntryView } from './entry-view.ts';
+import { viewOf, type EntryView } from './entry-view.ts';
 import { DomainQueue } from './domain-queue.ts';
 import { DelayNotices } from './delay-notices.ts';
 import { Notices, type Rendering } from './notices.ts';
@@ -265,7 +265,7 @@ export class Queues implements AcceptedPort {
   /** The message with this id, or one entry of the batch with this id; undefined when it does not wait here. */
   findMessage(id: string): EntryView | undefined {
     const entry = this.#waiting.find(id);
-    return entry?.queue.viewOf(entry);
+    return entry === undefined ? undefined : viewOf(entry, this.#context);
   }
 
   /** Entries that wait, ready or delayed. */
