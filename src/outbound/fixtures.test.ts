@@ -398,7 +398,7 @@ export class World {
 
   /** Turns of the loop until the condition holds. */
   async until(condition: () => boolean, what = 'the condition'): Promise<void> {
-    const deadline = process.hrtime.bigint() + 10_000_000_000n;
+    const deadline = process.hrtime.bigint() + 40_000_000_000n;
     while (!condition()) {
       if (process.hrtime.bigint() > deadline) throw new Error(`waited in vain for ${what}: ${this.summary()}`);
       await turn();
