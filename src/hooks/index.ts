@@ -40,5 +40,6 @@ export type {
   VerifyToken,
 } from './authentication.ts';
 export type { MessageSigner, SigningRecipient, SigningRun, SigningView } from './message-signer.ts';
+export type { ReceptionEnd, ReceptionStopwatch, ReceptionTimer, TimedReception } from './reception-timing.ts';
 export { rejectionRecord } from './rejection-record.ts';
 export type { LoggerModule, LoggerScope, OpenLogger } from './logger.ts';

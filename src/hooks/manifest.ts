@@ -34,6 +34,6 @@ export interface ModuleManifest {
   /** Phases of a reception in which it speaks; none for loggers and stores. */
   readonly phases: readonly Phase[];
   /** Which contract of this room its index fulfils; `settings`: none, the engine does the work by the options that it reads. */
-  readonly provides: 'validation' | 'logger' | 'mailbox-store' | 'settings' | 'log-scheme' | 'bounce-rules' | 'signer';
+  readonly provides: 'validation' | 'logger' | 'mailbox-store' | 'settings' | 'log-scheme' | 'bounce-rules' | 'signer' | 'reception-timing';
   readonly commands: readonly ModuleCommand[];
 }

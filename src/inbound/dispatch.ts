@@ -7,6 +7,7 @@
  */
 import { impossible } from '#base';
 import { extensionOfParameter, replies, type Command, type CommandFault } from '#smtp';
+import { beginTiming } from './reception-timing.ts';
 import type { Session } from './session-types.ts';
 import { auth } from './verbs/auth.ts';
 import { bdat } from './verbs/bdat.ts';
@@ -67,6 +68,7 @@ export function dispatch(s: Session, command: Command | CommandFault): void {
 
 /** A line that is no command. It is recorded where it was about mail, or ends the connection: not for every typing error. */
 function fault(s: Session, command: CommandFault): void {
+  if (command.of === 'MAIL' && !s.transaction.isOpen) beginTiming(s);
   const extension = command.parameter === undefined ? undefined : extensionOfParameter(command.parameter);
   if (extension !== undefined && s.ports.isOfferedElsewhere(extension)) s.refuse(replies.notForYou);
   else if (command.of !== undefined && !isOffered(s, command.of)) s.say(replies.unrecognizedCommand);

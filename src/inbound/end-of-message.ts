@@ -9,6 +9,7 @@
 import type { EnvelopeHead, MessageDraft } from '#intake';
 import { replies, type BodyRules, type Reply } from '#smtp';
 import { senderHandle } from './handles.ts';
+import { bodyIsHere, tellReceived } from './reception-timing.ts';
 import type { Session } from './session-types.ts';
 import { missingHeaders, traceHeaders } from './trace.ts';
 
@@ -69,8 +70,10 @@ function binary(rules: BodyRules): BodyRules {
 /** The last octet is here. */
 export function endOfMessage(s: Session): void {
   s.state = 'sending body response';
+  s.timed?.watch.bodyEnded();
   const { body, context } = s;
   const refused = body.complete();
+  bodyIsHere(s);
   const { facts } = body;
   const refusal = refused ?? loopRefusal(s, facts?.received ?? 0);
   if (refusal !== undefined) {
@@ -113,15 +116,15 @@ function loopRefusal(s: Session, received: number): Reply | undefined {
 }
 
 function store(s: Session, draft: MessageDraft): void {
+  s.state = 'async body response';
   s.later((settle) => {
     draft.finish((error, batchId) => {
       settle(() => {
-        s.state = 'async body response';
         if (error === undefined) {
           accepted(s, batchId);
           return;
         }
-        s.refuse(error.reply, { module: error.module, close: error.isDisconnect });
+        s.refuse(error.reply, { module: error.module, close: error.isDisconnect, isAbandoned: error.code === 'aborted' });
         s.resetTransaction();
       });
     });
@@ -129,6 +132,7 @@ function store(s: Session, draft: MessageDraft): void {
 }
 
 function accepted(s: Session, batchId: string | undefined): void {
+  tellReceived(s);
   s.facts.messages++;
   s.context.setConnection('connection_message_count', String(s.facts.messages));
   const ok = replies.messageAccepted;
@@ -153,6 +157,7 @@ function headOf(s: Session): EnvelopeHead {
     smtpUtf8,
     pathway: rules.pathway === 'default' ? undefined : rules.pathway,
     terms: transaction.terms,
+    batchId: s.timed?.batchId,
     bouncesRefusals: rules.bouncesRefusals,
   };
 }

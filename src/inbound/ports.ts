@@ -5,7 +5,7 @@
  * Not here: what belongs to one session (session.ts). Truth: ARCHITECTURE.md, section on one message.
  */
 import type { Clock, TimerWheel } from '#base';
-import type { MailboxStore, PhaseRunner } from '#hooks';
+import type { MailboxStore, PhaseRunner, ReceptionTimer } from '#hooks';
 import type { Intake } from '#intake';
 import type { Authenticator } from '#auth';
 import type { TlsContexts } from '#net';
@@ -41,6 +41,8 @@ export interface SessionPorts {
   /** When a message goes round in circles, and the code to refuse it with; undefined code: it is only noted (OUT-49). */
   readonly mailLoop?: () => { readonly receivedMax: number; readonly code: number | undefined } | undefined;
   readonly throttle: InboundThrottle;
+  /** Who measures receptions, where somebody does (SMTP-22). */
+  readonly timer?: () => ReceptionTimer | undefined;
   /** Whether mail to this domain is blackholed inline: refused at RCPT TO. */
   readonly isBlackholed: (domain: string) => boolean;
   readonly tls: Pick<TlsContexts, 'for'>;

@@ -12,6 +12,7 @@ import type { BodyIntake } from './body-intake.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { SessionPorts } from './ports.ts';
 import type { ReceptionState } from './reception-state.ts';
+import type { TimedTransaction } from './reception-timing.ts';
 import type { SessionRules } from './session-rules.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -36,6 +37,8 @@ export interface RefuseOptions {
   readonly close?: boolean;
   /** The state to write into the record, where it is not the session's. */
   readonly state?: ReceptionState;
+  /** The client went away while its message was looked at. */
+  readonly isAbandoned?: boolean;
 }
 
 /** What is at hand in a phase besides what the session adds by itself. */
@@ -52,6 +55,8 @@ export interface Session {
   readonly transaction: Transaction;
   readonly body: BodyIntake;
   state: ReceptionState;
+  /** The reception that is measured, where somebody measures. */
+  timed: TimedTransaction | undefined;
   /** Bytes that came behind the command being worked on. */
   readonly unread: number;
   /** The configuration changed since this session began. */

@@ -20,6 +20,7 @@ import { setOwnContext } from './identity.ts';
 import { greetingDate } from './trace.ts';
 import type { SessionPorts } from './ports.ts';
 import type { ReceptionState } from './reception-state.ts';
+import { tellLost, tellRejected, type TimedTransaction } from './reception-timing.ts';
 import type { SessionRules } from './session-rules.ts';
 import type { InboundLine, PhaseView, RefuseOptions, Session, Settle } from './session-types.ts';
 import { beginTls, tlsKeys } from './session-tls.ts';
@@ -55,6 +56,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
   readonly body = new BodyIntake();
   readonly hostname: string;
   state: ReceptionState = 'just connected';
+  timed: TimedTransaction | undefined;
   dialogue: ((line: string | CommandFault) => void) | undefined;
   readonly #connection: Connection;
   readonly #reader = new LineReader();
@@ -175,6 +177,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
 
   part(reply: Reply): void {
     this.say(reply);
+    this.timed = undefined;
     // What came behind the goodbye would make the kernel take the reply back.
     this.#connection.end(this.unread === 0);
   }
@@ -204,7 +207,10 @@ export class EsmtpSession implements Session, ConnectionOwner {
       contextMessage: contextPairs(context.message),
       text: replyText(reply),
     });
-    if (o.close === true) this.#close();
+    tellRejected(this, o.state ?? this.state, o.isAbandoned === true);
+    if (o.close !== true) return;
+    this.timed = undefined;
+    this.#close();
   }
 
   notOffered(word: string): Reply {
@@ -284,6 +290,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
   }
 
   resetTransaction(): void {
+    this.timed = undefined;
     this.#wasted += this.body.abandonedSize;
     this.body.drop();
     this.transaction.reset();
@@ -323,6 +330,7 @@ export class EsmtpSession implements Session, ConnectionOwner {
   closed(_reason: CloseReason): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    tellLost(this);
     this.body.onRoom = undefined;
     this.body.drop();
     this.#ended(this);
@@ -411,6 +419,8 @@ export class EsmtpSession implements Session, ConnectionOwner {
   }
 
   #close(): void {
+    // A client that is shown out did not go by itself.
+    if (!this.#isInputOver) this.timed = undefined;
     this.#connection.end();
   }
 

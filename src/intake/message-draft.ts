@@ -60,7 +60,7 @@ export class MessageDraft {
   constructor(o: IntakePorts, head: EnvelopeHead) {
     this.#o = o;
     this.#head = head;
-    this.batchId = o.ids.next();
+    this.batchId = head.batchId ?? o.ids.next();
     this.receivedAt = head.stored?.receivedAt ?? o.clock.now();
     this.recipients = head.recipients.map((recipient) => new IncomingRecipient(o.ids.next(), recipient, o));
     if (head.binding !== undefined) for (const recipient of this.recipients) recipient.setBindingOrGroup(head.binding);

@@ -73,6 +73,8 @@ export interface EnvelopeHead {
   readonly smtpUtf8?: boolean | undefined;
   readonly pathway?: string | undefined;
   readonly terms?: DeliveryTerms | undefined;
+  /** An id of `nextId` that it is known by already. */
+  readonly batchId?: string | undefined;
   /** The sender is told by mail of recipients that policy refused while it took others (BNC-05). */
   readonly bouncesRefusals?: boolean | undefined;
   /** It was received before, by the server whose spool it comes from (SPL-12): its time goes on, and it is signed already. */

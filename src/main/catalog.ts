@@ -36,6 +36,8 @@ import { manifest as fbl } from '#manifest/fbl';
 import { manifest as jlog } from '#manifest/jlog';
 import { manifest as pipeIo } from '#manifest/pipe_io';
 import { manifest as postfixLogger } from '#manifest/postfix_logger';
+import { manifest as receptionTiming } from '#manifest/reception_timing';
+import { manifest as receptionTimingLogger } from '#manifest/reception_timing_logger';
 import { manifest as sendmailLogger } from '#manifest/sendmail_logger';
 import { manifest as syslogIo } from '#manifest/syslog_io';
 import { manifest as maildir } from '#manifest/maildir';
@@ -250,6 +252,20 @@ function oobStanza(snapshot: Snapshot): ValidationStanza {
   const mark = autoLog ? { headerName, key, trustsUnmarked } : undefined;
   const settings = { name: 'oob_bounces', debugLevel: 'WARNING', mark };
   return { kind: 'check', settings, make: ({ bounces, ...ports }) => new OobBounces(mark, { ...ports, ...bounces }), at: snapshot.root.at };
+}
+
+const timingModules: readonly string[] = [receptionTiming.name, receptionTimingLogger.name, chunkLogger.name];
+
+/** Whether receptions are measured: the module, the one that writes its lines and a log for these all have to be there (SMTP-22). */
+export function isReceptionTimed(snapshot: Snapshot): boolean {
+  return timingModules.every((module) => moduleInstances(snapshot, module).some(({ isEnabled }) => isEnabled));
+}
+
+/** What is missing where somebody wants receptions to be measured. */
+export function timingNotices(snapshot: Snapshot): string[] {
+  const missing = timingModules.filter((module) => !moduleInstances(snapshot, module).some(({ isEnabled }) => isEnabled));
+  if (missing.length === 0 || [receptionTiming.name, receptionTimingLogger.name].every((module) => missing.includes(module))) return [];
+  return [`receptions are not timed: ${missing.join(' and ')} must be loaded, too`];
 }
 
 /** What modules say about loops, routes, DANE and TLS reports; undefined where no stanza does. */

@@ -36,6 +36,7 @@ import { noticePort } from './notices.ts';
 import { bindingNamed, bindingPort, optionsPort } from './options-port.ts';
 import { isBounceAddress, type OobPorts } from './oob-bounces.ts';
 import { Outgoing } from './outgoing.ts';
+import { receptionTimer } from './reception-timer.ts';
 import { replyPatterns } from './reply-patterns.ts';
 import { Shard } from './shard.ts';
 import { SpoolImports, type ImportOrder } from './spool-import.ts';
@@ -283,6 +284,7 @@ export class LoopRuntime {
         pressure: () => (this.#records.isCrowded ? 'refuse' : this.#health.pressure),
         mailLoop: () => this.#sending.mailLoop,
         throttle: inboundThrottles(resolver, limits),
+        timer: receptionTimer(resolver, { clock, records: this.#records }),
         isBlackholed: (domain) => isInline(resolver.sending('default', 'default', domain).blackhole),
         auth: new Authenticator({
           clock,

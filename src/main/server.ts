@@ -25,7 +25,7 @@ import { Counters, PanicLog, writerRoom, type AccountingRecord, type DebugFlags 
 import { simulate } from '#simulation';
 import { currentUser, fileLimit, raiseFileLimit, shortenSlices } from '#system';
 import { bootReport } from './boot-report.ts';
-import { bounceSetup, loggerStanzas, schemeSetup, moduleFolders, moduleLines, storeFolders } from './catalog.ts';
+import { bounceSetup, loggerStanzas, schemeSetup, moduleFolders, moduleLines, storeFolders, timingNotices } from './catalog.ts';
 import { openDesk } from './configurator.ts';
 import { consoleAccess, consoleNotices, consoleProblem } from './console-access.ts';
 import { ControlListener } from './control-listener.ts';
@@ -205,7 +205,7 @@ export class Server {
 
   #warnings(): string[] {
     const warning = nodeWarning(process.versions.node);
-    return [...(warning === undefined ? [] : [warning]), ...listenerNotices(this.#resolver), ...consoleNotices(this.#resolver)];
+    return [...(warning === undefined ? [] : [warning]), ...listenerNotices(this.#resolver), ...consoleNotices(this.#resolver), ...timingNotices(this.#snapshot)];
   }
 
   /** Why addresses of ESMTP listeners cannot be had; those that are open already are ours. */

@@ -157,6 +157,7 @@ export interface WorldOptions {
   readonly mailLoop?: { readonly receivedMax: number; readonly code: number | undefined };
   readonly editable?: ResidentBudget;
   readonly tell?: DoorNoticePort;
+  readonly timer?: SessionPorts['timer'];
   /** A spool in place of the one in memory. */
   readonly durable?: SpoolPort;
 }
@@ -218,6 +219,7 @@ export class World {
       reloads: () => this.reloads,
       pressure: () => this.pressure,
       mailLoop: () => o.mailLoop,
+      ...(o.timer === undefined ? {} : { timer: o.timer }),
       throttle: { hasRoom: () => this.room > 0, take: () => this.room-- > 0 },
       isBlackholed: (domain) => o.blackholed?.includes(domain) === true,
       auth: new Authenticator({

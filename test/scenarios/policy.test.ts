@@ -148,7 +148,20 @@ test('The order of policies is that of the configuration, and a session that is 
   assert.match(await client.say('RCPT TO:<no-z@inbox.test>'), /^250/);
 });
 
-test('What a policy writes into the contexts is in XDUMPCONTEXT, the reject log and the spool, there less what is excluded; counters are on the console (CTX-08, CTX-09, POL-28, LOG-10)', async (t) => {
+/** The refused recipient and the message, with one batch id, in the form of the manual's samples. */
+function assertTimed(log: string, o: { readonly port: number; readonly batchId: string }): void {
+  const [, rejected = '', received = ''] = log.split('\n');
+  const times = String.raw`after \d+\.\d{6} s \(scanned in \d+\.\d{6} s\)`;
+  const place = String.raw`src=127\.0\.0\.1:\d+ dst=127\.0\.0\.1:${o.port} pathway=default`;
+  const batch = `batch-ID=${o.batchId}`;
+  assert.match(
+    rejected,
+    new RegExp(String.raw`^\d{10}: rejected ${times} size=0\?\?\? ${place} ID=${o.batchId} ${batch} Message-ID="" phase=6 \(awaiting rcptto\)$`),
+  );
+  assert.match(received, new RegExp(String.raw`^\d{10}: received ${times} size=\d+ ${place} ID=\S+ ${batch} Message-ID="<7@client\.test>"$`));
+}
+
+test('What a policy writes into the contexts is in XDUMPCONTEXT, the reject log and the spool, there less what is excluded; counters are on the console; reception_timing times what came (SMTP-22, CTX-08, CTX-09, POL-28, LOG-10)', async (t) => {
   const server = await startServer(t, {
     conf: `
 Relay_Hosts = ( 127.0.0.1 )
@@ -157,6 +170,8 @@ Exclude_Vctx_Mess = ( "^secret" )
 ${listener}
 policy { file = "policy.ts" }
 chunk_logger "said" { destination = "{dir}/policylog.cl" timestamp_format = "%s" add_newline = true }
+reception_timing { }
+reception_timing_logger { }
 `,
     files: {
       'policy.ts': `
@@ -168,7 +183,10 @@ export function mailfrom(event) {
   event.chunkLog('mail from ' + event.sender.address + '\\r\\nforged');
 }
 export const rcptto = (event) => (event.recipient.local === 'never' ? { reject: 550, text: '5.7.1 never' } : undefined);
-export const data = (event) => event.messageContext.set('seen', event.headers.get('subject') + ' ' + event.connectionContext.get('site'));
+export function data(event) {
+  event.messageContext.set('seen', event.headers.get('subject') + ' ' + event.connectionContext.get('site'));
+  event.messageContext.set('cl_MID', event.headers.get('message-id'));
+}
 `,
     },
   });
@@ -187,7 +205,10 @@ export const data = (event) => event.messageContext.set('seen', event.headers.ge
   assert.deepEqual([connection.get('site'), message.get('score'), message.get('secret')], ['north', '17', 'do-not-keep']);
   await client.say('RCPT TO:<u@queued.test>');
   await client.say('DATA');
-  assert.match(await client.say('Subject: hello\r\n\r\nx\r\n.'), /^250/);
+  const ok = await client.say('Subject: hello\r\nMessage-ID: <7@client.test>\r\n\r\nx\r\n.');
+  assert.match(ok, /^250/);
+  await until(() => server.read('policylog.cl').includes(': received after '), 'the line of reception_timing_logger');
+  assertTimed(server.read('policylog.cl'), { port: server.ports['smtp']!, batchId: / OK (\S+)/.exec(ok)?.[1] ?? '' });
   const text = spooled(server);
   assert.match(text, /"score":"17"/);
   assert.match(text, /"seen":"hello north"/);

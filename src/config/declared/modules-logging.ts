@@ -441,8 +441,8 @@ export const loggingModules: readonly ModuleDeclaration[] = [
   {
     name: 'reception_timing',
     singleton: false,
-    status: 'guards',
-    implemented: false,
+    status: 'works',
+    implemented: true,
     since: '3.6.6',
     category: 'logging',
     about: 'measure SMTP receive and scan time',
@@ -451,8 +451,8 @@ export const loggingModules: readonly ModuleDeclaration[] = [
   {
     name: 'reception_timing_logger',
     singleton: false,
-    status: 'inert',
-    implemented: false,
+    status: 'works',
+    implemented: true,
     since: '3.6.6',
     category: 'logging',
     about: 'write timing records through chunk_logger',

@@ -8,12 +8,14 @@
 import { replies, type MailCommand, type Path, type Reply } from '#smtp';
 import type { Session } from '../session-types.ts';
 import { readTerms } from '../terms.ts';
+import { beginTiming } from '../reception-timing.ts';
 import { textOfLine } from '../line-text.ts';
 import { senderHandle } from '../handles.ts';
 
 export function mail(s: Session, command: MailCommand): void {
   const { transaction, rules, facts, context } = s;
   if (s.isStale) {
+    if (!transaction.isOpen) beginTiming(s);
     // The operator's words as they are, an enhanced code among them or not.
     s.refuse({ code: 421, text: rules.reconfigMessage }, { close: true });
     return;
@@ -24,6 +26,7 @@ export function mail(s: Session, command: MailCommand): void {
     return;
   }
   s.state = 'awaiting mailfrom';
+  beginTiming(s);
   const denial = denialOf(s);
   if (denial !== undefined) {
     s.refuse(denial);
