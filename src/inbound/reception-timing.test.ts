@@ -133,7 +133,10 @@ test('SMTP-22, A68: a client that vanishes while policy looks at its message is 
   for (let i = 0; i < 5; i++) await settle();
   const [line, ...more] = take();
   assert.deepEqual([more, world.spool.stored], [[], []]);
-  assert.match(line ?? '', /^unexpected disconnect after 0\.007025 s \(scanned in 0\.007025 s\) size=\d+ \| .* phase=12 \(async body response\)$/);
+  assert.match(
+    line ?? '',
+    /^unexpected disconnect after 0\.007025 s \(scanned in 0\.007025 s\) size=\d+ \| .* phase=12 \(async body response\)$/,
+  );
 });
 
 test('SMTP-22: mail that policy takes only to throw away is received, too; where nobody measures, no id is spent at MAIL FROM', async () => {

@@ -47,7 +47,14 @@ test('SMTP-22: nothing is measured unless both modules and a chunk_logger are th
   assert.deepEqual(timingNotices(resolver.snapshot), []);
   const watch = timer()?.begin();
   clock.advance(40);
-  const ends = { remoteIp: '2001:db8::1', remotePort: 37656, localIp: '127.0.0.1', localPort: 8710, pathway: 'default', messageIdField: '' };
+  const ends = {
+    remoteIp: '2001:db8::1',
+    remotePort: 37656,
+    localIp: '127.0.0.1',
+    localPort: 8710,
+    pathway: 'default',
+    messageIdField: '',
+  };
   const ids = { messageIds: ['00/00-10012-D88AED05'], batchId: '00/00-10012-D88AED05' };
   watch?.tell({ outcome: 'received', size: 1005, phase: undefined, ...ends, ...ids });
   const text =

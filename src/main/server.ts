@@ -205,7 +205,12 @@ export class Server {
 
   #warnings(): string[] {
     const warning = nodeWarning(process.versions.node);
-    return [...(warning === undefined ? [] : [warning]), ...listenerNotices(this.#resolver), ...consoleNotices(this.#resolver), ...timingNotices(this.#snapshot)];
+    return [
+      ...(warning === undefined ? [] : [warning]),
+      ...listenerNotices(this.#resolver),
+      ...consoleNotices(this.#resolver),
+      ...timingNotices(this.#snapshot),
+    ];
   }
 
   /** Why addresses of ESMTP listeners cannot be had; those that are open already are ours. */

@@ -156,9 +156,14 @@ function assertTimed(log: string, o: { readonly port: number; readonly batchId: 
   const batch = `batch-ID=${o.batchId}`;
   assert.match(
     rejected,
-    new RegExp(String.raw`^\d{10}: rejected ${times} size=0\?\?\? ${place} ID=${o.batchId} ${batch} Message-ID="" phase=6 \(awaiting rcptto\)$`),
+    new RegExp(
+      String.raw`^\d{10}: rejected ${times} size=0\?\?\? ${place} ID=${o.batchId} ${batch} Message-ID="" phase=6 \(awaiting rcptto\)$`,
+    ),
   );
-  assert.match(received, new RegExp(String.raw`^\d{10}: received ${times} size=\d+ ${place} ID=\S+ ${batch} Message-ID="<7@client\.test>"$`));
+  assert.match(
+    received,
+    new RegExp(String.raw`^\d{10}: received ${times} size=\d+ ${place} ID=\S+ ${batch} Message-ID="<7@client\.test>"$`),
+  );
 }
 
 test('What a policy writes into the contexts is in XDUMPCONTEXT, the reject log and the spool, there less what is excluded; counters are on the console; reception_timing times what came (SMTP-22, CTX-08, CTX-09, POL-28, LOG-10)', async (t) => {
