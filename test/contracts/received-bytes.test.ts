@@ -1,8 +1,8 @@
 /**
  * What is sent is what lies in the spool, octet by octet: the real service on loopback sockets, the real spool on the disk.
  *
- * The one rule: connections take turns at random, so that reads of all of them go through the memory that they share, and each message is compared
- * with what was sent. Sizes lie around the bounds of reads, parts and small messages; bodies are made of what a reader may trip over.
+ * The one rule: connections take turns at random, so that reads of all of them go through the memory that they share, which is
+ * spoilt behind each of them, and each message is compared with what was sent. Sizes lie around the bounds of reads, parts and small messages; bodies are made of what a reader may trip over.
  * Not here: what ends a body in theory (data-reader.test.ts), what a smuggler tries (attacks-smuggling.test.ts).
  */
 import assert from 'node:assert/strict';
@@ -15,6 +15,7 @@ import { ResidentBudget } from '#intake';
 import type { Spool } from '#spool';
 import { World, type WorldOptions } from '../kit/inbound.ts';
 import { load, testSpool } from '../kit/spool.ts';
+import { reads } from '../kit/spoil-reads.ts';
 
 const CELL: SessionCell = { acquire: () => true, release: () => undefined };
 const HEADER = 'Subject: x\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\nMessage-ID: <1@a.test>\r\n\r\n';
@@ -136,6 +137,7 @@ async function exchange(seed: number, { world, spool, port }: Running): Promise<
   await Promise.all(Array.from({ length: CONNECTIONS }, (_, n) => talk(n)));
   const kept = new Map(world.accepted.map(({ envelope, body }) => [envelope.sender, { id: envelope.batchId, body }]));
   assert.equal(kept.size, sent.length);
+  assert.ok(reads.spoilt > 0);
   for (const { sender, content } of sent) {
     const { id, body } = kept.get(sender) ?? assert.fail(`nothing of ${sender}`);
     for (const stored of [await load(spool, id), ...(body === undefined ? [] : [body])]) {
