@@ -36,6 +36,11 @@ interface Sent {
 
 const outbound = 10;
 
+/** Messages that are answered in a life before its end may come: fewer than this. */
+const LIFE_MESSAGES_MAX = 40;
+/** Looks at them, 10 ms apart, before the end comes anyway. */
+const LIFE_LOOKS_MAX = 1500;
+
 function conf(o: Campaign): string {
   return `
 Relay_Hosts = ( 127.0.0.0/8 )
@@ -103,7 +108,11 @@ export async function runCampaign(o: Campaign, log: (line: string) => void = () 
   try {
     await server.start();
     const clients = Array.from({ length: o.clients }, (_, i) => client(server, `c${i}`, sent, () => isOver, chance));
+    const answered = (): number => [...sent.values()].filter((entry) => entry.isAnswered).length;
     for (let kill = 1; kill <= o.kills; kill++) {
+      // A kill is to meet work, also where the machine is busy: some messages first, then any moment.
+      const wanted = answered() + Math.floor(chance() * LIFE_MESSAGES_MAX);
+      for (let i = 0; i < LIFE_LOOKS_MAX && answered() < wanted; i++) await new Promise((done) => setTimeout(done, 10));
       await new Promise((done) => setTimeout(done, 30 + chance() * 600));
       await server.kill();
       await new Promise((done) => setTimeout(done, 30));
