@@ -4,7 +4,7 @@
  * The one rule: hosts that failed lately are skipped, each other one is tried once in the plan's order, and a failure is remembered for
  * all queues. The end is one call: a wire with what its server can do, or the last failure. Where TLS broke, the same host is tried once more: with
  * a whole handshake if a session had been offered, then, where TLS was only wished for, in clear text (OUT-60).
- * Not here: what a failure means for mail (domain-pool.ts). Truth: rules Q-07, OUT-02, OUT-42, OUT-60.
+ * Not here: what a failure means for mail (unreachable.ts). Truth: rules Q-07, OUT-02, OUT-42, OUT-60.
  */
 import type { SendingOptions } from '#queue';
 import type { HostPolicy, ReportTag } from '#policies';

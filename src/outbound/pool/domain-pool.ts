@@ -2,63 +2,30 @@
  * The connections of one binding::domain queue: opened as the backlog asks, lent to one delivery after the other, kept idle for a while.
  *
  * The one rule: the limit is exact, connections being opened count. A queue that a limit or a throttle holds back parks: it stands in one line and
- * does nothing until it is called. A connection that cannot be opened costs one message an attempt and lets the domain rest until a host may be
- * tried again; only long silence defers the whole queue (Q-08). While some connection works, a failure to open another one is no verdict.
+ * does nothing until it is called. A domain that cannot be reached rests until a host may be tried again.
  * Bounds: Max_Outbound_Connections connections; one plan; no list of messages, they stay in the queue.
- * Not here: order of hosts (route), what is said (session), limits shared with others (shaping).
+ * Not here: how a connection comes to be (opening.ts), what becomes of mail when none can be had (unreachable.ts), order of hosts (route), what is
+ * said (session), limits shared with others (shaping).
  * Truth: rules SHP-01, SHP-02, SHP-05 to SHP-09, Q-07, Q-08, OUT-25; SD-1453.
  */
-import type { Clock } from '#base';
-import { internalResult, type Delivery, type DomainQueue, type RecipientResult, type SendingOptions } from '#queue';
-import type { PanicLog } from '#observe';
-import type { BodiesPort, DnsPort } from '../ports.ts';
-import { replies } from '../replies.ts';
+import type { Delivery, DomainQueue, RecipientResult, SendingOptions } from '#queue';
 import { tlsDemand } from '../route/host-memory.ts';
-import type { Planner } from '../route/planner.ts';
-import { ClientSession, type SessionOwner } from '../session/session.ts';
-import type { Tracers } from '../session/trace.ts';
-import type { AddressMetrics } from '../shaping/address-metrics.ts';
+import type { ClientSession, SessionOwner } from '../session/session.ts';
 import { ehloNameOf, faceOf, identityOf } from '../shaping/identity.ts';
 import { TURN_MS } from '../shaping/place-gate.ts';
-import { Lease, type Shape, type Shaper } from '../shaping/shaper.ts';
-import { siblingName, siblingNames, type Siblings } from '../shaping/siblings.ts';
+import { Lease, type Shape } from '../shaping/shaper.ts';
+import { siblingNames } from '../shaping/siblings.ts';
 import type { Cause, Standing } from '../standing.ts';
-import { transcoded, type MatchPort } from '../transcode.ts';
-import { admissionOf } from './admission.ts';
-import { Attempt, type AttemptFailure, type AttemptOutcome, type AttemptPorts, type AttemptSuccess } from './attempt.ts';
-import { Connection, type ConnectionHolder } from './connection.ts';
+import { transcoded } from '../transcode.ts';
+import type { Attempt, AttemptOutcome, AttemptSuccess } from './attempt.ts';
+import type { Connection, ConnectionHolder } from './connection.ts';
 import { connectionLimit, wantedConnections } from './growth.ts';
+import { attemptOf, connectionOf, type Held } from './opening.ts';
 import { Parking } from './parking.ts';
-import { PlanKeeper, type FailedPlan, type Way } from './plan-keeper.ts';
+import { PlanKeeper, type Way } from './plan-keeper.ts';
+import type { PoolPorts } from './pool-ports.ts';
 import { Setbacks } from './setbacks.ts';
-
-export interface PoolPorts extends AttemptPorts {
-  readonly planner: Planner;
-  readonly dns: DnsPort;
-  readonly shaper: Shaper;
-  readonly siblings: Siblings<Connection, DomainPool>;
-  /** Migrate_Connections_Between_Sibling_Domains. */
-  readonly isMigrating: () => boolean;
-  readonly metrics: AddressMetrics;
-  readonly bodies: BodiesPort;
-  readonly tracers: Tracers;
-  readonly clock: Clock;
-  readonly panic: Pick<PanicLog, 'log'>;
-  /** Patterns of Response_Transcode_Pattern. */
-  readonly match: MatchPort;
-  /** Our own name. */
-  readonly hostName: string;
-  readonly counters: { add(name: 'outboundConnections' | 'outboundConnectionsTotal' | 'outboundConnectionFailures', n?: number): void };
-  /** Work of this pool may have become possible: it asks to be poked in a turn of its own. */
-  readonly later: (pool: DomainPool) => void;
-}
-
-/** What an attempt has while it is under way. */
-interface Held {
-  readonly lease: Lease;
-  readonly identity: string;
-  readonly face: string;
-}
+import { unplanned, unreached } from './unreachable.ts';
 
 /** Milliseconds after which a throttled queue looks whether its connections are too slow for what it may send. */
 const GROW_AGAIN_MS = 1_000;
@@ -335,7 +302,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
       const plan = this.#plans.current();
       if (plan === undefined) return;
       if (plan.kind === 'failed') {
-        this.#unplanned(plan);
+        unplanned({ ...this.#concerned, plans: this.#plans }, plan);
         return;
       }
       if (this.#adopt(plan)) continue;
@@ -411,46 +378,17 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     return identityOf(this.options, { domain: this.queue.domain, ehloName: ehloNameOf(this.queue, this.#ports.hostName) });
   }
 
-  /** There is no way to the domain. Whether that is for good is said by the plan, or by how often it happened (OUT-25). */
-  #unplanned(plan: FailedPlan): void {
-    if (this.#isStopping) return;
-    const isLastStraw = this.#plans.isLastStraw(plan);
-    if (plan.isPermanent) this.queue.failAll(plan.reply);
-    else if (isLastStraw) this.queue.failAll(replies.lookupFailed);
-    else {
-      this.queue.deferAll(this.#transcoded(internalResult('transient', plan.reply)));
-      const kind = plan.isLookup ? ('unresolvable' as const) : ('host-failed' as const);
-      this.#setbacks.rest(this.options.hostFailureRetry * 1000, { kind, detail: plan.reply });
-    }
-  }
-
   #begin(plan: Way, lease: Lease): void {
-    const { options, queue } = this;
-    const { planner, metrics, shaper } = this.#ports;
+    const { queue } = this;
     const { messages, connections } = this.#shaped();
     const expectation = messages !== undefined && this.connections === 0 ? messages.gate : undefined;
     if (expectation !== undefined) expectation.expected += 1;
-    const ehloName = ehloNameOf(this.queue, this.#ports.hostName);
-    const targets = metrics.steer(queue.binding, planner.spread(plan.targets));
-    const name = identityOf(options, { domain: queue.domain, ehloName });
-    const attempt = new Attempt(
-      this.#ports,
-      {
-        targets,
-        options,
-        ehloName,
-        binding: queue.binding,
-        domain: queue.domain,
-        sources: plan.sources,
-        admission: admissionOf({ queue, shaper, metrics, parking: this.#parking, clearOwed: this.#clearOwed }, lease, connections),
-        trace: (ip) => this.#ports.tracers.of(queue, ip),
-      },
-      (outcome) => {
-        this.#attempts.delete(attempt);
-        this.#attempted(plan, { lease, identity: name, face: faceOf(options) }, outcome);
-        expectation?.expectedOver();
-      },
-    );
+    const place = { queue, plan, lease, parking: this.#parking, clearOwed: this.#clearOwed, connections };
+    const attempt = attemptOf(this.#ports, place, (held, outcome) => {
+      this.#attempts.delete(attempt);
+      this.#attempted(plan, held, outcome);
+      expectation?.expectedOver();
+    });
     this.#attempts.set(attempt, lease);
     this.#counted(1);
     attempt.start();
@@ -465,66 +403,31 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     this.#counted(-1);
     if (outcome.kind === 'limited') return;
     this.#ports.counters.add('outboundConnectionFailures');
-    this.#unreachable(plan, outcome);
+    if (this.#isStopping) return;
+    unreached({ ...this.#concerned, hosts: this.#ports.hosts, isInContact: this.#sessions.size > 0 }, plan, outcome);
   }
 
-  #opened({ lease, identity, face }: Held, outcome: AttemptSuccess): void {
+  #opened(held: Held, outcome: AttemptSuccess): void {
     this.#setbacks.worked();
     // A host was found: those lines are left in which this attempt stood for others.
     this.#parking.leaveConnections();
     this.#ports.counters.add('outboundConnectionsTotal');
-    const { wire, target, opened, connectMs } = outcome;
-    const { capabilities, isTls, isProven, facts } = opened;
-    const { bodies, panic, clock, metrics } = this.#ports;
-    const { binding } = this.queue;
-    metrics.connected(binding, target.ip, connectMs);
-    const session = new ClientSession({
-      wire,
-      capabilities,
-      ehloName: ehloNameOf(this.queue, this.#ports.hostName),
-      isTls,
-      isProven,
-      facts,
-      remoteIp: target.ip,
-      owner: this,
-      bodies,
-      panic,
-      clock,
-    });
-    // What a certificate proved it proved for this domain.
-    const name = isProven ? undefined : siblingName(binding, target, identity);
-    this.#sessions.set(session, new Connection({ session, lease, target, name, openedAt: clock.mono(), face, holder: this }));
-    session.wake();
+    const { queue } = this;
+    this.#ports.metrics.connected(queue.binding, outcome.target.ip, outcome.connectMs);
+    const connection = connectionOf(this.#ports, { queue, held, owner: this }, outcome);
+    this.#sessions.set(connection.session, connection);
+    connection.session.wake();
     // The first contact lets the others come.
     this.#ports.later(this);
   }
 
-  #unreachable(plan: Way, failure: AttemptFailure): void {
-    if (this.#isStopping) return;
-    this.#setbacks.failed();
-    const demand = tlsDemand(this.options, this.queue.domain);
-    const waits = plan.targets.map((target) => this.#ports.hosts.wait(target, demand));
-    const ms = Math.max(1, Math.min(this.options.hostFailureRetry * 1000, ...waits));
-    this.#setbacks.rest(ms, { kind: 'host-failed', host: failure.remoteIp, option: 'hostFailureRetry', detail: failure.reply });
-    if (this.#sessions.size > 0) return;
-    const { kind, reply, stage, remoteIp } = { ...failure, kind: 'transient' as const };
-    const result: RecipientResult = { kind, reply, stage, remoteIp, bytes: 0 };
-    const delivery = this.queue.take();
-    if (delivery !== undefined)
-      this.#finish(
-        delivery,
-        delivery.recipients.map(() => result),
-      );
-    if (this.#setbacks.isLongSilent(this.options)) this.queue.deferAll(this.#transcoded({ ...result, reply: replies.noValidHosts }));
+  get #concerned() {
+    return { queue: this.queue, setbacks: this.#setbacks, match: this.#ports.match };
   }
 
   #finish(delivery: Delivery, results: readonly RecipientResult[]): void {
     const isPlain = this.options.responseTranscodePattern === undefined;
-    this.queue.finish(delivery, isPlain ? results : results.map((result) => this.#transcoded(result)));
-  }
-
-  #transcoded(result: RecipientResult): RecipientResult {
-    return transcoded(result, this.options, this.#ports.match);
+    this.queue.finish(delivery, isPlain ? results : results.map((result) => transcoded(result, this.options, this.#ports.match)));
   }
 
   /** A connection more or less. */

@@ -3,7 +3,7 @@
  *
  * The one rule: one question at a time; who asks while it is being answered is told to wait and is called. Failures of look-ups are counted here,
  * in a row: they decide when the domain is asked for its addresses alone, and when its mail fails for good (OUT-25).
- * Not here: the plan itself (route), what a failure does to the queue (domain-pool.ts). Truth: rules OUT-02, OUT-25.
+ * Not here: the plan itself (route), what a failure does to the queue (unreachable.ts). Truth: rules OUT-02, OUT-25.
  */
 import { parseIp, type Clock } from '#base';
 import type { DomainQueue } from '#queue';

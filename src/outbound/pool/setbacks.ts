@@ -2,7 +2,7 @@
  * What went wrong on the way to one domain: how long no connection is tried, and whether nothing was heard for so long that all its mail is put off.
  *
  * The one rule: while it rests there is a timer that ends the rest, and whoever asks is told why it rests. One connection that works wipes out all
- * failures before it. Not here: which host failed (route), what becomes of the mail (domain-pool.ts). Truth: rules Q-07, Q-08.
+ * failures before it. Not here: which host failed (route), what becomes of the mail (unreachable.ts). Truth: rules Q-07, Q-08.
  */
 import type { Clock, TimerWheel } from '#base';
 import type { SendingOptions } from '#queue';
