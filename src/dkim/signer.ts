@@ -12,7 +12,7 @@ import type { KeyCache } from './key-cache.ts';
 import { MessageDigest, type DigestedMessage, type HashKind } from './message-digest.ts';
 import { digestOf, type Algorithm, type Canonicalization, type HeaderRule, type SigningPlan } from './plan.ts';
 import { SignatureDraft } from './signature-draft.ts';
-import { signature, type PrivateKey } from './signature.ts';
+import type { PrivateKey } from './signature.ts';
 import type { SigningThread } from './signing-thread.ts';
 
 /** What a scope says: the module's own, or that of one domain with the module's as fallback. */
@@ -141,8 +141,7 @@ export class DkimRun {
     const body = o.message.hash({ digest: digestOf(algorithm), canonicalization: how.bodyCanonicalization });
     const draft = new SignatureDraft(o.message.header, plan, { body, now: Math.floor(clock.now() / 1000) });
     const begun = clock.mono();
-    const sign = o.answer.kind === 'ed25519' ? signHere : thread.sign.bind(thread);
-    sign(draft.input, algorithm, o.answer.key, (signature) => {
+    thread.sign(draft.input, algorithm, o.answer.key, (signature) => {
       if (signature === '') {
         then.fail('the key could not be used');
         return;
@@ -166,17 +165,6 @@ export class DkimRun {
     const digests = how.digest === 'rsa-sha1' ? (['sha1', 'sha256'] as const) : (['sha256'] as const);
     return digests.map((digest) => ({ digest, canonicalization }));
   }
-}
-
-/** 0.04 ms whatever the key: waking a thread costs as much. */
-function signHere(input: string, algorithm: Algorithm, key: PrivateKey['key'], done: (signature: string) => void): void {
-  let made = '';
-  try {
-    made = signature(input, algorithm, key);
-  } catch {
-    // As in the thread: no signature, and the mail goes on.
-  }
-  done(made);
 }
 
 function keyPath(how: DomainSigning, domain: string): string {

@@ -1,8 +1,8 @@
 /**
  * The thread in which private keys work, as an event loop sees it: jobs go out in one array a turn, answers come back the same way.
  *
- * The one rule: an event loop never computes with a key of RSA itself, so a big key delays nobody but the mail that wants it; the way here and back costs
- * more than a signature by Ed25519, which is made on the spot (signer.ts). A key is told to the thread once. When the thread dies its open jobs go to a successor, once; what fails twice is answered without a signature.
+ * The one rule: an event loop never computes a signature itself, so a big key delays nobody but the mail that wants it. A key is told to the thread
+ * once. When the thread dies its open jobs go to a successor, once; what fails twice is answered without a signature.
  * Bound: a job for each message that waits for its 250, so as many as there are sessions. Truth: ARCHITECTURE.md, section 5.
  */
 import { Worker } from 'node:worker_threads';
