@@ -56,7 +56,8 @@ test('gsasl proves a password by SCRAM-SHA-256 and believes our proof; a wrong o
   if (!hasProgram('gsasl')) return t.skip('gsasl is not installed');
   const [host = '', port = ''] = at().split(':');
   const words = ['--smtp', '--no-starttls', '--connect', `${host}:${port}`, '--mechanism', 'SCRAM-SHA-256', '--authentication-id', 'joe'];
-  const right = await run('gsasl', [...words, '--password', 'open-sesame'], { input: 'QUIT\r\n' });
+  // Without a word of input: it takes its leave by itself, and a second QUIT would meet a connection that is closed.
+  const right = await run('gsasl', [...words, '--password', 'open-sesame'], { input: '' });
   assert.equal(right.code, 0, right.out + right.err);
   assert.match(right.out + right.err, /Client authentication finished|235 2\.7\.0/);
   const wrong = await run('gsasl', [...words, '--password', 'swordfish']);
