@@ -7,6 +7,7 @@
  * Not here: the limits (limits), who asks (control). Truth: the issue's `simulate`; rules SHP-*.
  */
 import { seededRandom, type Clock } from '#base';
+import { withOptions } from '#config';
 import { LimitTable } from '#limits';
 import { Deliverer, type Cause, type DnsPort, type GlobalSendingOptions, type MailPlan, type ShapingPort } from '#outbound';
 import { Queues, type DomainQueue, type OptionsPort, type SendingOptions } from '#queue';
@@ -276,7 +277,8 @@ function bareOptions({ options, shaping }: SimulationPorts): { options: OptionsP
     let copy = copies.get(real);
     if (copy === undefined) {
       const off = { tls: 'no', xclient: 'no', outboundSmtpAuthType: undefined, outboundSmtpAuthUser: undefined } as const;
-      copy = { ...real, ...off, deliveryMethod: /^(?:e?smtp|lmtp)$/i.test(real.deliveryMethod) ? real.deliveryMethod : 'ESMTP' };
+      const deliveryMethod = /^(?:e?smtp|lmtp)$/i.test(real.deliveryMethod) ? real.deliveryMethod : 'ESMTP';
+      copy = withOptions(real, { ...off, deliveryMethod });
       copies.set(real, copy);
       originals.set(copy, real);
     }
