@@ -3,21 +3,9 @@
  *
  * The one rule: loops are asked first to hand over what they counted, so that an answer is as of now. Truth: RFC 8460.
  */
+import type { ReporterState } from '#policies';
 import { answer, refusal, type Operation } from '../operation.ts';
 import { domainName } from '../queue/words.ts';
-
-interface State {
-  readonly since: number;
-  readonly domains: number;
-  readonly sessions: number;
-  readonly failures: number;
-  readonly other: number;
-  readonly waiting: number;
-  readonly sent: number;
-  readonly unwanted: number;
-  readonly dropped: number;
-  readonly worst: readonly { readonly domain: string; readonly sessions: number; readonly failures: number }[];
-}
 
 type Server = Parameters<Operation['run']>[0];
 
@@ -36,7 +24,7 @@ const status: Operation = {
   about: 'what is counted for TLS reports since the last ones, domains with most failures first, and what became of reports',
   async run(server) {
     const { found, silent } = await ask(server, 'tls_rpt.state');
-    const state = found as State | undefined;
+    const state = found as ReporterState | undefined;
     if (state === undefined) return answer([OFF, ...silent].join('\n'));
     const { domains, sessions, failures, other, waiting, sent, unwanted, dropped, worst } = state;
     const lines = [
