@@ -1,12 +1,14 @@
 /**
  * The floor: what a bare Node.js server of the same job does on this machine. One thread, one file, one group commit for all that wait; as a
- * relay also twenty pipelined connections to the next hop. No envelope rules, no recovery, no logs, no retries: a ceiling to measure by, not a server.
+ * relay also twenty pipelined connections to the next hop, and with $BENCH_KEY a signature for each message (floor-signer.ts).
+ * No envelope rules, no recovery, no logs, no retries: a ceiling to measure by, not a server.
  *
  * The one rule: 250 is said after fdatasync, as by everybody who is measured here.
  * Usage: bin/node bench/floor.ts PORT FILE [SINK-PORT]
  */
 import { fdatasync, openSync, write, writev } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
+import { signer } from './floor-signer.ts';
 
 const [port = '2525', file = '/dev/null', sink] = process.argv.slice(2);
 const CONNECTIONS = 20;
@@ -32,6 +34,9 @@ function commit(): void {
     });
   });
 }
+
+const keyFile = process.env['BENCH_KEY'];
+const signed = keyFile === undefined ? (body: Buffer, done: (same: Buffer) => void): void => done(body) : signer(keyFile);
 
 function store(body: Buffer, done: () => void): void {
   waiting.push({ body, done });
@@ -158,12 +163,14 @@ class Session {
     this.#held = this.#held.subarray(end + 5);
     this.#isData = false;
     this.#isWaiting = true;
-    store(body, () => {
-      this.#isWaiting = false;
-      this.#socket.write('250 stored\r\n');
-      if (sink !== undefined) deliver(body);
-      this.#run();
-    });
+    signed(body, (whole) =>
+      store(whole, () => {
+        this.#isWaiting = false;
+        this.#socket.write('250 stored\r\n');
+        if (sink !== undefined) deliver(whole);
+        this.#run();
+      }),
+    );
     return true;
   }
 }

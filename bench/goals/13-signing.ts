@@ -74,7 +74,8 @@ export async function signing({ rounds, count }: Effort): Promise<Figure[]> {
     writeFileSync(path, key.export({ type: 'pkcs8', format: 'pem' }));
     return path;
   };
-  const more = { rsa: stanza(file('rsa', rsa)), ed25519: stanza(file('ed25519', generateKeyPairSync('ed25519').privateKey)) };
+  const rsaFile = file('rsa', rsa);
+  const more = { rsa: stanza(rsaFile), ed25519: stanza(file('ed25519', generateKeyPairSync('ed25519').privateKey)) };
   const load = { sessions: 50, count, bytes: 5120, keep: true };
   const all = new Map<string, Result[]>([
     ['plain', []],
@@ -82,6 +83,8 @@ export async function signing({ rounds, count }: Effort): Promise<Figure[]> {
     ['ed25519', []],
   ]);
   const ofBare: number[] = [];
+  // No rules, no headers, no logs: what of the bare loop anything on this runtime could reach beside this load.
+  const floorOfBare: number[] = [];
   let loops = 0;
   for (let i = 1; i <= rounds; i += 1) {
     const bare = bareLoop(rsa);
@@ -92,6 +95,9 @@ export async function signing({ rounds, count }: Effort): Promise<Figure[]> {
       results.push(result);
       if (name === 'rsa' && result.perSecond !== undefined) ofBare.push(result.perSecond / bare);
     }
+    const floor = await measure('floor', 'relay', i, load, { env: { BENCH_KEY: rsaFile } });
+    console.log(JSON.stringify({ ...floor, system: 'bare relay that signs' }));
+    if (floor.perSecond !== undefined) floorOfBare.push(floor.perSecond / bare);
     loops = bare;
   }
   const { turn, signed } = await largest(more.rsa, 8);
@@ -104,6 +110,13 @@ export async function signing({ rounds, count }: Effort): Promise<Figure[]> {
       unit: 'x',
       limit: { atLeast: 0.8 },
       note,
+    },
+    {
+      what: 'signing: a bare relay that only signs, with RSA-2048 in a thread, against the same loop',
+      value: floorOfBare.length === 0 ? undefined : round(median(floorOfBare)),
+      unit: 'x',
+      limit: undefined,
+      note: 'floor.ts with $BENCH_KEY: no headers read, no body hashed, no rules, no log',
     },
     {
       what: 'signing: relay with Ed25519 against the plain relay',

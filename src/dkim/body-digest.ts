@@ -8,6 +8,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import type { Canonicalization, DigestName } from './plan.ts';
+import { singleBlanks } from './signed-fields.ts';
 
 const CR = 13;
 const LF = 10;
@@ -46,8 +47,11 @@ export class BodyDigest {
   /** A slice that another one follows. */
   push(slice: Buffer): void {
     if (slice.length === 0) return;
-    if (this.#canonicalization === 'simple') this.#take(slice);
-    else this.#takeText(relaxed(slice.toString('latin1')));
+    const text = this.#canonicalization === 'simple' ? '' : slice.toString('latin1');
+    const canonical = relaxed(text);
+    // Mostly nothing has to change: the octets themselves need not be written once more.
+    if (canonical === text) this.#take(slice);
+    else this.#takeText(canonical);
   }
 
   /** The slice that ends the body, which may be empty. */
@@ -76,6 +80,7 @@ export class BodyDigest {
   }
 
   #takeText(text: string): void {
+    if (text === '') return;
     this.#length += text.length;
     this.#hash.update(text, 'latin1');
   }
@@ -87,6 +92,6 @@ function isBlankOrEnd(octet: number | undefined): boolean {
 
 /** Runs of blanks become one, and go in front of a line end. */
 function relaxed(text: string): string {
-  const single = text.includes('\t') || text.includes('  ') ? text.replace(/[ \t]+/g, ' ') : text;
+  const single = singleBlanks(text);
   return single.includes(' \r\n') ? single.replace(/ \r\n/g, '\r\n') : single;
 }

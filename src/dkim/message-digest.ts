@@ -32,7 +32,7 @@ export interface DigestedMessage {
 export class MessageDigest {
   readonly #wanted: (header: HeaderBlock) => readonly HashKind[];
   readonly #fixer = new NewlineFixer((bytes) => this.#take(bytes));
-  readonly #digests = new Map<string, BodyDigest>();
+  #digests: { readonly kind: HashKind; readonly digest: BodyDigest }[] = [];
   #head: Buffer[] = [];
   #headBytes = 0;
   #header: HeaderBlock | undefined;
@@ -56,12 +56,12 @@ export class MessageDigest {
   finish(): DigestedMessage | undefined {
     if (this.#isGivenUp) return undefined;
     this.#fixer.end();
-    if (this.#header === undefined) this.#readHeader(Buffer.concat(this.#head));
+    if (this.#header === undefined) this.#readHeader(Buffer.concat(this.#head), EMPTY);
     const header = this.#header as HeaderBlock | undefined;
     if (this.#isGivenUp || header === undefined) return undefined;
-    const rest = Buffer.concat(this.#held);
-    const hashes = new Map([...this.#digests].map(([name, digest]) => [name, digest.finish(rest)]));
-    return { header, hash: (kind) => hashes.get(nameOf(kind)) as BodyHash };
+    const rest = this.#held.length === 1 ? (this.#held[0] as Buffer) : Buffer.concat(this.#held);
+    const hashes = this.#digests.map(({ kind, digest }) => ({ kind, hash: digest.finish(rest) }));
+    return { header, hash: (kind) => hashes.find((made) => isSame(made.kind, kind))?.hash as BodyHash };
   }
 
   #take(bytes: Buffer): void {
@@ -77,19 +77,28 @@ export class MessageDigest {
       this.#giveUp();
       return;
     }
-    // An end may lie across two pieces; only the last piece can complete it.
-    const tail = this.#head.length > 1 ? Buffer.concat([this.#lastOctets(), bytes]) : bytes;
-    if (!tail.includes(END_OF_HEADER) && !tail.subarray(0, 2).equals(CRLF)) return;
-    const whole = Buffer.concat(this.#head);
-    if (whole.includes(END_OF_HEADER) || whole.subarray(0, 2).equals(CRLF)) this.#readHeader(whole);
+    // No header at all.
+    if (this.#headBytes - bytes.length < 2 && Buffer.concat(this.#head).subarray(0, 2).equals(CRLF)) {
+      this.#readHeader(CRLF, Buffer.concat(this.#head).subarray(2));
+      return;
+    }
+    const bodyAt = this.#endOfHeader(bytes);
+    if (bodyAt > 0) {
+      this.#head[this.#head.length - 1] = bytes.subarray(0, bodyAt);
+      this.#readHeader(Buffer.concat(this.#head), bytes.subarray(bodyAt));
+    }
   }
 
-  #lastOctets(): Buffer {
-    const before = this.#head.slice(-4, -1);
-    return Buffer.concat(before).subarray(-3);
+  /** Index behind the end of the header in the last piece, or 0. It may lie across pieces; only the last one can complete it. */
+  #endOfHeader(bytes: Buffer): number {
+    const before = Buffer.concat(this.#head.slice(-4, -1)).subarray(-3);
+    const seam = before.length === 0 ? -1 : Buffer.concat([before, bytes.subarray(0, 3)]).indexOf(END_OF_HEADER);
+    const at = seam >= 0 ? seam - before.length : bytes.indexOf(END_OF_HEADER);
+    return at === -1 && seam < 0 ? 0 : at + END_OF_HEADER.length;
   }
 
-  #readHeader(whole: Buffer): void {
+  /** @param whole the header, copied; it may be more where no end of it was found  @param body what came behind it so far */
+  #readHeader(whole: Buffer, body: Buffer): void {
     const header = HeaderBlock.parse(whole, HEADER_LIMITS);
     this.#head = [];
     this.#header = header;
@@ -98,8 +107,11 @@ export class MessageDigest {
       this.#giveUp();
       return;
     }
-    for (const kind of kinds) this.#digests.set(nameOf(kind), new BodyDigest(kind.digest, kind.canonicalization));
-    this.#takeBody(whole.subarray(header.bodyAt));
+    for (const kind of kinds)
+      if (!this.#digests.some((made) => isSame(made.kind, kind)))
+        this.#digests.push({ kind, digest: new BodyDigest(kind.digest, kind.canonicalization) });
+    if (header.bodyAt < whole.length) this.#takeBody(whole.subarray(header.bodyAt));
+    this.#takeBody(body);
   }
 
   #takeBody(bytes: Buffer): void {
@@ -109,7 +121,7 @@ export class MessageDigest {
       const slice = this.#heldBytes === 0 ? bytes.subarray(0, end) : Buffer.concat([...this.#held, bytes.subarray(0, end)]);
       this.#held = [];
       this.#heldBytes = 0;
-      for (const digest of this.#digests.values()) digest.push(slice);
+      for (const { digest } of this.#digests) digest.push(slice);
     }
     if (end === bytes.length) return;
     // A copy: the reader's buffer may be used again.
@@ -122,13 +134,13 @@ export class MessageDigest {
     this.#isGivenUp = true;
     this.#head = [];
     this.#held = [];
-    this.#digests.clear();
+    this.#digests = [];
     this.#header ??= HeaderBlock.parse(EMPTY);
   }
 }
 
-function nameOf(kind: HashKind): string {
-  return `${kind.digest} ${kind.canonicalization}`;
+function isSame(a: HashKind, b: HashKind): boolean {
+  return a.digest === b.digest && a.canonicalization === b.canonicalization;
 }
 
 function isBlankOrEnd(octet: number | undefined): boolean {

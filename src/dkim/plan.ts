@@ -13,6 +13,8 @@ export type Algorithm = 'rsa-sha256' | 'rsa-sha1' | 'ed25519-sha256';
 export interface HeaderRule {
   /** As it is written in h=. */
   readonly name: string;
+  /** The same in lower case: a list of rules is looked up for each message. */
+  readonly key: string;
   /** Every field of that name that is left, or one. */
   readonly isEvery: boolean;
   /** Named in h= once more when there is none (left): nobody can add one behind us. */
@@ -76,7 +78,7 @@ export function suffixedRules(list: string): HeaderRule[] | undefined {
     const suffix = /[?*+]$/.exec(word)?.[0] ?? '';
     const name = word.slice(0, word.length - suffix.length);
     if (!NAME.test(name)) return undefined;
-    rules.push({ name, isEvery: suffix === '*' || suffix === '+', asserts: suffix === '?' || suffix === '+' ? 'never' : 'missing' });
+    rules.push({ name, key: name.toLowerCase(), isEvery: suffix === '*' || suffix === '+', asserts: suffix === '?' || suffix === '+' ? 'never' : 'missing' });
   }
   return withFrom(rules, 'missing');
 }
@@ -97,7 +99,7 @@ export function namedRules(o: {
     if (!NAME.test(name)) return undefined;
     if (seen.has(key) || (skipped.has(key) && key !== 'from')) continue;
     seen.add(key);
-    rules.push({ name, isEvery: true, asserts: over.has(key) ? 'always' : 'never' });
+    rules.push({ name, key, isEvery: true, asserts: over.has(key) ? 'always' : 'never' });
   }
   return withFrom(rules, 'never');
 }
@@ -111,8 +113,8 @@ export function headerNames(value: unknown): string[] | undefined {
 }
 
 function withFrom(rules: HeaderRule[], asserts: HeaderRule['asserts']): HeaderRule[] {
-  if (rules.some(({ name }) => name.toLowerCase() === 'from')) return rules;
-  return [{ name: 'From', isEvery: true, asserts }, ...rules];
+  if (rules.some(({ key }) => key === 'from')) return rules;
+  return [{ name: 'From', key: 'from', isEvery: true, asserts }, ...rules];
 }
 
 function lower(name: string): string {

@@ -11,6 +11,8 @@ import type { SigningPlan } from './plan.ts';
 import { canonicalField, relaxedField, signedFields, type SignedField } from './signed-fields.ts';
 
 const LINE_SHOULD = 76;
+/** Octets of b= in a line. */
+const SIGNATURE_LINE = 72;
 /** Octets of z=, beyond which it is left out: it is a help for people, and no header may grow without end. */
 const COPIES_MAX = 16_384;
 
@@ -27,16 +29,18 @@ export class SignatureDraft {
   ) {
     const signed = signedFields(header.fields, plan.headers);
     const head = `${plan.instance === undefined ? 'DKIM-Signature' : 'ARC-Message-Signature'}: ${tags(plan, signed, o)}`;
-    const fields = signed.map(({ field }) => (field === undefined ? '' : canonicalField(field, plan.headerCanonicalization)));
+    let fields = '';
+    for (const { field } of signed) if (field !== undefined) fields += canonicalField(field, plan.headerCanonicalization);
     const own = plan.headerCanonicalization === 'simple' ? head : relaxedField(head);
-    this.input = `${fields.join('')}${own}`;
+    this.input = `${fields}${own}`;
     this.#head = head;
   }
 
   /** The field with its CRLF. @param signature base64 */
   header(signature: string): string {
-    const lines = signature.match(/.{1,72}/g) ?? [];
-    return `${this.#head}${lines.map((line) => `\r\n\t${line}`).join('')}\r\n`;
+    let text = this.#head;
+    for (let at = 0; at < signature.length; at += SIGNATURE_LINE) text += `\r\n\t${signature.slice(at, at + SIGNATURE_LINE)}`;
+    return `${text}\r\n`;
   }
 }
 

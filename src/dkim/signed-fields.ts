@@ -18,16 +18,20 @@ export interface SignedField {
 
 export function signedFields(fields: readonly HeaderField[], rules: readonly HeaderRule[]): SignedField[] {
   const left = new Map<string, HeaderField[]>();
-  for (const { name } of rules) left.set(name.toLowerCase(), []);
-  for (const field of fields) left.get(field.name.toLowerCase())?.push(field);
+  for (const field of fields) {
+    const key = field.name.toLowerCase();
+    const stack = left.get(key);
+    if (stack === undefined) left.set(key, [field]);
+    else stack.push(field);
+  }
   const signed: SignedField[] = [];
   const add = (name: string, field: HeaderField | undefined): void => {
     if (signed.length < SIGNED_FIELDS_MAX) signed.push({ name, field });
   };
-  for (const { name, isEvery, asserts } of rules) {
-    const stack = left.get(name.toLowerCase()) as HeaderField[];
-    const had = stack.length;
-    for (let n = isEvery ? had : Math.min(1, had); n > 0; n--) add(name, stack.pop());
+  for (const { name, key, isEvery, asserts } of rules) {
+    const stack = left.get(key);
+    const had = stack?.length ?? 0;
+    for (let n = isEvery ? had : Math.min(1, had); n > 0; n--) add(name, stack?.pop());
     if (asserts === 'always' || (asserts === 'missing' && had === 0)) add(name, undefined);
   }
   return signed;
@@ -43,11 +47,14 @@ export function canonicalField(field: HeaderField, canonicalization: Canonicaliz
 export function relaxedField(raw: string): string {
   const colon = raw.indexOf(':');
   const name = raw.slice(0, colon).trimEnd().toLowerCase();
-  const value = raw
-    .slice(colon + 1)
-    .replace(/\r\n/g, '')
-    .replace(/[ \t]+/g, ' ');
-  return `${name}:${trimBlanks(value)}`;
+  const line = raw.slice(colon + 1, raw.endsWith('\r\n') ? -2 : undefined);
+  const value = line.includes('\r\n') ? line.replaceAll('\r\n', '') : line;
+  return `${name}:${trimBlanks(singleBlanks(value))}`;
+}
+
+/** Runs of blanks become one; most texts have none, and are what they were. */
+export function singleBlanks(text: string): string {
+  return text.includes('\t') || text.includes('  ') ? text.replace(/[ \t]+/g, ' ') : text;
 }
 
 /** Only blanks: trim() would take octets away that are spaces in latin1 alone. */

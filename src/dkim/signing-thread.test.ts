@@ -1,10 +1,11 @@
 /** The thread in which keys work: answers for the right question, and a successor when it dies. */
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, verify } from 'node:crypto';
+import { createHash, createPrivateKey, generateKeyPairSync, sign, verify } from 'node:crypto';
 import { test } from 'node:test';
-import { SigningThread } from './signing-thread.ts';
+import { KEYS_MAX, SigningThread } from './signing-thread.ts';
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 1024 });
+const ed25519 = [1, 2, 3].map(() => generateKeyPairSync('ed25519'));
 
 function threadOn(entry = new URL('./signing-entry.ts', import.meta.url)) {
   const deaths: string[] = [];
@@ -42,5 +43,16 @@ test('a key that does not fit the algorithm is no signature, and the thread live
     new Promise<string>((done) => thread.sign('x', algorithm, key, done));
   assert.equal(await ask('rsa-sha256'), '');
   assert.notEqual(await ask('rsa-sha256', rsa.privateKey), '');
+  assert.deepEqual(deaths, []);
+});
+
+test('with more keys at once than the thread remembers each signature is still made with its own', async (t) => {
+  const { thread, deaths } = threadOn();
+  t.after(() => thread.close());
+  const pems = ed25519.map(({ privateKey }) => privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  const keys = Array.from({ length: KEYS_MAX + 3 }, (_none, i) => createPrivateKey(pems[i % pems.length]!));
+  const signatures = await Promise.all(keys.map((key) => new Promise<string>((done) => thread.sign('x', 'ed25519-sha256', key, done))));
+  const own = ed25519.map(({ privateKey }) => sign(null, createHash('sha256').update('x').digest(), privateKey).toString('base64'));
+  for (const [i, signature] of signatures.entries()) assert.equal(signature, own[i % own.length]);
   assert.deepEqual(deaths, []);
 });

@@ -10,18 +10,27 @@ import type { KeyObject } from 'node:crypto';
 import type { Algorithm } from './plan.ts';
 
 /** Keys that a thread is told before it forgets them all: keys are read again now and then, and each time they are new ones. */
-const KEYS_MAX = 8192;
+export const KEYS_MAX = 8192;
 
-/** What goes to the thread: a key under a number, or something to be signed with it. */
-export type ToSigningThread =
-  | { readonly kind: 'forget' }
-  | { readonly kind: 'key'; readonly keyId: number; readonly key: KeyObject }
-  | { readonly kind: 'sign'; readonly id: number; readonly keyId: number; readonly algorithm: Algorithm; readonly input: string };
+/**
+ * What goes to the thread in one turn, as columns, since each object of its own would cost more than its values: keys that it does not know
+ * yet, and jobs, each with the number of its key.
+ */
+export interface ToSigningThread {
+  /** Forget the keys of before first. */
+  readonly forgets: boolean;
+  readonly newKeyIds: number[];
+  readonly newKeys: KeyObject[];
+  readonly ids: number[];
+  readonly keyIds: number[];
+  readonly algorithms: Algorithm[];
+  readonly inputs: string[];
+}
 
-/** '' for a signature that could not be made. */
+/** Columns of answers; '' for a signature that could not be made. */
 export interface FromSigningThread {
-  readonly id: number;
-  readonly signature: string;
+  readonly ids: number[];
+  readonly signatures: string[];
 }
 
 interface Job {
@@ -43,7 +52,7 @@ export class SigningThread {
   readonly #jobs = new Map<number, Job>();
   #worker: Worker | undefined;
   #keys = new Map<KeyObject, number>();
-  #outbox: ToSigningThread[] = [];
+  #outbox: ToSigningThread | undefined;
   #isFlushing = false;
   #ids = 0;
 
@@ -68,7 +77,7 @@ export class SigningThread {
     const worker = this.#worker;
     this.#worker = undefined;
     void worker?.terminate();
-    this.#outbox = [];
+    this.#outbox = undefined;
     this.#fail();
   }
 
@@ -83,23 +92,35 @@ export class SigningThread {
     let keyId = this.#keys.get(job.key);
     if (keyId === undefined) {
       if (this.#keys.size >= KEYS_MAX) {
+        // What waits is meant for the keys of before.
+        this.#flush();
         this.#keys.clear();
-        this.#outbox.push({ kind: 'forget' });
+        this.#outbox = emptyOutbox(true);
       }
       keyId = this.#keys.size;
       this.#keys.set(job.key, keyId);
-      this.#outbox.push({ kind: 'key', keyId, key: job.key });
+      const outbox = (this.#outbox ??= emptyOutbox(false));
+      outbox.newKeyIds.push(keyId);
+      outbox.newKeys.push(job.key);
     }
-    this.#outbox.push({ kind: 'sign', id, keyId, algorithm: job.algorithm, input: job.input });
+    const outbox = (this.#outbox ??= emptyOutbox(false));
+    outbox.ids.push(id);
+    outbox.keyIds.push(keyId);
+    outbox.algorithms.push(job.algorithm);
+    outbox.inputs.push(job.input);
     if (this.#isFlushing) return;
     this.#isFlushing = true;
     // Waking a thread is the dear part: once a turn, not once a message.
     setImmediate(() => {
       this.#isFlushing = false;
-      const outbox = this.#outbox;
-      this.#outbox = [];
-      if (outbox.length > 0) this.#thread().postMessage(outbox);
+      this.#flush();
     });
+  }
+
+  #flush(): void {
+    const outbox = this.#outbox;
+    this.#outbox = undefined;
+    if (outbox !== undefined) this.#thread().postMessage(outbox);
   }
 
   #thread(): Worker {
@@ -109,11 +130,11 @@ export class SigningThread {
     const worker = new Worker(entry, { name: 'signing', ...(flags === undefined ? {} : { execArgv: flags }) });
     this.#worker = worker;
     worker.unref();
-    worker.on('message', (answers: readonly FromSigningThread[]) => {
-      for (const { id, signature } of answers) {
+    worker.on('message', ({ ids, signatures }: FromSigningThread) => {
+      for (const [i, id] of ids.entries()) {
         const job = this.#jobs.get(id);
         this.#jobs.delete(id);
-        job?.done(signature);
+        job?.done(signatures[i] ?? '');
       }
     });
     worker.on('error', (error) => this.#died(worker, error.message));
@@ -125,7 +146,7 @@ export class SigningThread {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
     this.#keys = new Map();
-    this.#outbox = [];
+    this.#outbox = undefined;
     this.#o.died(why);
     for (const [id, job] of Array.from(this.#jobs)) {
       if (job.tries === 1) {
@@ -136,4 +157,8 @@ export class SigningThread {
       job.done('');
     }
   }
+}
+
+function emptyOutbox(forgets: boolean): ToSigningThread {
+  return { forgets, newKeyIds: [], newKeys: [], ids: [], keyIds: [], algorithms: [], inputs: [] };
 }

@@ -166,7 +166,7 @@ function judge(signature: Signature, message: DigestedMessage, key: PublishedKey
   if (bodyLength !== undefined && bodyLength < body.length)
     return { result: 'policy', reason: `l= leaves ${body.length - bodyLength} octets of the body unsigned` };
   if (body.text !== signature.bodyHash) return { result: 'fail', reason: 'the body was changed' };
-  const rules = signature.names.map((name) => ({ name, isEvery: false, asserts: 'missing' }) as const);
+  const rules = signature.names.map((name) => ({ name, key: name.toLowerCase(), isEvery: false, asserts: 'missing' }) as const);
   const fields = signedFields(message.header.fields, rules);
   const input = fields.map(({ field }) => (field === undefined ? '' : canonicalField(field, signature.headerCanonicalization))).join('');
   return isSignedBy(key, input + ownField(signature), signature.octets)

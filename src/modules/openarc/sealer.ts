@@ -71,7 +71,7 @@ function rulesOf(names: readonly string[] | undefined, oversigned: readonly stri
     throw new Error(`openarc: "${never}" in a list of headers: the fields of a chain and results of checks are not signed`);
   const rules = namedRules({ names, skipped: [], oversigned });
   if (rules === undefined) throw new Error('openarc: a list of headers holds what is no name of a header');
-  return names === undefined ? [...rules, { name: 'DKIM-Signature', isEvery: true, asserts: 'never' }] : rules;
+  return names === undefined ? [...rules, { name: 'DKIM-Signature', key: 'dkim-signature', isEvery: true, asserts: 'never' }] : rules;
 }
 
 interface SealerPorts {
