@@ -78,7 +78,12 @@ export function suffixedRules(list: string): HeaderRule[] | undefined {
     const suffix = /[?*+]$/.exec(word)?.[0] ?? '';
     const name = word.slice(0, word.length - suffix.length);
     if (!NAME.test(name)) return undefined;
-    rules.push({ name, key: name.toLowerCase(), isEvery: suffix === '*' || suffix === '+', asserts: suffix === '?' || suffix === '+' ? 'never' : 'missing' });
+    rules.push({
+      name,
+      key: name.toLowerCase(),
+      isEvery: suffix === '*' || suffix === '+',
+      asserts: suffix === '?' || suffix === '+' ? 'never' : 'missing',
+    });
   }
   return withFrom(rules, 'missing');
 }
