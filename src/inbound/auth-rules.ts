@@ -16,7 +16,7 @@ import {
   type MechanismSettings,
 } from '#auth';
 import type { CredentialScheme } from '#hooks';
-import type { OptionRecord } from './session-rules.ts';
+import type { OptionRecord } from './option-record.ts';
 
 export type SmtpMechanism = MechanismName | BearerName;
 

@@ -5,7 +5,7 @@
  * Not here: applying them (#smtp's BodyPolicy). Truth: SMTP-14, SMTP-16.
  */
 import { DEFAULT_BODY_RULES, lineRules, type BodyRules } from '#smtp';
-import type { OptionRecord } from './session-rules.ts';
+import type { OptionRecord } from './option-record.ts';
 
 export function bodyRulesFrom(o: OptionRecord, sizeMax: number): BodyRules {
   const length = o['rfc2822MaxLineLength'];

@@ -13,6 +13,7 @@ export { extensionName, extensionWords } from './extensions.ts';
 export { CONNECTIONS_MAX, EsmtpService } from './service.ts';
 export type { EsmtpServiceOptions, ListenStanza } from './service.ts';
 export { listedExtensions, sessionRulesOf } from './session-rules.ts';
-export type { OptionRecord, SessionRules } from './session-rules.ts';
+export type { OptionRecord } from './option-record.ts';
+export type { SessionRules } from './session-rules.ts';
 export { EsmtpSession } from './session.ts';
 export type { SessionOptions } from './session.ts';

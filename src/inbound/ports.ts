@@ -10,7 +10,7 @@ import type { Intake } from '#intake';
 import type { Authenticator } from '#auth';
 import type { TlsContexts } from '#net';
 import type { Counters, PanicLog, RecordSink } from '#observe';
-import type { OptionRecord } from './session-rules.ts';
+import type { OptionRecord } from './option-record.ts';
 
 /** How much memory is left: all is well, bodies are being let go, or no new mail (SMTP-19). */
 export type Pressure = 'ok' | 'shed' | 'refuse';

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { World } from '../../test/kit/inbound.ts';
 import { EsmtpService } from './service.ts';
-import type { OptionRecord } from './session-rules.ts';
+import type { OptionRecord } from './option-record.ts';
 
 const extensions = { smtpExtensions: ['XDUMPCONTEXT'], relayDomains: ['here.test'] };
 const free = { acquire: () => true, release: () => undefined };

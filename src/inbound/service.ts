@@ -13,7 +13,8 @@ import { replies } from '#smtp';
 import type { OwnEnd } from './connection-facts.ts';
 import type { SessionCell, SessionPorts } from './ports.ts';
 import { ProxyGate } from './proxy-gate.ts';
-import { sessionRulesOf, type OptionRecord, type SessionRules } from './session-rules.ts';
+import type { OptionRecord } from './option-record.ts';
+import { sessionRulesOf, type SessionRules } from './session-rules.ts';
 import type { InboundLine } from './session-types.ts';
 import { EsmtpSession, type SessionOptions } from './session.ts';
 

@@ -10,13 +10,11 @@ import type { BodyRules } from '#smtp';
 import { authRulesFrom, type AuthRules } from './auth-rules.ts';
 import { bodyRulesFrom } from './body-rules.ts';
 import { extensionWords, offeredBy, type Offered } from './extensions.ts';
+import type { OptionRecord } from './option-record.ts';
 import { tlsRulesFrom, type TlsRules } from './tls-rules.ts';
 
 /** Recipients of one message at most, whatever the configuration. */
 export const RECIPIENTS_MAX = 50_000;
-
-/** A record of the resolver: one property an option, by its key. */
-export type OptionRecord = Readonly<Record<string, unknown>>;
 
 export interface SessionRules {
   /** The record they were read from. */

@@ -6,7 +6,7 @@
  * Not here: reading the files (#net). Truth: rules TLSI-01, TLSI-02, EXT-06.
  */
 import type { TlsSettings, TlsVerifyMode } from '#net';
-import type { OptionRecord } from './session-rules.ts';
+import type { OptionRecord } from './option-record.ts';
 
 export interface TlsRules {
   readonly settings: TlsSettings | undefined;

@@ -6,7 +6,7 @@
  */
 import { ValidationContext } from '#hooks';
 import type { Envelope } from '#mail';
-import type { IntakePorts } from './intake.ts';
+import type { IntakePorts } from './ports.ts';
 import { topOf } from './kept-message.ts';
 import { IncomingRecipient } from './recipient.ts';
 

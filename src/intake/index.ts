@@ -7,7 +7,6 @@ export { INTAKE_REPLIES, IntakeError } from './errors.ts';
 export type { IntakeErrorCode } from './errors.ts';
 export { EDITABLE_BYTES, EDITABLE_TOTAL_BYTES } from './kept-message.ts';
 export { Intake } from './intake.ts';
-export type { IntakePorts } from './intake.ts';
 export { MessageDraft } from './message-draft.ts';
 export type { FinishAnswer } from './message-draft.ts';
 export { receptionRecorder } from './reception-records.ts';
@@ -18,6 +17,7 @@ export type {
   DoorNoticePort,
   EnvelopeHead,
   IdPort,
+  IntakePorts,
   RecipientHead,
   SpoolPort,
   SubmitHead,

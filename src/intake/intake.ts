@@ -4,40 +4,10 @@
  * The one rule: nobody else gives message ids or writes to the spool. Work on one message is in its draft (message-draft.ts).
  * Not here: SMTP. Truth: ARCHITECTURE.md, one message, step 6; rules SMTP-03, SMTP-17.
  */
-import type { Clock } from '#base';
-import { ValidationContext, type MailboxStore, type MessageSigner, type PhaseRunner } from '#hooks';
-import type { Envelope } from '#mail';
-import type { PanicLog } from '#observe';
+import { ValidationContext } from '#hooks';
 import { assignAnew, type StoredRecipient } from './assign-anew.ts';
 import { MessageDraft, type FinishAnswer } from './message-draft.ts';
-import type { AcceptedPort, BindingPort, DoorNoticePort, EnvelopeHead, IdPort, SpoolPort, SubmitHead, SubmitPort } from './ports.ts';
-import type { ResidentBudget } from './resident-budget.ts';
-
-export interface IntakePorts {
-  readonly ids: IdPort;
-  readonly clock: Pick<Clock, 'now'>;
-  readonly spool: SpoolPort;
-  /** Asked in this order; the first that claims a domain has it. */
-  readonly stores: readonly MailboxStore[];
-  readonly accepted: AcceptedPort;
-  readonly phases: PhaseRunner;
-  readonly bindings: BindingPort;
-  /** Undefined while nothing signs. */
-  readonly signer?: () => MessageSigner | undefined;
-  readonly resident: ResidentBudget;
-  /** Room for what modules read and change. */
-  readonly editable: ResidentBudget;
-  readonly panic: Pick<PanicLog, 'log'>;
-  /** Tells senders of recipients that never came into a queue; nobody is told when it is not given. */
-  readonly tell?: DoorNoticePort;
-  /** Told of each envelope that became durable: the reception records and counters. */
-  readonly received: (envelope: Envelope) => void;
-  /** May note facts about a message in its stored context; `body` is undefined when it is too large to be held. */
-  readonly note?: (body: Buffer | undefined, contextMessage: Record<string, string>) => void;
-  /** Context keys that are not stored with a message (`exclude_vctx_conn`, `exclude_vctx_mess`). */
-  readonly excludedConnection?: (key: string) => boolean;
-  readonly excludedMessage?: (key: string) => boolean;
-}
+import type { EnvelopeHead, IntakePorts, SubmitHead, SubmitPort } from './ports.ts';
 
 export class Intake implements SubmitPort {
   readonly #o: IntakePorts;

@@ -20,8 +20,7 @@ import {
 } from '#hooks';
 import { formatHeader, type Envelope } from '#mail';
 import { IntakeError } from './errors.ts';
-import type { IntakePorts } from './intake.ts';
-import type { DoorNotice, EnvelopeHead } from './ports.ts';
+import type { DoorNotice, EnvelopeHead, IntakePorts } from './ports.ts';
 import { KeptMessage } from './kept-message.ts';
 import { refill, splitByStore, type Part } from './parts.ts';
 import { DEFAULT_BINDING, IncomingRecipient } from './recipient.ts';

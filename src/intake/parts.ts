@@ -6,7 +6,7 @@
  * Not here: when parts are committed (message-draft.ts). Truth: rules OUT-48, SPL-04, POL-07.
  */
 import type { BodySink, MailboxStore } from '#hooks';
-import type { IntakePorts } from './intake.ts';
+import type { IntakePorts } from './ports.ts';
 import type { IncomingRecipient } from './recipient.ts';
 
 export interface Part {

@@ -4,11 +4,12 @@
  * The one rule: a port is a call downwards or a typed answer; nobody is told anything through an event.
  * Not here: the spool's and the queue's own, wider interfaces. Truth: ARCHITECTURE.md, section on one message.
  */
-import type { Reply } from '#hooks';
-import type { ConnectionView, ValidationContext } from '#hooks';
-import type { BodySink } from '#hooks';
+import type { Clock } from '#base';
+import type { BodySink, ConnectionView, MailboxStore, MessageSigner, PhaseRunner, Reply, ValidationContext } from '#hooks';
 import type { DeliveryTerms, Envelope } from '#mail';
+import type { PanicLog } from '#observe';
 import type { IntakeError } from './errors.ts';
+import type { ResidentBudget } from './resident-budget.ts';
 
 /** Takes over messages that are durable. The queue implements it. */
 export interface AcceptedPort {
@@ -122,4 +123,31 @@ export interface SubmitHead {
   readonly recipients: readonly RecipientHead[];
   readonly smtpUtf8?: boolean | undefined;
   readonly body?: '7BIT' | '8BITMIME' | 'BINARYMIME' | undefined;
+}
+
+/** All that the door is given. */
+export interface IntakePorts {
+  readonly ids: IdPort;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly spool: SpoolPort;
+  /** Asked in this order; the first that claims a domain has it. */
+  readonly stores: readonly MailboxStore[];
+  readonly accepted: AcceptedPort;
+  readonly phases: PhaseRunner;
+  readonly bindings: BindingPort;
+  /** Undefined while nothing signs. */
+  readonly signer?: () => MessageSigner | undefined;
+  readonly resident: ResidentBudget;
+  /** Room for what modules read and change. */
+  readonly editable: ResidentBudget;
+  readonly panic: Pick<PanicLog, 'log'>;
+  /** Tells senders of recipients that never came into a queue; nobody is told when it is not given. */
+  readonly tell?: DoorNoticePort;
+  /** Told of each envelope that became durable: the reception records and counters. */
+  readonly received: (envelope: Envelope) => void;
+  /** May note facts about a message in its stored context; `body` is undefined when it is too large to be held. */
+  readonly note?: (body: Buffer | undefined, contextMessage: Record<string, string>) => void;
+  /** Context keys that are not stored with a message (`exclude_vctx_conn`, `exclude_vctx_mess`). */
+  readonly excludedConnection?: (key: string) => boolean;
+  readonly excludedMessage?: (key: string) => boolean;
 }

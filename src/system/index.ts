@@ -6,7 +6,8 @@
 export { configureSystem, systemAvailable } from './ffi.ts';
 export type { SystemAvailability } from './ffi.ts';
 export { compilePcre, pcreLimits } from './pcre.ts';
-export type { PcreFlags, PcreRegex, PcreResult } from './pcre.ts';
+export type { PcreFlags } from './pcre.ts';
+export type { PcreRegex, PcreResult } from './regex.ts';
 export { compileLinear, compileRegex, linearLimits } from './linear-regex.ts';
 export { exchangePaths } from './exchange-paths.ts';
 export { lockFile } from './file-lock.ts';

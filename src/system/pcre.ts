@@ -7,6 +7,7 @@
 
 import { libPcre, systemAvailable } from './ffi.ts';
 import type { LibPcre, Pointer } from './ffi.ts';
+import type { PcreRegex, PcreResult } from './regex.ts';
 import { compileSubstitute } from './substitute-regex.ts';
 
 export interface PcreFlags {
@@ -17,19 +18,6 @@ export interface PcreFlags {
   /** How many bytes of a subject are looked at; default 4096. More is more time: at 64 KiB an ordinary `.*a.*c.*d` can take a second. */
   longestSubject?: number;
 }
-
-export interface PcreRegex {
-  /** True when the pattern matches anywhere in the subject. Never throws on any subject. */
-  test(subject: string | Buffer): boolean;
-  /** The whole match and its groups ('' for a group that took no part), undefined when nothing matches. */
-  exec(subject: string | Buffer): string[] | undefined;
-  /** Matches given up at the limit. */
-  readonly exhausted: number;
-  /** Gives the memory back; later tests answer false. */
-  close(): void;
-}
-
-export type PcreResult = { ok: true; regex: PcreRegex } | { ok: false; message: string; /** Bytes into the pattern. */ offset: number };
 
 /**
  * Steps, nesting and memory of one match. A step may run over the whole subject, which no limit of the library counts:

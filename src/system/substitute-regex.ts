@@ -5,7 +5,7 @@
 // guard must not match something else than the operator wrote. Bytes are matched as latin1 characters.
 // The launcher runs V8 with its linear engine for patterns that backtrack too much, which is what bounds the time.
 
-import type { PcreRegex, PcreResult } from './pcre.ts';
+import type { PcreRegex, PcreResult } from './regex.ts';
 
 const posixClasses: Readonly<Record<string, string>> = {
   alpha: 'A-Za-z',
