@@ -213,6 +213,7 @@ export class LoopRuntime {
       panic,
       queueName: (group, binding, domain) => options.domainGateway(group, binding, domain)?.toLowerCase() ?? domain,
       loadEnvelope: (batchId, done) => spool.loadEnvelope(batchId, (_error, envelope) => done(envelope)),
+      forgetsNotes: () => spool.forgetsNotes,
       flushNotes: () => spool.flush(),
     });
     const intake = new Intake({

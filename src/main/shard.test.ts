@@ -44,8 +44,15 @@ class Log implements QueueSpool {
   /** Not on the disk yet. */
   #new: (() => void)[] = [];
   readonly #flushed: (() => void)[] = [];
+  /** Whether notes are forgotten. */
+  readonly isCrowded: () => boolean;
+
+  constructor(isCrowded: () => boolean) {
+    this.isCrowded = isCrowded;
+  }
 
   note(batchId: string, note: QueueNote): void {
+    if (this.isCrowded()) return;
     this.#new.push(() => {
       const states = this.records.get(batchId)?.states;
       if (states === undefined) return;
@@ -81,7 +88,10 @@ class World {
   readonly clock = new ManualClock();
   readonly wheel = new TimerWheel({ clock: this.clock });
   readonly loops: Loop[] = [];
-  readonly delivered = new Map<string, number>();
+  /** Who delivered it, each time. */
+  readonly delivered = new Map<string, Loop[]>();
+  /** So many notes wait for the disk that more would be forgotten. */
+  isCrowded = false;
   readonly accepted: string[] = [];
   readonly ids = new MessageIdSource({ instance: 7, clock: this.clock, lastSlot: 0, persistSlot: () => undefined });
 
@@ -89,7 +99,7 @@ class World {
 
   constructor(count: number, refuses: readonly string[]) {
     this.refuses = refuses;
-    for (let self = 0; self < count; self += 1) this.loops.push(new Loop(this, { self, count, generation: 0, log: new Log() }));
+    for (let self = 0; self < count; self += 1) this.loops.push(new Loop(this, { self, count, generation: 0, log: new Log(() => this.isCrowded) }));
   }
 
   owner(queue: DomainQueue): number {
@@ -131,7 +141,10 @@ class World {
       this.loops.some(({ log }) => log.records.has(batch.id)),
       `${batch.id} was removed before its delivery`,
     );
-    if (kind === 'delivered') for (const { address } of recipients) this.delivered.set(address, (this.delivered.get(address) ?? 0) + 1);
+    if (kind === 'delivered') {
+      const loop = this.loops.find(({ queues }) => queues.find(queue.binding, queue.domain) === queue)!;
+      for (const { address } of recipients) this.delivered.set(address, [...(this.delivered.get(address) ?? []), loop]);
+    }
     queue.finish(
       delivery,
       recipients.map(() => ({ kind, reply: kind === 'delivered' ? '250 ok' : '451 no', stage: 5, remoteIp: '192.0.2.9', bytes: 0 })),
@@ -229,9 +242,10 @@ class Loop {
       link,
       spool: this.log,
       queues: this.queues,
-      panic: { log: (_level, _what, text) => assert.fail(text) },
+      panic: { log: (_level, _what, text) => assert.match(text, /^\S+ stays in its queue: the disk takes no note of another$/) },
       queueName: (_group, _binding, domain) => domain,
       loadEnvelope: (batchId, done) => queueMicrotask(() => done(this.log.records.get(batchId)?.envelope)),
+      forgetsNotes: () => this.#world.isCrowded,
       flushNotes: () => this.log.flushed(),
     });
   }
@@ -279,7 +293,7 @@ const domains = ['a.test', 'b.test', 'c.test', 'd.test', 'e.test'];
 const bindings = ['default', 'one', 'two'];
 
 /** So many things that chance chooses. */
-async function happen(world: World, o: { seed: number; steps: number; deaths: number }): Promise<void> {
+async function happen(world: World, o: { seed: number; steps: number; deaths: number; isCrowdedAtTimes?: boolean }): Promise<void> {
   const random = seededRandom(o.seed);
   const some = <T>(list: readonly T[]): T => list[random.int(list.length)] as T;
   let deaths = o.deaths;
@@ -287,6 +301,7 @@ async function happen(world: World, o: { seed: number; steps: number; deaths: nu
     const loop = some(world.loops);
     const queues = [...loop.waiting()];
     const queue = queues.length === 0 ? undefined : some(queues);
+    if (o.isCrowdedAtTimes === true && random.int(8) === 0) world.isCrowded = !world.isCrowded;
     switch (random.int(deaths > 0 ? 10 : 9)) {
       case 0:
       case 1:
@@ -339,28 +354,29 @@ test('Q-01 rebound and rerouted mail goes over to the loop that owns its queue, 
     }
     await world.deliverAll();
     await world.settle();
-    for (const address of world.accepted) assert.equal(world.delivered.get(address), 1, `seed ${seed}: ${address}`);
+    for (const address of world.accepted) assert.equal(world.delivered.get(address)?.length, 1, `seed ${seed}: ${address}`);
     for (const { log } of world.loops) assert.equal(log.records.size, 0, `seed ${seed}: records stay`);
   }
   assert.ok(moved > 100, `${moved} queues in which mail was that had been moved`);
 });
 
-test('A66 loops die while mail is on its way between them: every recipient is delivered, and no record goes before', async () => {
+test('A66 loops die while mail is on its way between them: every recipient is delivered, and twice only if a loop died that had done it', async () => {
   let twice = 0;
-  let all = 0;
-  for (let seed = 1; seed <= 50; seed += 1) {
+  for (let seed = 1; seed <= 30; seed += 1) {
     const world = new World(3, ['accepted', 'departed']);
-    await happen(world, { seed, steps: 120, deaths: 3 });
+    await happen(world, { seed, steps: 120, deaths: 5, isCrowdedAtTimes: seed % 2 === 0 });
+    world.isCrowded = false;
     await world.deliverAll();
     await world.settle();
     for (const address of world.accepted) {
-      const times = world.delivered.get(address) ?? 0;
-      assert.ok(times > 0, `seed ${seed}: ${address} is lost`);
-      if (times > 1) twice += 1;
-      all += 1;
+      const by = world.delivered.get(address) ?? [];
+      assert.ok(by.length > 0, `seed ${seed}: ${address} is lost`);
+      // The last to deliver it is alive, or was so until all was over; those before it died with what they knew.
+      const living = by.slice(0, -1).filter((loop) => !loop.isDead);
+      assert.equal(living.length, 0, `seed ${seed}: ${address} is delivered again, and loop ${living[0]?.self} knew that it was done`);
+      if (by.length > 1) twice += 1;
     }
     for (const { log } of world.loops) assert.equal(log.records.size, 0, `seed ${seed}: records stay`);
   }
-  // Those whose delivery was not on the disk when their home died.
-  assert.ok(twice < all / 10, `${twice} of ${all} twice`);
+  assert.ok(twice > 0, 'nobody died with anything that mattered');
 });

@@ -4,7 +4,7 @@
  * The one rule: exactly one loop owns a binding::domain queue, by a hash of its name, so limits per queue are exact without locks.
  * With one loop nothing here does anything but pass on. A batch with recipients of several owners is settled when all of them
  * said so. When an owner dies, its successor gets what it had not settled; when a home dies, its successor reads the spool and
- * offers again, and an owner takes each recipient once (shard-held.ts). Recipients that an operator sends to a queue of another loop go back to
+ * offers again, and an owner takes each recipient once and says again what is done (shard-held.ts). Recipients that an operator sends to a queue of another loop go back to
  * the home, which offers them there once that is noted on the disk. Bound: what is queued (an entry for each open batch).
  */
 import { crc32 } from 'node:zlib';
@@ -53,6 +53,8 @@ interface ShardOptions {
   readonly queueName: (group: string, binding: string, domain: string) => string;
   /** The envelope of a batch of ours; undefined when it is gone. */
   readonly loadEnvelope: (batchId: string, done: (envelope: Envelope | undefined) => void) => void;
+  /** So many notes wait for the disk that one more would be forgotten. */
+  readonly forgetsNotes: () => boolean;
   /** Resolves when what was noted so far is on the disk. */
   readonly flushNotes: () => Promise<void>;
 }
@@ -248,17 +250,25 @@ export class Shard implements AcceptedPort {
         if (message.generation === this.#o.link.generation) this.#answered(message.batchId, from, message.offers);
         return;
       case 'departed':
+        // Given up to a dead predecessor: this one offers them anew to the loop that gave them up, in whose queue they stay. Were the note kept
+        // all the same, the next successor would offer them to the loop it names, and both would have them.
         if (message.generation === this.#o.link.generation && this.#dealt.has(message.batchId))
-          this.#departed(message.batchId, message.departure);
-        else this.#note(message.batchId, message.departure.note);
+          this.#departed(message.batchId, message.departure, from);
     }
   }
 
   #take(offer: Offer, from: number): void {
     const { envelope, body } = offer;
-    const states = this.#held.take(offer, from);
-    if (states === undefined) return;
+    const { batchId } = envelope;
     const home = this.#home(from);
+    const { states, news } = this.#held.take(offer, from);
+    // The home died with what it had heard from here: its successor offers what is done.
+    for (const note of news) home.note(batchId, note);
+    if (states === undefined) {
+      const done = this.#held.settleAgain(batchId);
+      if (done !== undefined) this.#answer(from, batchId, done);
+      return;
+    }
     const bytes = body === undefined ? undefined : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
     if (states.every(isFresh)) this.#o.queues.accepted(envelope, bytes, home);
     else this.#o.queues.recovered({ envelope, states }, home);
@@ -275,10 +285,11 @@ export class Shard implements AcceptedPort {
     return {
       note: (batchId, note) => this.#note(batchId, note),
       depart: (batchId, departure) => {
-        if (this.#whither(departure) === this.#self) return false;
+        if (this.#whither(departure) === this.#self) return 'here';
+        if (this.#o.forgetsNotes()) return 'refused';
         this.#held.give(batchId, departure.note.recipients);
-        this.#departed(batchId, departure);
-        return true;
+        this.#departed(batchId, departure, this.#self);
+        return 'gone';
       },
       settled: (batchId) => {
         if (this.#dealt.has(batchId)) {
@@ -293,19 +304,20 @@ export class Shard implements AcceptedPort {
   #makeRemoteHome(loop: number): QueueSpool {
     return {
       note: (batchId, note) => {
+        if ('recipient' in note) this.#held.done(batchId, note.recipient, note.kind);
         if (!this.#send(loop, { kind: 'note', batchId, note })) this.#complain(loop, batchId);
       },
       depart: (batchId, departure) => {
         const generation = this.#held.generationOf(batchId);
-        if (generation === undefined || this.#whither(departure) === this.#self) return false;
-        // With its mailbox full they stay here, as they would in one loop, until the next start.
-        if (!this.#send(loop, { kind: 'departed', batchId, departure, generation })) return false;
+        if (this.#whither(departure) === this.#self) return 'here';
+        // With its mailbox full they stay where they are.
+        if (generation === undefined || !this.#send(loop, { kind: 'departed', batchId, departure, generation })) return 'refused';
         this.#held.give(batchId, departure.note.recipients);
-        return true;
+        return 'gone';
       },
       settled: (batchId) => {
         const done = this.#held.settle(batchId);
-        if (done !== undefined && !this.#send(loop, { kind: 'settled', batchId, ...done })) this.#complain(loop, batchId);
+        if (done !== undefined) this.#answer(loop, batchId, done);
       },
       loadBody: (batchId, done) =>
         this.#o.link.ask(loop, shardRoom, { batchId } satisfies BodyRequest, bodyDeadlineMs, (error, reply) => {
@@ -321,12 +333,17 @@ export class Shard implements AcceptedPort {
     };
   }
 
+  #answer(loop: number, batchId: string, done: { offers: number; generation: number }): void {
+    if (loop === this.#self) this.#answered(batchId, loop, done.offers);
+    else if (!this.#send(loop, { kind: 'settled', batchId, ...done })) this.#complain(loop, batchId);
+  }
+
   #complain(loop: number, batchId: string): void {
     this.#o.panic.log('ERROR', 'ERROR', `loop ${loop} does not take news of ${batchId}: it may be delivered again after a restart`);
   }
 
   /** Recipients of ours leave the loop that had them; from here on they are nobody's until that is on the disk. */
-  #departed(batchId: string, departure: Departure): void {
+  #departed(batchId: string, departure: Departure, from: number): void {
     let dealt = this.#dealt.get(batchId);
     if (dealt === undefined) {
       // All of it was this loop's, and counts as one offer that it took.
@@ -335,6 +352,14 @@ export class Shard implements AcceptedPort {
       this.#held.own(batchId, this.#self, this.#o.link.generation);
     }
     const { note, bindingGroup, binding, domain, attempts, nextAt, reply } = departure;
+    if (this.#o.forgetsNotes()) {
+      // Nothing would say after a death where they went. They go back.
+      this.#o.panic.log('ERROR', 'ERROR', `${batchId} stays in its queue: the disk takes no note of another`);
+      for (const i of note.recipients) dealt.states[i] = { ...(dealt.states[i] ?? open), attempts, nextAt };
+      shareOf(dealt.shares, from).pending.push(...note.recipients);
+      void this.#offerAgain(batchId, from);
+      return;
+    }
     this.#note(batchId, note);
     for (const i of note.recipients) {
       dealt.owners[i] = -1;

@@ -2,8 +2,9 @@
  * Mail that was waiting goes to another queue: bound anew, sent to where another domain's mail goes, or back to its own place.
  *
  * The one rule: a message waits there as it did here, ready or for the rest of its delay, with its attempts and its last reply, and the spool is
- * told before it is there. Where the other queue lives on another loop the message departs, and on this one it is over. An entry comes here
- * after it was taken out of its list; it has left its queue when a function here returns.
+ * told before it is there. Where the other queue lives on another loop the message departs, and on this one it is over; where that loop cannot be
+ * told now, it goes back to its own queue, for mail in a queue of another loop would be offered there, too, after a death. An entry comes here
+ * after it was taken out of its list.
  * Not here: which entries, one or all in slices (domain-queue.ts), who asked for it (desk). Truth: rules Q-01, OUT-21, SMTP-03.
  */
 import { toAsciiDomain } from '#base';
@@ -81,12 +82,13 @@ function move({ clock, verdicts, queueFor }: Surroundings, { group, binding, dom
     nextAt: Math.round(clock.now() + delayMs),
     reply: entry.lastReply,
   };
-  if (batch.home.depart?.(batch.id, departure) === true) {
+  const whereabouts = batch.home.depart?.(batch.id, departure) ?? 'here';
+  if (whereabouts === 'gone') {
     verdicts.departed(batch, recipients);
     return;
   }
-  batch.home.note(batch.id, note);
-  const queue = queueFor(group, binding, domain);
+  if (whereabouts === 'here') batch.home.note(batch.id, note);
+  const queue = whereabouts === 'refused' ? entry.queue : queueFor(group, binding, domain);
   const moved = new Entry(queue, batch, recipients, entry.priority);
   moved.attempts = attempts;
   moved.lastReply = entry.lastReply;

@@ -27,11 +27,14 @@ export interface Departure {
   readonly reply: string | undefined;
 }
 
+/** Where recipients are that an operator moved: with another loop, in another queue of this one, or where they were since the other loop takes nothing. */
+type Whereabouts = 'gone' | 'here' | 'refused';
+
 /** Where a batch is kept: the spool of this loop, or that of the loop that received it. */
 export interface QueueSpool {
   note(batchId: string, note: QueueNote): void;
-  /** True: the queue is another loop's, the note is made and the recipients are that loop's to deliver. False: nothing was done. */
-  depart?(batchId: string, departure: Departure): boolean;
+  /** `gone`: the queue is another loop's, the note is made and the recipients are that loop's to deliver. `here`, `refused`: nothing was done. */
+  depart?(batchId: string, departure: Departure): Whereabouts;
   /** Every recipient has an outcome: the record may go. */
   settled(batchId: string): void;
   loadBody(batchId: string, done: (error: Error | undefined, body?: Buffer) => void): void;

@@ -14,7 +14,7 @@ import { type DraftHost, SpoolDraft } from './draft.ts';
 import { SpoolError } from './errors.ts';
 import type { PendingRecord } from './group-commit.ts';
 import { LargeWriter } from './large-writer.ts';
-import { batchBytesMax, largeMessageBytesDefault, segmentBytesDefault, segmentBytesQuick } from './layout.ts';
+import { batchBytesMax, largeMessageBytesDefault, noteBytesSoft, segmentBytesDefault, segmentBytesQuick } from './layout.ts';
 import { Log, type LogOptions } from './log.ts';
 import type { EncodedHead } from './message-payload.ts';
 import { type BodyDone, MessageReader, type Place } from './message-reader.ts';
@@ -131,6 +131,11 @@ export class Spool implements DraftHost {
     let bytes = 0;
     for (const log of this.#logs.values()) bytes += log.group.notes.bytes;
     return bytes;
+  }
+
+  /** So many wait that notes are forgotten from here on, or soon: what must not be forgotten is better not begun. */
+  get forgetsNotes(): boolean {
+    return this.noteBytesWaiting >= noteBytesSoft;
   }
 
   /** Writes made by the loop's own log since start. */
