@@ -99,7 +99,8 @@ class World {
 
   constructor(count: number, refuses: readonly string[]) {
     this.refuses = refuses;
-    for (let self = 0; self < count; self += 1) this.loops.push(new Loop(this, { self, count, generation: 0, log: new Log(() => this.isCrowded) }));
+    for (let self = 0; self < count; self += 1)
+      this.loops.push(new Loop(this, { self, count, generation: 0, log: new Log(() => this.isCrowded) }));
   }
 
   owner(queue: DomainQueue): number {
