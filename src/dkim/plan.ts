@@ -1,11 +1,14 @@
 /**
  * What one signature is to be: algorithm, canonicalisation, whose, and over which header fields. Plain data.
  *
- * The one rule: From is always signed (RFC 6376 section 5.4). A header list is read once, when a configuration is; signing reads it only.
+ * The one rule: From is always signed (RFC 6376 section 5.4), and that there is no DKIM-Signature is never asserted: the one in the making would be it.
+ * A header list is read once, when a configuration is; signing reads it only.
  * Two forms of lists exist in the manual: `From:Subject?:Received+` with a suffix for each name (dkim_sign), and plain names with
  * a second list of names that are to be signed once more than they are there (opendkim). Both become rules.
  * Truth: RFC 6376 sections 3.5, 5.4; the pages of both modules; MOD-03.
  */
+import { toAsciiDomain } from '#base';
+
 export type Canonicalization = 'simple' | 'relaxed';
 export type DigestName = 'sha1' | 'sha256';
 export type Algorithm = 'rsa-sha256' | 'rsa-sha1' | 'ed25519-sha256';
@@ -71,6 +74,8 @@ const usual = [
 /** A field name; a semicolon would end the tag h=. */
 const NAME = /^[!-9<-~]{1,998}$/;
 
+const OWN_FIELD = 'dkim-signature';
+
 /** The list of dkim_sign: names between colons, each with a suffix or none. Undefined when it holds no such name. */
 export function suffixedRules(list: string): HeaderRule[] | undefined {
   const rules: HeaderRule[] = [];
@@ -82,10 +87,10 @@ export function suffixedRules(list: string): HeaderRule[] | undefined {
       name,
       key: name.toLowerCase(),
       isEvery: suffix === '*' || suffix === '+',
-      asserts: suffix === '?' || suffix === '+' ? 'never' : 'missing',
+      asserts: suffix === '?' || suffix === '+' || name.toLowerCase() === OWN_FIELD ? 'never' : 'missing',
     });
   }
-  return withFrom(rules, 'missing');
+  return withFrom(rules);
 }
 
 /** The lists of opendkim: names that are signed as often as they are there, those that are left out, those that are signed once more. */
@@ -104,9 +109,9 @@ export function namedRules(o: {
     if (!NAME.test(name)) return undefined;
     if (seen.has(key) || (skipped.has(key) && key !== 'from')) continue;
     seen.add(key);
-    rules.push({ name, key, isEvery: true, asserts: over.has(key) ? 'always' : 'never' });
+    rules.push({ name, key, isEvery: true, asserts: assertionOf(key, over) });
   }
-  return withFrom(rules, 'never');
+  return withFrom(rules);
 }
 
 /** A list of names of headers as options have it: an array, or one text with commas, blanks or colons between. Undefined for none. */
@@ -117,9 +122,16 @@ export function headerNames(value: unknown): string[] | undefined {
   return names.length === 0 ? undefined : names;
 }
 
-function withFrom(rules: HeaderRule[], asserts: HeaderRule['asserts']): HeaderRule[] {
+/** A message without From can be sealed, and its signature must name it all the same. */
+function assertionOf(key: string, over: ReadonlySet<string>): HeaderRule['asserts'] {
+  if (key === OWN_FIELD) return 'never';
+  if (over.has(key)) return 'always';
+  return key === 'from' ? 'missing' : 'never';
+}
+
+function withFrom(rules: HeaderRule[]): HeaderRule[] {
   if (rules.some(({ key }) => key === 'from')) return rules;
-  return [{ name: 'From', key: 'from', isEvery: true, asserts }, ...rules];
+  return [{ name: 'From', key: 'from', isEvery: true, asserts: 'missing' }, ...rules];
 }
 
 function lower(name: string): string {
@@ -128,4 +140,16 @@ function lower(name: string): string {
 
 export function digestOf(algorithm: Algorithm): DigestName {
   return algorithm === 'rsa-sha1' ? 'sha1' : 'sha256';
+}
+
+/** In lower case and A-labels; what is no domain stays what it is. */
+export function asciiName(domain: string): string {
+  return toAsciiDomain(domain, { allowUnderscore: true }) ?? domain.toLowerCase();
+}
+
+/** An i= as it may stand beside a d=: of it, or of a name below it (RFC 6376 section 3.5). Undefined for any other, which verifiers refuse. */
+export function identityFor(domain: string, identity: string): string | undefined {
+  const at = identity.lastIndexOf('@');
+  const of = asciiName(identity.slice(at + 1));
+  return at >= 0 && (of === domain || of.endsWith(`.${domain}`)) ? `${identity.slice(0, at)}@${of}` : undefined;
 }

@@ -4,7 +4,7 @@
  * The one rule: what cannot sign as written is an Error that names the option, so that the configuration is refused; nothing is corrected in silence.
  * How a list of headers is written is the module's own matter and handed in. Truth: the pages of dkim_sign and opendkim.
  */
-import type { HeaderRule } from './plan.ts';
+import { asciiName, identityFor, type HeaderRule } from './plan.ts';
 import type { DomainSigning, SignerSettings } from './signer.ts';
 
 export type OptionValues = Readonly<Record<string, unknown>>;
@@ -23,11 +23,18 @@ export function signerSettings(stanza: SigningStanza, rules: (values: OptionValu
     const all = { ...options, ...own };
     const signing = signingOf(all, rules(all), `${name}, domain "${domain}"`);
     if (signing.selector === undefined) throw new Error(`${name}: domain "${domain}" has no Selector, so its mail could not be signed`);
+    const signer = signing.baseDomain ?? asciiName(domain);
+    // One of the module's own, which others inherit, is left out where it does not fit (signer.ts).
+    if (typeof own['identity'] === 'string' && signing.identity !== undefined && identityFor(signer, signing.identity) === undefined)
+      throw new Error(
+        `${name}, domain "${domain}": cannot use "${signing.identity}" as Identity: expected an address of ${signer} or of a name below it, such as "@${signer}"`,
+      );
     if (signing.key === undefined) throw new Error(`${name}: domain "${domain}" has no Key, so its mail could not be signed`);
-    return [domain.toLowerCase(), signing] as const;
+    return [asciiName(domain), signing] as const;
   });
   return { name, defaults: signingOf({ ...options, baseDomain: undefined }, rules(options), name), domains: new Map(domains) };
 }
+
 
 function signingOf(values: OptionValues, headers: readonly HeaderRule[], where: string): DomainSigning {
   const text = (key: string): string | undefined => {

@@ -8,7 +8,7 @@
 import type { HeaderField } from '#mail';
 import type { BodyHash } from './body-digest.ts';
 import type { SigningPlan } from './plan.ts';
-import { canonicalField, relaxedField, signedFields, type SignedField } from './signed-fields.ts';
+import { canonicalField, fieldsToSign, relaxedField, type SignedField } from './signed-fields.ts';
 
 const LINE_SHOULD = 76;
 /** Octets of b= in a line. */
@@ -27,7 +27,7 @@ export class SignatureDraft {
     plan: SigningPlan,
     o: { readonly body: BodyHash; readonly now: number },
   ) {
-    const signed = signedFields(header.fields, plan.headers);
+    const signed = fieldsToSign(header.fields, plan.headers);
     const head = `${plan.instance === undefined ? 'DKIM-Signature' : 'ARC-Message-Signature'}: ${tags(plan, signed, o)}`;
     let fields = '';
     for (const { field } of signed) if (field !== undefined) fields += canonicalField(field, plan.headerCanonicalization);
@@ -53,7 +53,7 @@ function tags(plan: SigningPlan, signed: readonly SignedField[], o: { readonly b
       plan.lifetimeSeconds > 0 ? ` x=${o.now + plan.lifetimeSeconds};` : '',
       plan.hasBodyLength ? ` l=${o.body.length};` : '',
     ].join(''),
-    ...(plan.identity === undefined ? [] : [`i=${quoted(plan.identity)};`]),
+    ...(plan.identity === undefined ? [] : [`i=${quoted(Buffer.from(plan.identity).toString('latin1'))};`]),
     `h=${folded(
       signed.map(({ name }) => name),
       ':',

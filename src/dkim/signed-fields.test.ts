@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HeaderBlock } from '#mail';
 import { namedRules, suffixedRules } from './plan.ts';
-import { relaxedField, SIGNED_FIELDS_MAX, signedFields } from './signed-fields.ts';
+import { fieldsToSign, relaxedField, SIGNED_FIELDS_MAX, signedFields } from './signed-fields.ts';
 
 const fields = HeaderBlock.parse(
   Buffer.from('Received: 1\r\nReceived: 2\r\nFrom: a@b.test\r\nX-Example: one\r\nSubject: s\r\nX-Example: two\r\n\r\n'),
@@ -48,6 +48,27 @@ test('a name that could not be a header is no list', () => {
 test('A47 a hundred thousand fields of a signed name give a bounded list', () => {
   const many = HeaderBlock.parse(Buffer.from(`From: a@b.test\r\n${'Received: x\r\n'.repeat(100_000)}\r\n`)).fields;
   assert.equal(signedFields(many, suffixedRules('From:Received+')!).length, SIGNED_FIELDS_MAX);
+});
+
+test('A47 of thousands of fields that a list names in front of From, From is signed and asserted all the same', () => {
+  const many = HeaderBlock.parse(Buffer.from(`From: a@b.test\r\n${'Received: x\r\n'.repeat(2_000)}\r\n`)).fields;
+  const names = fieldsToSign(many, namedRules({ names: ['Received', 'From'], skipped: [], oversigned: ['From'] })!).map(({ name }) => name);
+  assert.deepEqual([names.length, names.slice(0, 3)], [SIGNED_FIELDS_MAX, ['From', 'From', 'Received']]);
+  assert.equal(fieldsToSign(fields, suffixedRules('Received+:From')!)[0]?.name, 'Received');
+});
+
+test('RFC 6376 5.4: that there is no further DKIM-Signature is not asserted, whatever a list says: our own would break it', () => {
+  assert.deepEqual(chosen(suffixedRules('From:DKIM-Signature')), ['From=a@b.test']);
+  assert.deepEqual(chosen(namedRules({ names: ['From'], skipped: [], oversigned: ['dkim-signature'] })), ['From=a@b.test']);
+});
+
+test('RFC 8617: a message without From names it in the list all the same, as a set of ARC may be put on it', () => {
+  const none = HeaderBlock.parse(Buffer.from('Subject: s\r\n\r\n')).fields;
+  for (const names of [undefined, ['Subject'], ['From', 'Subject']])
+    assert.deepEqual(
+      signedFields(none, namedRules({ names, skipped: [], oversigned: [] })!).map(({ name }) => name),
+      ['From', 'Subject'],
+    );
 });
 
 test('a relaxed field is that of RFC 6376 section 3.4.5', () => {

@@ -3,7 +3,7 @@
  *
  * The one rule: fields of one name are taken from the bottom up, each at most once, however often rules name it; a name without a field
  * left is an assertion that there is none (RFC 6376 section 5.4.2). Cost is linear in fields and rules (A47).
- * Bound: SIGNED_FIELDS_MAX names in h=; further fields of a message stay unsigned. Truth: RFC 6376 sections 3.4.1, 3.4.2, 3.7, 5.4.
+ * Bound: SIGNED_FIELDS_MAX names in h=, From first of all; further fields of a message stay unsigned. Truth: RFC 6376 sections 3.4.1, 3.4.2, 3.7, 5.4.
  */
 import type { HeaderField } from '#mail';
 import type { Canonicalization, HeaderRule } from './plan.ts';
@@ -35,6 +35,14 @@ export function signedFields(fields: readonly HeaderField[], rules: readonly Hea
     if (asserts === 'always' || (asserts === 'missing' && had === 0)) add(name, undefined);
   }
   return signed;
+}
+
+/** The same for a signature of ours. A list may name From behind fields of which there are thousands: without it a signature is none. */
+export function fieldsToSign(fields: readonly HeaderField[], rules: readonly HeaderRule[]): SignedField[] {
+  const signed = signedFields(fields, rules);
+  const isFrom = ({ key }: HeaderRule): boolean => key === 'from';
+  if (signed.length < SIGNED_FIELDS_MAX) return signed;
+  return signedFields(fields, [...rules.filter(isFrom), ...rules.filter((rule) => !isFrom(rule))]);
 }
 
 /** A field as it is hashed, its CRLF included; lone line ends of a stored field count as what the wire makes of them. */

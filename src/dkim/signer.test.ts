@@ -14,7 +14,7 @@ const keys: Readonly<Record<string, { privateKey: KeyObject; publicKey: KeyObjec
 };
 const message = 'From: <me@a.test>\r\nSubject: hello\r\n\r\nA text.\r\n';
 
-function signerWith(kind: string) {
+function signerWith(kind: string, identity?: string) {
   const asked: { input: string; algorithm: Algorithm; key: KeyObject; done: (signature: string) => void }[] = [];
   const clock = new ManualClock();
   const counts = { signed: 0, failed: 0 };
@@ -30,7 +30,7 @@ function signerWith(kind: string) {
         headerCanonicalization: 'relaxed',
         bodyCanonicalization: 'relaxed',
         headers: namedRules({ names: ['From', 'Subject'], skipped: [], oversigned: [] }) ?? [],
-        identity: undefined,
+        identity,
         lifetimeSeconds: 0,
         hasBodyLength: false,
         copiesHeaders: false,
@@ -55,11 +55,56 @@ function signerWith(kind: string) {
   return { signer, asked, counts };
 }
 
-function signed(signer: DkimSigner, done: (field: string) => void): void {
+function signed(signer: DkimSigner, done: (field: string) => void, o: { text?: string; top?: string } = {}): void {
   const run = signer.begin();
-  run.append(Buffer.from(message));
-  run.finish({ context: { get: () => undefined }, isOn: true, binding: 'default' }, done);
+  run.append(Buffer.from(o.text ?? message));
+  run.finish({ context: { get: () => undefined }, isOn: true, binding: 'default', top: Buffer.from(o.top ?? '') }, done);
 }
+
+test('MOD-03 who signs is known when all fields are: a second From on top makes nobody the author, and one on top of none the author', () => {
+  const { signer, asked } = signerWith('rsa');
+  const inputs = (o: { text?: string; top?: string }): string[] => {
+    signed(signer, () => undefined, o);
+    return asked.splice(0).map(({ input }) => input.replace(/\r\ndkim-signature.*/s, ''));
+  };
+  const none = message.replace(/^From.*\r\n/, '');
+  assert.deepEqual(inputs({ top: 'Subject: late\r\n' }), ['from:<me@a.test>\r\nsubject:hello\r\nsubject:late']);
+  assert.deepEqual(inputs({ top: 'From: other@a.test\r\n' }), []);
+  assert.deepEqual(inputs({ text: none }), []);
+  assert.deepEqual(inputs({ text: none, top: 'From: other@a.test\r\n' }), ['from:other@a.test\r\nsubject:hello']);
+  assert.deepEqual(inputs({ text: none, top: 'From: a@a.test\r\nfrom: b@a.test\r\n' }), []);
+});
+
+test('RFC 6376: of several authors the first one counts, a comment or a fold hides nobody, and a domain outside ASCII signs by its A-labels', () => {
+  const { signer, asked } = signerWith('ed25519');
+  const domainOf = (from: string): string | undefined => {
+    signed(signer, () => undefined, { text: `From:${from}\r\n\r\nx\r\n` });
+    return asked.splice(0).map(({ input }) => / d=([^;]*);/.exec(input)?.[1])[0];
+  };
+  for (const [from, domain] of [
+    [' A <a@A.test>, B <b@b.test>', 'a.test'],
+    [' a@a.test, b@b.test', 'a.test'],
+    [' "x <x@evil.test>" <a@a.test> (b (c@c.test))', 'a.test'],
+    ['\r\n\t<a@a.test>', 'a.test'],
+    ['a@b\u00fccher.test', 'xn--bcher-kva.test'],
+    [' <a@a.test> <b@b.test>', undefined],
+    [' a@../b', undefined],
+    ['', undefined],
+  ] as const)
+    assert.equal(domainOf(from), domain, from);
+});
+
+test('RFC 6376 3.5: i= is written in A-labels, and left out where it is of another domain', () => {
+  for (const [identity, domain, expected] of [
+    ['@b\u00fccher.test', 'b\u00fccher.test', ' i=@xn--bcher-kva.test;'],
+    ['a@x.a.test', 'a.test', ' i=a@x.a.test;'],
+    ['a@b.test', 'a.test', undefined],
+  ] as const) {
+    const { signer, asked } = signerWith('rsa', identity);
+    signed(signer, () => undefined, { text: `From: a@${domain}\r\n\r\nx\r\n` });
+    assert.equal(/ i=[^;]*;/.exec(asked[0]?.input ?? '')?.[0], expected, identity);
+  }
+});
 
 test('a key signs in the thread of keys, whatever its kind, and the signature is that of the octets', () => {
   for (const kind of ['rsa', 'ed25519']) {

@@ -5,6 +5,7 @@
  * chose gets into a header, report or line without being made one safe line first.
  * It does not speak SMTP (room smtp) nor store anything (room spool).
  */
+export { authorDomains, bareText } from './author.ts';
 export { bounceClasses, bounceClassName } from './bounce-classes.ts';
 export { BounceClassifier, noOverrides } from './bounce-classifier.ts';
 export type { BounceOverrides, BounceVerdict } from './bounce-classifier.ts';

@@ -105,10 +105,13 @@ export class Signing implements MessageSigner {
       done(mark);
       return;
     }
+    // A mark stands above the signatures, and is signed where a list names its field.
+    const top = mark === '' ? view.top : Buffer.concat([Buffer.from(mark, 'latin1'), view.top]);
     const context = { get: (key: string) => view.context.message.get(key) ?? view.context.connection.get(key) };
     for (const [i, { member, run }] of runs.entries()) {
       const isBypassed = view.context.isBypassed(member.signer.settings.name.replace(/:.*/, ''));
-      run.finish({ context, isOn: !isBypassed && this.#isOn(member, view), binding: view.recipients[0]?.binding ?? '' }, (field) => {
+      const isOn = !isBypassed && this.#isOn(member, view);
+      run.finish({ context, isOn, binding: view.recipients[0]?.binding ?? '', top }, (field) => {
         fields[i] = field;
         open -= 1;
         if (open === 0) done(mark + fields.join(''));

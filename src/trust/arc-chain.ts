@@ -6,8 +6,7 @@
  * Bounds: SETS_MAX sets, CHAIN_OCTETS_MAX octets of all of them, since each seal is computed over all sets below it.
  * Not here: signatures, keys (arc-verify.ts). Truth: RFC 8617 sections 4.1, 4.2, 5.2.
  */
-import type { HeaderField } from '#mail';
-import { withoutComments } from './author.ts';
+import { bareText, type HeaderField } from '#mail';
 import { fieldText } from './dkim-verify.ts';
 import { compact, parseTags, type Tags } from './tag-list.ts';
 
@@ -101,6 +100,6 @@ function inOrder(sets: ReadonlyMap<number, ReadonlyMap<Kind, ArcField>>): ArcCha
 
 /** Results begin with `i=1;`, perhaps with comments in between. */
 function leadingInstance(field: HeaderField): string {
-  const [first = '', ...rest] = withoutComments(fieldText(field)).split(';');
+  const [first = '', ...rest] = bareText(fieldText(field)).split(';');
   return rest.length === 0 ? '' : (/^i=(.*)$/.exec(compact(first))?.[1] ?? '');
 }

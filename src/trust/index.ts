@@ -10,7 +10,6 @@ export type { Lookup, Query } from './lookup.ts';
 export { arcResultsField, placeOfSeal, SealDraft } from './arc-seal.ts';
 export type { SealPlace } from './arc-seal.ts';
 export type { ArcVerdict } from './arc-verify.ts';
-export { authorDomains } from './author.ts';
 export { inTime } from './deadline.ts';
 export type { Timers } from './deadline.ts';
 export { evaluateDmarc } from './dmarc.ts';

@@ -1,7 +1,8 @@
 /**
  * What other programs sign, we verify: a few hundred odd messages signed by mailauth, opendkim and Perl's Mail::DKIM, whole and then changed.
+ * And what we sign of messages on which policy put fields too late to be hashed with them, they verify.
  *
- * Not here: what we sign under other verifiers (scenarios, dkim-verifiers).
+ * Not here: what we sign of odd messages under other verifiers (scenarios, dkim-verifiers).
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -11,8 +12,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { dkimSign } from 'mailauth/lib/dkim/sign.js';
+import { dkimVerify } from 'mailauth/lib/dkim/verify.js';
 import { seededRandom } from '#base';
 import { beginScan, lookupBy } from '#trust';
+import { testSigner } from '../kit/dkim.ts';
 import { oddMessage } from '../kit/odd-messages.ts';
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -109,6 +112,79 @@ test(
       }
   },
 );
+
+/** Messages on which a field came late: what a list names is there once, twice, or not at all below it. */
+function stamped(): Buffer[] {
+  const top = 'X-Late: one\r\nSubject: late\r\nAuthentication-Results: mx.test; spf=pass\r\n smtp.mailfrom=a@a.test\r\nX-Late: two\r\n';
+  const below = 'From: a@a.test\r\nSubject: first\r\nX-MSFBL: old\r\n\r\nA text.\r\n';
+  const mark = 'X-MSFBL: mark\r\n';
+  const lists = [
+    { headerlist: ['From', 'Subject', 'X-Late'] },
+    { headerlist: ['Subject'], oversignHeaderlist: ['Subject', 'X-Late', 'X-MSFBL', 'Authentication-Results', 'DKIM-Signature', 'Cc'] },
+    { oversignHeaderlist: ['From', 'DKIM-Signature'] },
+  ];
+  return lists.flatMap((list) =>
+    ['relaxed', 'simple'].map((form) => {
+      const sign = testSigner({ ...list, headerCanon: form, bodyCanon: form, selector: 'r' }, rsa.privateKey);
+      const all = mark + top;
+      // A second instance, whose signature stands above the first.
+      return Buffer.from(sign(below, all) + sign(below, all) + all + below, 'latin1');
+    }),
+  );
+}
+
+/** Every octet of a value on top that a list names is signed. */
+const LATE = /late|X-Late: two/;
+
+test('MOD-03 fields that policy, checks and marks put on a message too large to be held are signed: mailauth, Mail::DKIM, opendkim and we agree', async () => {
+  const messages = stamped();
+  const resolver = (name: string): Promise<string[][]> =>
+    name in records ? Promise.resolve([[records[name]!]]) : Promise.reject(Object.assign(new Error('no'), { code: 'ENOTFOUND' }));
+  for (const [i, message] of messages.entries()) {
+    const { results } = await dkimVerify(message, { resolver });
+    assert.deepEqual(
+      results.map(({ status }) => status.result),
+      ['pass', 'pass'],
+      `message ${i}: ${message.toString('latin1')}`,
+    );
+    assert.equal(await verdict(message), 'pass ', `message ${i}`);
+    const text = message.toString('latin1');
+    const other = Buffer.from(text.replace(LATE, (late) => late.toUpperCase()), 'latin1');
+    assert.match(await verdict(other), /^fail a signed field was changed/, `message ${i}`);
+    const more = Buffer.from(`X-Late: three\r\n${text}`, 'latin1');
+    assert.match(await verdict(more), /X-Late:X-Late:X-Late/i.test(text) ? /^fail/ : /^pass/, `message ${i}`);
+  }
+});
+
+test('MOD-03 the same messages under Mail::DKIM', { skip: noPerl }, () => {
+  const program = `use Mail::DKIM::Verifier; use Mail::DKIM::DNS; my $record = shift; binmode STDIN; my $all = do { local $/; <STDIN> };
+    { package Late::RR; sub new { bless { t => $_[1] }, $_[0] } sub type { 'TXT' } sub txtdata { $_[0]{t} } sub char_str_list { ($_[0]{t}) } }
+    no warnings 'redefine'; *Mail::DKIM::DNS::query_async = sub { my ($n, $type, %p) = @_;
+      my @a = $n =~ /^r\\._domainkey/ ? (Late::RR->new($record)) : (); return sub { ($p{Callbacks}{Success} || sub { @_ })->(@a) } };
+    my $at = 0; my @said; while ($at < length $all) { my $n = unpack('N', substr($all, $at, 4)); my $m = substr($all, $at + 4, $n); $at += 4 + $n;
+      my $v = Mail::DKIM::Verifier->new; $v->PRINT($m); $v->CLOSE; push @said, map { $_->result_detail } $v->signatures } print join "\\n", @said;`;
+  const messages = stamped();
+  const { stdout, stderr } = spawnSync('perl', ['-e', program, records['r._domainkey.a.test']!], {
+    input: Buffer.concat(messages.flatMap((message) => [lengthOf(message), message])),
+  });
+  assert.deepEqual(stdout.toString().split('\n'), Array(2 * messages.length).fill('pass'), stderr.toString());
+});
+
+test('MOD-03 the same messages under opendkim', { skip: noOpendkim }, () => {
+  writeFileSync(join(folder, 'keys'), Object.entries(records).map(([name, text]) => `${name} ${text}\n`).join('')); // prettier-ignore
+  writeFileSync(join(folder, 'verify.conf'), `TestPublicKeys ${join(folder, 'keys')}\nMode v\nOn-Default accept\nAuthservID x.test\n`);
+  const files = stamped().map((message, i) => {
+    writeFileSync(join(folder, `late${i}`), message);
+    return join(folder, `late${i}`);
+  });
+  const { stdout, stderr } = spawnSync('/usr/sbin/opendkim', ['-x', join(folder, 'verify.conf'), '-t', files.join(',')]);
+  const said = (stdout.toString() + stderr.toString()).split('\n').filter((line) => line.includes('verification'));
+  assert.equal(said.length, files.length, stderr.toString());
+  assert.deepEqual(
+    said.filter((line) => !line.includes('succeeded')),
+    [],
+  );
+});
 
 /** Where it reads files opendkim puts one blank behind a colon, whatever blanks and folds were there: simple headers are of that form here. */
 function asItReads(message: Buffer): Buffer {

@@ -8,9 +8,9 @@
  */
 import { foldDomain, parseIp, toAsciiDomain, unmapIp, type Clock } from '#base';
 import { CONTINUE, type HookView, type LaterAnswer, type Phase, type PhaseHook, type ValidationModule, type Verdict } from '#hooks';
+import { authorDomains } from '#mail';
 import type { ModuleLog } from '#observe';
 import {
-  authorDomains,
   beginScan,
   checkSpf,
   evaluateDmarc,
