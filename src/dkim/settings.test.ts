@@ -58,13 +58,20 @@ test('MOD-03 a domain without selector or key, and a selector that could end a t
 
 test('RFC 6376 3.5: an identity of another domain than the one that signs is refused in the scope of a domain; domains are known by their A-labels', () => {
   const read = (own: Record<string, unknown>, options = {}) =>
-    signerSettings({ name: 'opendkim', options, domains: [{ domain: 'B\u00fccher.test', options: { selector: 's', key: '/k', ...own } }] }, rules);
+    signerSettings(
+      { name: 'opendkim', options, domains: [{ domain: 'B\u00fccher.test', options: { selector: 's', key: '/k', ...own } }] },
+      rules,
+    );
   for (const identity of ['x@evil.test', 'x@evilxn--bcher-kva.test', 'b\u00fccher.test'])
     assert.throws(() => read({ identity }), /cannot use ".*" as Identity: expected an address of xn--bcher-kva\.test/, identity);
   assert.throws(() => read({ identity: 'x@b\u00fccher.test', baseDomain: 'a.test' }), /expected an address of a\.test/);
   for (const identity of ['@xn--bcher-kva.test', 'x@news.B\u00fccher.test'])
     assert.equal(read({ identity }).domains.get('xn--bcher-kva.test')?.identity, identity);
-  assert.equal(read({}, { identity: '@a.test' }).domains.get('xn--bcher-kva.test')?.identity, '@a.test', 'inherited: left out when signing');
+  assert.equal(
+    read({}, { identity: '@a.test' }).domains.get('xn--bcher-kva.test')?.identity,
+    '@a.test',
+    'inherited: left out when signing',
+  );
 });
 
 test('MOD-03 keycache_size, pos_keycache_ttl and neg_keycache_ttl have the documented defaults', () => {

@@ -35,7 +35,6 @@ export function signerSettings(stanza: SigningStanza, rules: (values: OptionValu
   return { name, defaults: signingOf({ ...options, baseDomain: undefined }, rules(options), name), domains: new Map(domains) };
 }
 
-
 function signingOf(values: OptionValues, headers: readonly HeaderRule[], where: string): DomainSigning {
   const text = (key: string): string | undefined => {
     const value = values[key];

@@ -149,7 +149,10 @@ test('MOD-03 fields that policy, checks and marks put on a message too large to 
     );
     assert.equal(await verdict(message), 'pass ', `message ${i}`);
     const text = message.toString('latin1');
-    const other = Buffer.from(text.replace(LATE, (late) => late.toUpperCase()), 'latin1');
+    const other = Buffer.from(
+      text.replace(LATE, (late) => late.toUpperCase()),
+      'latin1',
+    );
     assert.match(await verdict(other), /^fail a signed field was changed/, `message ${i}`);
     const more = Buffer.from(`X-Late: three\r\n${text}`, 'latin1');
     assert.match(await verdict(more), /X-Late:X-Late:X-Late/i.test(text) ? /^fail/ : /^pass/, `message ${i}`);

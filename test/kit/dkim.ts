@@ -18,7 +18,13 @@ export function testSigner(
   const settings = opendkimSettings({ name: 'opendkim', options: { key: '/%{d}.key', selector: 's', ...options }, domains });
   const tally = { processed: () => undefined, signed: () => undefined, failed: () => undefined };
   const signer = new DkimSigner(settings, {
-    keys: new KeyCache({ size: 9, foundSeconds: 60, missingSeconds: 60, clock: systemClock, readFile: (_path, done) => done(undefined, pem) }),
+    keys: new KeyCache({
+      size: 9,
+      foundSeconds: 60,
+      missingSeconds: 60,
+      clock: systemClock,
+      readFile: (_path, done) => done(undefined, pem),
+    }),
     thread: { sign: (input, algorithm, with_, done) => done(signature(input, algorithm, with_)) },
     clock: systemClock,
     tally,
