@@ -78,6 +78,7 @@ function fill(messages: number): Map<string, (args: unknown) => unknown> {
     clock: systemClock,
     wheel,
     standing: () => undefined,
+    way: () => undefined,
     envelope: (_id: string, done: (envelope: undefined) => void) => done(undefined),
     body: (_id: string, done: (found: Buffer) => void) => done(body),
     assign: (_of: unknown, done: (found: undefined) => void) => done(undefined),

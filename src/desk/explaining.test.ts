@@ -64,6 +64,7 @@ function desk(messages: number): { ask: (question: string, args: unknown) => unk
     clock,
     wheel,
     standing: () => undefined,
+    way: () => undefined,
     envelope: (_id, done) => done(undefined),
     body: (_id, done) => {
       reads += 1;

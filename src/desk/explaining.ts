@@ -5,13 +5,15 @@
  * messages are looked at, of a binding the first QUEUES_MAX queues, and it is said when that was not all.
  * Not here: where in the configuration a limit stands, and words for people (control). Truth: the issue's `explain`.
  */
-import type { Cause, Standing } from '#outbound';
+import type { Cause, Standing, WayView } from '#outbound';
 import type { DomainQueue } from '#queue';
 import type { DeskPorts, MessageLine, QueueLine } from './ports.ts';
 import { chosen, lineOf, messageLine } from './views.ts';
 
 const LOOKED_AT = 200;
 const QUEUES_MAX = 10_000;
+/** Queues of one domain, each in a binding of its own, whose ways are told. */
+const WAYS_MAX = 200;
 
 export interface StandingLine {
   readonly state: Standing['state'] | 'not sending';
@@ -32,6 +34,18 @@ export interface QueueStanding extends StandingLine {
   readonly earliestNextAt: number | undefined;
   /** The reply to the last attempt of the first of them that has one. */
   readonly lastReply: string | undefined;
+  /** Where its mail goes, when hosts there hold it back. */
+  readonly way: WayView | undefined;
+}
+
+/** Of a domain: where the mail of one of its queues goes. */
+export interface QueueWay {
+  readonly group: string;
+  readonly binding: string;
+  /** Another name than the domain's: that of its Gateway (OUT-21). */
+  readonly domain: string;
+  readonly gateway: string | undefined;
+  readonly way: WayView;
 }
 
 export interface MessageStanding {
@@ -69,8 +83,9 @@ function standingOf(ports: DeskPorts, queue: DomainQueue): QueueStanding {
   // A slice of its own, from the start: nothing is remembered of it but one place in a bounded list.
   const { entries } = queue.walk(0, LOOKED_AT);
   const delayed = entries.filter(({ state }) => state === 'delayed');
+  const line = lineFor(ports, queue);
   return {
-    ...lineFor(ports, queue),
+    ...line,
     queue: lineOf(queue),
     optionsName: queue.optionsName,
     gateway: queue.gateway,
@@ -79,7 +94,20 @@ function standingOf(ports: DeskPorts, queue: DomainQueue): QueueStanding {
     oldestReceivedAt: least(entries.map(({ receivedAt }) => receivedAt)),
     earliestNextAt: least(delayed.map(({ nextAt }) => nextAt)),
     lastReply: entries.find(({ lastReply }) => lastReply !== undefined)?.lastReply,
+    way: line.cause?.kind === 'host-failed' || line.cause?.kind === 'unresolvable' ? ports.way(queue) : undefined,
   };
+}
+
+/** Of each queue of this name that had mail here. */
+export function waysOf(ports: DeskPorts, domain: string): QueueWay[] {
+  const ways: QueueWay[] = [];
+  for (const queue of chosen(ports.queues, { domains: [domain] })) {
+    const way = ports.way(queue);
+    const { group, binding, gateway } = queue;
+    if (way !== undefined) ways.push({ group, binding, domain: queue.domain, gateway, way });
+    if (ways.length === WAYS_MAX) break;
+  }
+  return ways;
 }
 
 function least(numbers: readonly number[]): number | undefined {

@@ -5,7 +5,7 @@
  * Not here: words for people (control/operations/queue), who may do what (control/access), asking all loops (main).
  * Truth: console commands of section 5.1; rules CON, Q-01, Q-09 to Q-11, Q-14.
  */
-import { explainBinding, explainMessage, explainQueue } from './explaining.ts';
+import { explainBinding, explainMessage, explainQueue, waysOf } from './explaining.ts';
 import { messageDetails, type DetailsQuestion } from './details.ts';
 import type { DeskPorts, Which } from './ports.ts';
 import { search, type SearchQuestion } from './search.ts';
@@ -13,7 +13,7 @@ import { steer, steerMessage, type MessageAction, type SteerQuestion } from './s
 import { linesOf, listOf } from './views.ts';
 
 export type { Details, DetailsQuestion } from './details.ts';
-export type { BindingStanding, MessageStanding, QueueStanding, StandingLine } from './explaining.ts';
+export type { BindingStanding, MessageStanding, QueueStanding, QueueWay, StandingLine } from './explaining.ts';
 export type { BindingName, DeskPorts, MessageLine, QueueLine, QueueLines, Which } from './ports.ts';
 export { FOUND_MAX, type Found, type SearchCursor, type SearchQuestion } from './search.ts';
 export type { MessageAction, MessageDone, Steer, Steered, SteerQuestion } from './steering.ts';
@@ -27,6 +27,7 @@ export function deskAnswers(ports: DeskPorts, loop: number): [question: string, 
     on('queue.steer', (args: SteerQuestion) => steer(ports, args)),
     on('queue.explain', (args: { binding: string; domain: string }) => explainQueue(ports, args)),
     on('queue.search', (args: SearchQuestion) => search(ports, args, loop)),
+    on('domain.ways', (args: { domain: string }) => waysOf(ports, args.domain)),
     on('binding.explain', (args: { binding: string }) => explainBinding(ports, args.binding)),
     on('message.explain', (args: { id: string }) => explainMessage(ports, args.id)),
     on('message.steer', (args: MessageAction) => steerMessage(ports, args)),

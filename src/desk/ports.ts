@@ -6,7 +6,7 @@
  */
 import type { Clock, TimerWheel } from '#base';
 import type { Envelope } from '#mail';
-import type { Standing } from '#outbound';
+import type { Standing, WayView } from '#outbound';
 import type { DomainQueue, Queues } from '#queue';
 
 export interface DeskPorts {
@@ -15,6 +15,8 @@ export interface DeskPorts {
   readonly wheel: Pick<TimerWheel, 'schedule' | 'cancel'>;
   /** Undefined where nothing is sent (the server runs without its queue service). */
   readonly standing: (queue: DomainQueue) => Standing | undefined;
+  /** Where its mail goes; undefined before it had any. */
+  readonly way: (queue: DomainQueue) => WayView | undefined;
   readonly envelope: (batchId: string, done: (envelope: Envelope | undefined) => void) => void;
   readonly body: (batchId: string, done: (body: Buffer | undefined) => void) => void;
   /** What policy says today of the binding of a recipient; undefined where it cannot be told. */

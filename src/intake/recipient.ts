@@ -75,7 +75,7 @@ export class IncomingRecipient implements RecipientHandle {
   setBindingGroup(name: string): boolean {
     const chosen = this.#bindings.chooseFromGroup(name, this.#head.domain);
     if (chosen === undefined) {
-      this.#panic.log('ERROR', 'MOD', `set_binding: message ${this.id}: there is no binding group "${name}"; assignment unchanged`);
+      this.#panic.log('ERROR', 'MOD', `set_binding: message ${this.id}: there is no binding or group "${name}"; assignment unchanged`);
       return false;
     }
     this.binding = chosen;

@@ -343,6 +343,7 @@ export class LoopRuntime {
         clock: systemClock,
         wheel: this.#wheel,
         standing: (queue) => this.#outgoing?.standing(queue),
+        way: (queue) => this.#outgoing?.way(queue),
         envelope: (batchId, done) => this.#shard.envelopeOf(batchId, done),
         body: (batchId, done) => this.#shard.bodyOf(batchId, done),
         assign: (of, done) => intake.assignAnew(of, done),

@@ -22,6 +22,7 @@ import {
   type Standing,
   type TracedLines,
   type TracerWish,
+  type WayView,
 } from '#outbound';
 import type { DomainQueue, Queues } from '#queue';
 import { wantedFacts, type SendingSettings } from './catalog.ts';
@@ -116,6 +117,10 @@ export class Outgoing {
 
   standing(queue: DomainQueue): Standing {
     return this.#deliverer.standing(queue);
+  }
+
+  way(queue: DomainQueue): WayView | undefined {
+    return this.#deliverer.way(queue);
   }
 
   /** What is known of the names of a queue's domain is forgotten, and its way looked for anew. */

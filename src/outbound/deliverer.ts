@@ -25,6 +25,7 @@ import { Siblings } from './shaping/siblings.ts';
 import { standingOf, type Standing } from './standing.ts';
 import { stageName } from './stages.ts';
 import type { MatchPort } from './transcode.ts';
+import type { WayView } from './way.ts';
 
 export interface DelivererOptions {
   readonly queues: Queues;
@@ -128,6 +129,11 @@ export class Deliverer {
   /** What a queue is doing and the one thing that holds it back; O(1), nothing is scanned. */
   standing(queue: DomainQueue): Standing {
     return standingOf(queue, this.#pools.get(queue)?.standing);
+  }
+
+  /** Where the mail of a queue goes; undefined before it had any. */
+  way(queue: DomainQueue): WayView | undefined {
+    return this.#pools.get(queue)?.way;
   }
 
   /** The way of a queue is looked for anew, and hosts that failed may be tried at once. */

@@ -9,4 +9,5 @@ export type { ConnectPort, Dial, DnsPort, GlobalSendingOptions, MailHost, HostLi
 export type { TracedLines, TracerWish } from './session/trace.ts';
 export { OutboundTls, type OutboundTlsOptions, type TlsPort } from './session/tls.ts';
 export type { Cause, Standing } from './standing.ts';
+export type { Hop, WayView } from './way.ts';
 export { tcpConnect } from './tcp-connect.ts';

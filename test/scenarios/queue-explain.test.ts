@@ -58,6 +58,12 @@ Domain "deadfirst.test" {
   Routes = ( "smtp://127.0.0.1:{port:dead}?pref=10" "smtp://127.0.0.1:{port:slow}?pref=20" )
   Max_Outbound_Connections = 1
 }
+Binding "ghost" {
+  Bind_Address = "192.0.2.77"
+}
+Domain "shared.test" { Routes = ( "127.0.0.1:{port:quick}" ) }
+Domain "gated.test" { Gateway = "127.0.0.1:{port:quick}" }
+Domain "noname.test" { Routes = ( "nowhere.hosts.test" ) }
 Domain "dead.test" { Routes = ( "127.0.0.1:{port:dead}" ) }
 Domain "tls.test" {
   Routes = ( "127.0.0.1:{port:quick}" )
@@ -190,7 +196,7 @@ test('OUT-25 explain says that the DNS gives no way, and what it said', async ()
 
 test('Q-07 Q-10 explain names the dead host, what it answered, and when it is tried again', async () => {
   await many(2, 'dead.test');
-  const text = await explained('queue default dead.test', /host 127\.0\.0\.1 failed: 4\d\d 4\.4\.1 \[internal\]/);
+  const text = await explained('queue default dead.test', /its only host failed: \[127\.0\.0\.1\]:\d+ \(connection refused\)/);
   has(text, 'Host_Failure_Retry', place('Host_Failure_Retry'), 'Next wake-up:  in 1');
 });
 
@@ -221,4 +227,45 @@ test('Q-02 explain of a delayed message gives its next attempt, what the last on
   assert.match(text, /Next wake-up: {2}in (59|60) min/);
   assert.match(await user.refused('explain message 00/00-1-1'), /There is no message "00\/00-1-1" in the queues/);
   assert.match(await user.refused('explain queue default nobody.test'), /No mail is or was queued/);
+});
+
+test('OUT-02 an address that this machine has not is told as such, and holds back the mail of its own binding alone', async () => {
+  await many(1, 'shared.test', 'ghost');
+  const text = await explained('queue ghost shared.test', /our address 192\.0\.2\.77 is not on this machine/);
+  has(text, place('Bind_Address'), 'config set binding ghost Bind_Address');
+  const before = quick.messages.length;
+  await many(1, 'shared.test');
+  await until(
+    () => quick.messages.length > before,
+    () => 'the same host to take mail of the default binding',
+    30,
+  );
+});
+
+test('OUT-22, Q-07 domain shows whose word the way is, the next choice, and which host failed how', async () => {
+  await many(1, 'deadfirst.test');
+  await until(
+    async () => (await user.ask('domain deadfirst.test')).text.includes('since failure'),
+    () => 'the first route to fail',
+    30,
+  );
+  const { text } = await user.ask('domain deadfirst.test');
+  has(text, `Binding default sends by Routes (Domain deadfirst.test, ${place('Routes', 'deadfirst.test')})`);
+  assert.match(text, /\n \*      \[127\.0\.0\.1\]:\d+ IPv4 (\(.*\) )?[\d.]+s since failure, tried again in .*: connection refused\n/);
+  assert.match(text, /\n =>     \[127\.0\.0\.1\]:\d+ IPv4/);
+  assert.ok(!text.includes('DNS cache'), 'what the DNS says of a routed domain is no matter');
+});
+
+test('OUT-21 mail that waits under the name of a gateway is found from the name of its domain', async () => {
+  await many(1, 'gated.test');
+  const { text } = await user.ask('domain gated.test');
+  has(text, "Mail for 'gated.test' waits under the name of its gateway", place('Gateway'));
+  const asked = await user.ask('explain queue default gated.test');
+  assert.match(asked.text, /Its mail waits under the name of its gateway: explain queue default 127\.0\.0\.1:\d+/);
+});
+
+test('OUT-25 a route that the DNS does not know is told as what the operator wrote, and not as the DNS of the domain', async () => {
+  await many(1, 'noname.test');
+  const text = await explained('queue default noname.test', /the DNS knows no host of Routes/);
+  has(text, 'nowhere.hosts.test', place('nowhere.hosts.test'), 'correct Routes or the DNS');
 });

@@ -161,7 +161,7 @@ test('OUT-01 a header names the binding where the client may say so; a name that
   await client.quit();
   await taken(hops.header, 2);
   assert.deepEqual(from(hops.header), ['127.0.0.1', '127.0.0.12']);
-  await until(() => /there is no binding group "nobody"/.test(server.read('paniclog.ec')), 'a line in the panic log');
+  await until(() => /there is no binding or group "nobody"/.test(server.read('paniclog.ec')), 'a line in the panic log');
 });
 
 test('SHP-01 OUT-04 a limit that is changed by config set holds for the queue that is sending, up and down, and a suspension stops it', async () => {

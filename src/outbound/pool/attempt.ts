@@ -12,7 +12,7 @@ import type { ConnectPort, Dial, PolicyPort } from '../ports.ts';
 import { wantsLogin } from '../methods/authentication.ts';
 import { replies } from '../replies.ts';
 import { tlsDemand, type HostMemory } from '../route/host-memory.ts';
-import type { Target } from '../route/targets.ts';
+import { sourceFor, type Target } from '../route/targets.ts';
 import { questionOf, wantsPolicy } from '../session/policy.ts';
 import { Opening, type Opened, type OpeningFailure } from '../session/opening.ts';
 import type { TlsPort } from '../session/tls.ts';
@@ -103,9 +103,9 @@ export class Attempt {
     while (!this.#isOver && this.#place < this.#o.targets.length) {
       const target = this.#o.targets[this.#place] as Target;
       this.#place += 1;
-      if (this.#ports.hosts.wait(target, this.#demand) > 0) continue;
-      const to = dial(target, this.#o.sources);
-      if (to === undefined) continue;
+      const source = sourceFor(target, this.#o.sources);
+      if (source === undefined || this.#ports.hosts.wait(target, { demand: this.#demand, source }) > 0) continue;
+      const to = dial(target, source);
       if (this.#ports.policies !== undefined && wantsPolicy(this.#o.options)) {
         this.#ask(this.#ports.policies, target, to);
         return;
@@ -132,7 +132,7 @@ export class Attempt {
       }
       const reply = `${answer.code} [internal] ${answer.reason}`;
       this.#last = { kind: 'failed', reply, stage: stage.notConnected, remoteIp: target.ip };
-      this.#ports.hosts.fail(target, options.hostFailureRetry, this.#demand);
+      this.#ports.hosts.fail(target, options.hostFailureRetry, { demand: this.#demand, reply });
       this.start();
     });
   }
@@ -178,7 +178,7 @@ export class Attempt {
   }
 
   #opened(target: Target, opened: Opened): void {
-    this.#ports.hosts.succeed(target, this.#demand);
+    this.#ports.hosts.succeed(target, { demand: this.#demand, source: sourceFor(target, this.#o.sources) ?? '' });
     const wire = this.#wire as Wire;
     this.#end({ kind: 'opened', wire, target, opened, connectMs: this.#ports.clock.mono() - this.#dialledAt });
   }
@@ -193,7 +193,15 @@ export class Attempt {
       return;
     }
     this.#o.admission.failed(target);
-    this.#ports.hosts.fail(target, this.#o.options.hostFailureRetry, failure.isDemandUnmet ? this.#demand : '');
+    const problem = this.#wire?.problem ?? '';
+    const reply = told(failure.reply, problem, to);
+    // An address of ours that is not here says nothing about the host to those who come from another one.
+    const source = problem === 'EADDRNOTAVAIL' ? to.localAddress : undefined;
+    this.#ports.hosts.fail(target, this.#o.options.hostFailureRetry, {
+      reply,
+      ...(source === undefined ? {} : { source }),
+      ...(failure.isDemandUnmet ? { demand: this.#demand } : {}),
+    });
     this.start();
   }
 
@@ -214,11 +222,27 @@ function meantNames(target: Target, o: { readonly options: SendingOptions; reado
   return wantsLogin(o.options) ? [host] : [host, o.domain];
 }
 
-/** OUT-02. Undefined when we have no address of its family: that target cannot be reached as configured. */
-function dial(target: Target, sources: readonly string[] | undefined): Dial | undefined {
+/** For people: what the system said says more than the reply that mail is put off with. */
+function told(reply: string, problem: string, { localAddress }: Dial): string {
+  switch (problem) {
+    case '':
+      return reply;
+    case 'ECONNREFUSED':
+      return 'connection refused';
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return 'no route to it from here';
+    case 'EADDRNOTAVAIL':
+      return `our address ${localAddress ?? ''} is not on this machine (Bind_Address)`;
+    case 'ENOENT':
+      return 'there is no such socket';
+    default:
+      return `no connection: ${problem}`;
+  }
+}
+
+function dial(target: Target, source: string): Dial {
   const to = { ip: target.ip, port: target.port };
   if (target.isPath === true) return { ...to, isPath: true };
-  if (sources === undefined) return to;
-  const localAddress = sources.find((own) => own.includes(':') === target.ip.includes(':'));
-  return localAddress === undefined ? undefined : { ...to, localAddress };
+  return source === '' ? to : { ...to, localAddress: source };
 }

@@ -11,12 +11,14 @@
 import type { Delivery, DomainQueue, RecipientResult, SendingOptions } from '#queue';
 import { tlsDemand } from '../route/host-memory.ts';
 import type { ClientSession, SessionOwner } from '../session/session.ts';
+import { sourceFor } from '../route/targets.ts';
 import { ehloNameOf, faceOf, identityOf } from '../shaping/identity.ts';
 import { TURN_MS } from '../shaping/place-gate.ts';
 import { Lease, type Shape } from '../shaping/shaper.ts';
 import { siblingNames } from '../shaping/siblings.ts';
 import type { Cause, Standing } from '../standing.ts';
 import { transcoded } from '../transcode.ts';
+import { hopsOf, wayView, type WayView } from '../way.ts';
 import type { Attempt, AttemptOutcome, AttemptSuccess } from './attempt.ts';
 import type { Connection, ConnectionHolder } from './connection.ts';
 import { connectionLimit, wantedConnections } from './growth.ts';
@@ -133,7 +135,8 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
   /** An operator's word: hosts that failed may be tried at once, and the way is looked for anew. */
   renew(): void {
     const demand = tlsDemand(this.options, this.queue.domain);
-    for (const target of this.#plans.targets) this.#ports.hosts.succeed(target, demand);
+    const { targets, sources } = this.#plans.known;
+    for (const target of targets) this.#ports.hosts.succeed(target, { demand, source: sourceFor(target, sources) ?? '' });
     this.refresh();
   }
 
@@ -158,6 +161,11 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     if (parked?.cause.kind === 'throttle') return { state, ...parked };
     if (this.#setbacks.isResting) return { state, ...this.#setbacks.standing };
     return { state, nextAtMono: undefined, cause: parked?.cause ?? this.#cause() };
+  }
+
+  /** Where its mail goes, and how those hosts are. */
+  get way(): WayView {
+    return wayView(this.#ports.planner.source(this.queue), hopsOf(this.#ports, this.queue, this.#plans.known));
   }
 
   #cause(): Cause | undefined {

@@ -56,8 +56,8 @@ export class PlanKeeper {
   }
 
   /** Where the way that was found last led to, believed or not; nothing is asked. */
-  get targets(): readonly Target[] {
-    return this.#plan?.kind === 'targets' ? this.#plan.targets : [];
+  get known(): { readonly targets: readonly Target[]; readonly sources: readonly string[] | undefined } {
+    return this.#plan?.kind === 'targets' ? this.#plan : { targets: [], sources: undefined };
   }
 
   forget(): void {

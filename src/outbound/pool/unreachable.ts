@@ -9,6 +9,7 @@
 import { internalResult, type DomainQueue, type RecipientResult } from '#queue';
 import { replies } from '../replies.ts';
 import { tlsDemand, type HostMemory } from '../route/host-memory.ts';
+import { sourceFor } from '../route/targets.ts';
 import { transcoded, type MatchPort } from '../transcode.ts';
 import type { AttemptFailure } from './attempt.ts';
 import type { FailedPlan, PlanKeeper, Way } from './plan-keeper.ts';
@@ -41,7 +42,11 @@ export function unreached(
   setbacks.failed();
   const { hostFailureRetry } = queue.options;
   const demand = tlsDemand(queue.options, queue.domain);
-  const waits = plan.targets.map((target) => hosts.wait(target, demand));
+  const waits = plan.targets.map((target) => {
+    const source = sourceFor(target, plan.sources);
+    // To a host of the other family there is no way from here until something is changed.
+    return source === undefined ? Infinity : hosts.wait(target, { demand, source });
+  });
   const ms = Math.max(1, Math.min(hostFailureRetry * 1000, ...waits));
   setbacks.rest(ms, { kind: 'host-failed', host: failure.remoteIp, option: 'hostFailureRetry', detail: failure.reply });
   if (isInContact) return;

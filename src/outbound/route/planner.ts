@@ -27,6 +27,9 @@ export type Plan =
       readonly isMx: boolean;
     };
 
+/** Who says where mail goes: the key of the option, or the DNS. */
+export type WaySource = 'staticRoute' | 'gateway' | 'routes' | 'dns';
+
 /** Milliseconds for which a plan without a TTL of its own is believed. */
 const STATIC_LIFE_MS = 60_000;
 /** Shortest life of a plan: a TTL of 0 must not mean a query for every connection. */
@@ -51,20 +54,32 @@ export class Planner {
   /** @param isAddressOnly after repeated failures of MX look-ups: only the addresses of the domain itself (OUT-25) */
   plan(queue: DomainQueue, isAddressOnly: boolean, done: (plan: Plan) => void): void {
     const { options } = queue;
-    const { staticRoute } = this.#o.global();
     const port = portOf(options);
     if (methodOf(options) === undefined) {
       done({ kind: 'failed', reply: replies.methodMissing, isPermanent: false, isLookup: false, isMx: false });
       return;
     }
-    if (staticRoute !== undefined) {
-      this.#gateway(staticRoute, port, done);
-      return;
+    switch (this.source(queue)) {
+      case 'staticRoute':
+        this.#gateway(this.#o.global().staticRoute ?? '', port, done);
+        return;
+      case 'gateway':
+        this.#gateway(queue.gateway ?? options.gateway ?? '', port, done);
+        return;
+      case 'routes':
+        this.#routes(queue, options.routes ?? [], done);
+        return;
+      case 'dns':
+        this.#domain(queue.domain, port, isAddressOnly, this.#isRelayDomain(queue.domain) ? (plan) => done(bestOf(plan)) : done);
     }
-    const gateway = queue.gateway ?? options.gateway;
-    if (gateway !== undefined && gateway !== '') this.#gateway(gateway, port, done);
-    else if (options.routes !== undefined && options.routes.length > 0) this.#routes(queue, options.routes, done);
-    else this.#domain(queue.domain, port, isAddressOnly, this.#isRelayDomain(queue.domain) ? (plan) => done(bestOf(plan)) : done);
+  }
+
+  /** OUT-20. */
+  source({ gateway: own, options }: DomainQueue): WaySource {
+    if (this.#o.global().staticRoute !== undefined) return 'staticRoute';
+    const gateway = own ?? options.gateway;
+    if (gateway !== undefined && gateway !== '') return 'gateway';
+    return options.routes !== undefined && options.routes.length > 0 ? 'routes' : 'dns';
   }
 
   /** OUT-27: a domain that we relay for, by the lists of the global scope. */

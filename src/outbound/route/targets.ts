@@ -24,6 +24,12 @@ export interface Target {
   readonly isSecure?: boolean;
 }
 
+/** OUT-02: the address that we connect from; '' where the system chooses, undefined when we have none of the target's family. */
+export function sourceFor(target: Target, sources: readonly string[] | undefined): string | undefined {
+  if (target.isPath === true || sources === undefined) return '';
+  return sources.find((own) => own.includes(':') === target.ip.includes(':'));
+}
+
 export function orderTargets(targets: readonly Target[], random: Random): Target[] {
   const byPreference = new Map<number, Map<string, Target[]>>();
   const seen = new Set<string>();

@@ -42,6 +42,7 @@ export class Wire {
   #isOpen = false;
   #isOver = false;
   #isHeard = false;
+  #problem = '';
   /** Monotonic time of the deadline; Infinity for none. */
   #deadline = Infinity;
   #timer = 0;
@@ -53,6 +54,11 @@ export class Wire {
     this.#ports = ports;
     socket.on('connect', this.#onConnect);
     this.#listen(socket);
+  }
+
+  /** What the system said when no connection came about, in its word (ECONNREFUSED); '' where it said nothing. */
+  get problem(): string {
+    return this.#problem;
   }
 
   /** Our own address of the connection; '' where there is none. */
@@ -175,7 +181,10 @@ export class Wire {
 
   readonly #onClose = (): void => this.#lose(this.#isOpen ? 'closed' : 'refused');
 
-  readonly #onError = (): void => this.#lose(this.#isOpen || this.#isHeard ? 'closed' : 'refused');
+  readonly #onError = (error: NodeJS.ErrnoException): void => {
+    if (!this.#isOpen) this.#problem = error.code ?? '';
+    this.#lose(this.#isOpen || this.#isHeard ? 'closed' : 'refused');
+  };
 
   #lose(reason: LossReason): void {
     if (this.#isOver) return;

@@ -7,6 +7,7 @@
 import type { Resolver } from '#config';
 import type { BindingStanding, MessageStanding, QueueStanding, StandingLine } from '#desk';
 import { answer, refusal, type Answer, type Operation, type ServerPort, type WhereSet } from '../operation.ts';
+import { gatewayOf, type Hop } from './domain-way.ts';
 import { gone } from './messages.ts';
 import { bindingOf, counted, domainName, duration, inQueues, noBinding, shown, when } from './words.ts';
 
@@ -23,9 +24,12 @@ interface Reason {
   readonly change: string | undefined;
 }
 
+/** What a queue knows beside its cause. */
+type Known = Partial<Pick<QueueStanding, 'lastReply' | 'way'>>;
+
 type Cause = NonNullable<StandingLine['cause']>;
 
-function reasonOf(server: ServerPort, place: Place, standing: StandingLine, lastReply: string | undefined): Reason {
+function reasonOf(server: ServerPort, place: Place, standing: StandingLine, { lastReply, way }: Known = {}): Reason {
   const { cause } = standing;
   if (standing.state === 'not sending') return plain('this server runs without its queue service: nothing is sent');
   if (cause === undefined) return plain('nothing: it is about to be sent');
@@ -36,12 +40,9 @@ function reasonOf(server: ServerPort, place: Place, standing: StandingLine, last
     case 'throttle':
       return limited(server, place, cause);
     case 'host-failed':
-      return hostFailed(server, place, cause);
+      return hostFailed(server, place, cause, way?.hops ?? []);
     case 'unresolvable':
-      return plain(
-        `the DNS gives no way to the domain: ${shown(cause.detail)}`,
-        `correct the DNS, then "refresh domain ${place.domain}"; "dig ${place.domain}" shows what it says`,
-      );
+      return unresolvable(server, place, cause, way?.by);
     case 'retry':
       return retry(server, place, lastReply);
     case 'resolving':
@@ -80,19 +81,55 @@ function limited(server: ServerPort, place: Place, cause: Cause): Reason {
   };
 }
 
-function hostFailed(server: ServerPort, place: Place, cause: Cause): Reason {
+/** Names that lead nowhere: those of the domain itself, or those that the operator wrote. */
+function unresolvable(server: ServerPort, place: Place, cause: Cause, by: string | undefined): Reason {
+  const option = by === 'gateway' || by === 'routes' ? by : undefined;
+  const setIn = option === undefined ? undefined : server.whereSet({ ...place, option });
+  if (setIn?.file === undefined)
+    return plain(
+      `the DNS gives no way to the domain: ${shown(cause.detail)}`,
+      `correct the DNS, then "refresh domain ${place.domain}"; "dig ${place.domain}" shows what it says`,
+    );
+  const text = `the DNS knows no host of ${setIn.option} = ${shown(setIn.value)}: ${shown(cause.detail)}`;
+  return { text, setIn, change: `correct ${setIn.option} or the DNS, then "refresh domain ${place.domain}"` };
+}
+
+/** Hosts that an explanation names. */
+const NAMED_MAX = 5;
+
+/** All hosts that are left alone now, each with its own failure; undefined where none is known. */
+function failedHosts(hops: readonly Hop[]): string | undefined {
+  const failed = hops.filter(({ failedMsAgo }) => failedMsAgo !== undefined);
+  if (failed.length === 0) return undefined;
+  const named = failed.slice(0, NAMED_MAX).map(({ ip, port, reply }) => `${port === 0 ? ip : `[${ip}]:${port}`} (${shown(reply ?? '')})`);
+  const more = failed.length > NAMED_MAX ? ` and ${failed.length - NAMED_MAX} more` : '';
+  const what = failed.length === hops.length ? (hops.length === 1 ? 'its only host failed' : `all ${hops.length} hosts failed`) : 'hosts failed';
+  return `${what}: ${named.join(', ')}${more}`;
+}
+
+function hostFailed(server: ServerPort, place: Place, cause: Cause, hops: readonly Hop[]): Reason {
   const setIn = server.whereSet({ ...place, option: 'hostFailureRetry' });
   const host = cause.host === undefined || cause.host === '' ? 'no host could be reached' : `host ${shown(cause.host)} failed`;
   const reply = cause.detail;
   const policy = /\bDANE\b/.test(reply) ? 'useDane' : /\bMTA-STS\b/.test(reply) ? 'useMtaSts' : undefined;
   if (policy !== undefined) return heldByPolicy(server.whereSet({ ...place, option: policy }), place, `${host}: ${shown(reply)}`);
+  if (hops.length > 0 && hops.every((hop) => hop.reply?.endsWith('(Bind_Address)') === true)) return ownAddress(server, place, hops);
   const isTls = /TLS\b/i.test(reply);
   const ours = isTls ? server.whereSet({ ...place, option: 'tls' }) : undefined;
   const tls = ours === undefined ? '' : ` (${ours.option} = ${ours.value}${placeOf(ours)})`;
   const change = isTls
     ? `the host must offer TLS as demanded, or config set ${ours?.file === undefined ? `domain ${place.domain} ` : ours.words}TLS ifavailable`
     : `mend the host; it is tried again by itself, ${setIn?.option ?? 'Host_Failure_Retry'} = ${setIn?.value ?? ''} s after a failure`;
-  return { text: `${host}: ${shown(reply)}${tls}`, setIn, change };
+  const all = isTls ? undefined : failedHosts(hops);
+  return { text: all ?? `${host}: ${shown(reply)}${tls}`, setIn, change };
+}
+
+/** OUT-02: no host is to blame. */
+function ownAddress(server: ServerPort, place: Place, hops: readonly Hop[]): Reason {
+  const setIn = server.whereSet({ ...place, option: 'bindAddress' });
+  const where = setIn?.file === undefined ? `binding ${place.binding} ` : setIn.words;
+  const change = `give this machine the address, or config set ${where}Bind_Address <one that it has>`;
+  return { text: `${shown(hops[0]?.reply ?? '')}: ${setIn?.value ?? ''}`, setIn, change };
 }
 
 /** What the domain's people have published holds it back, because an option of ours lets that count. */
@@ -136,7 +173,7 @@ function reasonRows({ text, setIn, change }: Reason): [string, string | undefine
 function queueRows(server: ServerPort, standing: QueueStanding): { rows: string[]; reason: Reason; next: number | undefined } {
   const { queue, state, looked, waiting, earliestNextAt, oldestReceivedAt, nextAt, cause } = standing;
   const place = { group: queue.group, binding: queue.binding, domain: standing.optionsName };
-  const reason = reasonOf(server, place, standing, standing.lastReply);
+  const reason = reasonOf(server, place, standing, standing);
   const isByTime = nextAt === undefined && cause?.kind === 'retry';
   const next = nextAt ?? (isByTime ? earliestNextAt : undefined);
   const now = server.now();
@@ -188,7 +225,9 @@ const explainQueue: Operation = {
       const nobody = noBinding(session.config.resolver(), binding);
       const none =
         nobody === undefined ? `No mail is or was queued for ${shown(typed)} in binding ${shown(binding)}.` : `Cannot explain: ${nobody}`;
-      return refusal([none, ...silent].join('\n'));
+      const gateway = nobody === undefined ? gatewayOf(server, { ...bindingOf(session.config.resolver(), binding), domain: domainName(typed) }) : undefined;
+      const hint = gateway === undefined ? [] : [`Its mail waits under the name of its gateway: explain queue ${shown(binding)} ${shown(gateway)}`];
+      return refusal([none, ...hint, ...silent].join('\n'));
     }
     const told = queueRows(server, standing);
     const head = `Queue ${standing.queue.binding} ${standing.queue.domain}${groupOf(standing.queue.group)}`;
@@ -267,7 +306,7 @@ const explainBinding: Operation = {
     if (queues === 0) return idle(server, session.config.resolver(), { binding, silent });
     const causes = parts.flatMap((part) => part.causes).sort((a, b) => b.messages - a.messages);
     const lines = causes.map(({ example, optionsName, ...line }) => {
-      const reason = reasonOf(server, { group: example.group, binding: example.binding, domain: optionsName }, line, undefined);
+      const reason = reasonOf(server, { group: example.group, binding: example.binding, domain: optionsName }, line);
       const where = reason.setIn === undefined ? '' : ` (${setInText(reason.setIn)})`;
       return `  ${inQueues(line.messages, line.queues)}, such as ${example.domain}: ${line.state}; ${reason.text}${where}`;
     });

@@ -3,10 +3,12 @@
  *
  * The one rule: a look at what is there; nothing is asked of the DNS. Truth: section 5.1.
  */
+import { parseIp } from '#base';
 import { quoteWord } from '#config';
 import type { QueueLine } from '#desk';
 import { answer, refusal, type ConsoleSession, type Operation, type ServerPort } from '../operation.ts';
 import { gathered, table } from '../server/table.ts';
+import { hopLine, hopLines, waysOf, type Hop } from './domain-way.ts';
 import { domainTlsLines, known, portOf, tlsaLines } from './domain-tls.ts';
 import { domainName, queueLines, shown } from './words.ts';
 
@@ -41,14 +43,24 @@ const showOutbound: Operation = {
   },
 };
 
-async function hostsOf(server: ServerPort, domain: string, port: number): Promise<{ text: string[]; data: unknown }> {
+interface HostsAsked {
+  readonly domain: string;
+  readonly port: number;
+  /** How hosts are, by their address. */
+  readonly hops: ReadonlyMap<string, Hop>;
+}
+
+async function hostsOf(server: ServerPort, { domain, port, hops }: HostsAsked): Promise<{ text: string[]; data: unknown }> {
   const mx = await known(server, domain, 'MX');
   if (mx === undefined) return { text: [`Domain '${domain}' is not in the DNS cache: "dig ${domain}" asks.`], data: undefined };
   if (mx.kind === 'failed') return { text: [`Domain '${domain}': the DNS did not answer, ${shown(mx.reason)}`], data: mx };
   if (mx.kind !== 'records') {
     const what = mx.kind === 'nodata' ? 'has no MX: its own address is used' : 'does not exist';
-    return { text: [`Domain '${domain}' ${what} (known for ${mx.ttl} s)`], data: mx };
+    const own = hopLines([...hops.values()]);
+    return { text: [`Domain '${domain}' ${what} (known for ${mx.ttl} s)`, ...own], data: { ...mx, hosts: [...hops.values()] } };
   }
+  if (mx.records.length === 1 && /^\.?$/.test(String(mx.records[0]?.['exchange'])))
+    return { text: [`Domain '${domain}' says that it takes no mail (MX 0 ., known for ${mx.ttl} s)`], data: mx };
   const hosts = mx.records.filter(({ type }) => type === 'MX').sort((a, b) => Number(a['preference']) - Number(b['preference']));
   const text = [`Domain '${domain}' has ${hosts.length} MXs and a TTL of ${mx.ttl} seconds`];
   const data: unknown[] = [];
@@ -59,12 +71,21 @@ async function hostsOf(server: ServerPort, domain: string, port: number): Promis
       .flatMap((one) => (one?.kind === 'records' ? one.records.flatMap((record) => record['address'] ?? []) : []))
       .map(String);
     text.push(`  [${String(host['preference'])} ${shown(name)}. TTL:${String(host['ttl'] ?? mx.ttl)}]`);
-    text.push(...(ips.length === 0 ? ['\t(no address in the DNS cache)'] : ips.map((ip) => `\t[${ip}] ${familyOf(ip)}`)));
+    const none = parseIp(name) === undefined ? 'no address in the DNS cache' : 'an address stands where a name must: not used';
+    text.push(...(ips.length === 0 ? [`\t(${none})`] : ips.map((ip) => hopLine(`[${ip}]`, ip, hops.get(ip)))));
     const ends = found.flatMap((one) => (one?.kind === 'records' ? one.name : []));
     text.push(...(await tlsaLines(server, { ends: [...ends, name], port })));
-    data.push({ host: name, preference: host['preference'], addresses: ips });
+    data.push({ host: name, preference: host['preference'], addresses: ips, hops: ips.flatMap((ip) => hops.get(ip) ?? []) });
   }
   return { text, data };
+}
+
+async function wayAndHosts(server: ServerPort, session: ConsoleSession, domain: string) {
+  const ways = await waysOf(server, session, domain);
+  // What the DNS says of a domain whose mail goes elsewhere would only mislead.
+  const asked = { domain, port: portOf(session, domain), hops: ways.byDns };
+  const hosts = ways.isByDns ? await hostsOf(server, asked) : { text: [], data: undefined };
+  return { ways, hosts };
 }
 
 /** What the configuration says of a domain by its name or by a pattern, as it is written. */
@@ -88,9 +109,9 @@ const domain: Operation = {
     if (typed === undefined || args.length > 1) return refusal(`Cannot show "${args.join(' ')}": expected ${domain.usage}`);
     const name = domainName(typed);
     // All at once: a loop that is loading a million messages answers each question only between two pieces of its work.
-    const [{ lines, silent }, hosts, all, tls] = await Promise.all([
+    const [{ lines, silent }, { ways, hosts }, all, tls] = await Promise.all([
       queueLines(server, { domains: [name] }),
-      hostsOf(server, name, portOf(session, name)),
+      wayAndHosts(server, session, name),
       sessions(server),
       domainTlsLines(server, name),
     ]);
@@ -113,6 +134,7 @@ const domain: Operation = {
     );
     const text = [
       ...stanzas,
+      ...ways.text,
       ...hosts.text,
       ...tls,
       'Statistics:',
@@ -121,7 +143,7 @@ const domain: Operation = {
       ...connections,
       ...silent,
     ];
-    return answer(text.join('\n'), { domain: name, hosts: hosts.data, queues: lines, connections: open });
+    return answer(text.join('\n'), { domain: name, ways: ways.ways, hosts: hosts.data, queues: lines, connections: open });
   },
 };
 
