@@ -36,7 +36,7 @@ type TlsOptions = Pick<
 >;
 
 /** How a host failed that is skipped now. */
-export interface HostFailure {
+interface HostFailure {
   /** Monotonic times. */
   readonly at: number;
   readonly until: number;
@@ -63,7 +63,11 @@ export class HostMemory {
   /** `demand`: what was demanded of TLS (tlsDemand), when that is what failed; `source`: our address, when that cannot be used. */
   fail(target: Target, seconds: number, { demand = '', source = '', reply = '' }: Whose & { reply?: string } = {}): void {
     const at = this.#clock.mono();
-    this.#failed.set(source === '' ? keyOf(target, demand) : sourceKey(target, source), { at, until: at + seconds * 1000, reply: reply.slice(0, REPLY_MAX) });
+    this.#failed.set(source === '' ? keyOf(target, demand) : sourceKey(target, source), {
+      at,
+      until: at + seconds * 1000,
+      reply: reply.slice(0, REPLY_MAX),
+    });
   }
 
   succeed(target: Target, { demand = '', source = '' }: Whose): void {

@@ -17,7 +17,7 @@ type Source = QueueWay['way']['by'];
 const LOOKED_MAX = 200;
 const NAMED_MAX = 10;
 
-export interface Ways {
+interface Ways {
   readonly ways: readonly QueueWay[];
   /** What is said before the hosts of the DNS; '' for nothing. */
   readonly text: readonly string[];
@@ -115,7 +115,7 @@ function sourceText(server: ServerPort, domain: string, { group, binding, gatewa
   return `${optionOf[way.by]}${gateway === undefined ? '' : ` ${shown(gateway)}`}`;
 }
 
-export function placeOf(setIn: WhereSet): string {
+function placeOf(setIn: WhereSet): string {
   return setIn.file === undefined ? 'the default' : `${setIn.scope}, ${setIn.file}:${setIn.line}`;
 }
 
@@ -141,7 +141,9 @@ export function hopLine(address: string, ip: string, hop: Hop | undefined): stri
   if (hop?.connectMs !== undefined || hop?.deliveryMs !== undefined)
     words.push(`(${(hop.connectMs ?? 0).toFixed(2)}ms con ${(hop.deliveryMs ?? 0).toFixed(2)}ms dlv)`);
   if (hop?.failedMsAgo !== undefined)
-    words.push(`${(hop.failedMsAgo / 1000).toFixed(2)}s since failure, tried again in ${duration(hop.waitMs ?? 0)}: ${shown(hop.reply ?? '')}`);
+    words.push(
+      `${(hop.failedMsAgo / 1000).toFixed(2)}s since failure, tried again in ${duration(hop.waitMs ?? 0)}: ${shown(hop.reply ?? '')}`,
+    );
   else if (hop?.reply !== undefined) words.push(`not used: ${shown(hop.reply)}`);
   return words.join(' ');
 }

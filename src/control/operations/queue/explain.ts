@@ -103,7 +103,8 @@ function failedHosts(hops: readonly Hop[]): string | undefined {
   if (failed.length === 0) return undefined;
   const named = failed.slice(0, NAMED_MAX).map(({ ip, port, reply }) => `${port === 0 ? ip : `[${ip}]:${port}`} (${shown(reply ?? '')})`);
   const more = failed.length > NAMED_MAX ? ` and ${failed.length - NAMED_MAX} more` : '';
-  const what = failed.length === hops.length ? (hops.length === 1 ? 'its only host failed' : `all ${hops.length} hosts failed`) : 'hosts failed';
+  const what =
+    failed.length === hops.length ? (hops.length === 1 ? 'its only host failed' : `all ${hops.length} hosts failed`) : 'hosts failed';
   return `${what}: ${named.join(', ')}${more}`;
 }
 
@@ -225,8 +226,12 @@ const explainQueue: Operation = {
       const nobody = noBinding(session.config.resolver(), binding);
       const none =
         nobody === undefined ? `No mail is or was queued for ${shown(typed)} in binding ${shown(binding)}.` : `Cannot explain: ${nobody}`;
-      const gateway = nobody === undefined ? gatewayOf(server, { ...bindingOf(session.config.resolver(), binding), domain: domainName(typed) }) : undefined;
-      const hint = gateway === undefined ? [] : [`Its mail waits under the name of its gateway: explain queue ${shown(binding)} ${shown(gateway)}`];
+      const gateway =
+        nobody === undefined
+          ? gatewayOf(server, { ...bindingOf(session.config.resolver(), binding), domain: domainName(typed) })
+          : undefined;
+      const hint =
+        gateway === undefined ? [] : [`Its mail waits under the name of its gateway: explain queue ${shown(binding)} ${shown(gateway)}`];
       return refusal([none, ...hint, ...silent].join('\n'));
     }
     const told = queueRows(server, standing);
