@@ -4,7 +4,8 @@
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { command, prepareServer, run, startServer, until, type Server } from '../kit/server.ts';
+import { join } from 'node:path';
+import { command, prepareServer, root, run, startServer, until, type Server } from '../kit/server.ts';
 import { SmtpClient } from '../kit/smtp-client.ts';
 
 const esmtp = 'ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" {} }';
@@ -17,6 +18,15 @@ before(async () => {
   });
 });
 after(() => home.end());
+
+test('a command finds its Node.js although its own folder, where bin/node stands, is the first of PATH', async () => {
+  const path = `${join(root, 'bin')}:${process.env['PATH']}`;
+  const ran = await run('env', [`PATH=${path}`, 'EC_NODE=', join(root, 'bin/node'), '--which']);
+  assert.equal(ran.code, 0, ran.err);
+  assert.notEqual(ran.out.trim(), join(root, 'bin/node'));
+  const itself = await run('env', [`EC_NODE=${join(root, 'bin/node')}`, join(root, 'bin/node'), '--which']);
+  assert.deepEqual([itself.code, itself.out.trim() === join(root, 'bin/node')], [0, false], itself.err);
+});
 
 test('RT-09 -h tells the options; an unknown option or service ends with 64 and the usage', async () => {
   const help = await command('ecelerity', ['-h']);
