@@ -6,7 +6,7 @@
  * Problems of the language itself come from the syntax room and are told in the same form.
  * Truth: CFG-11, CFG-32.
  */
-import type { ConfFile, Place, Problem } from '#syntax';
+import { syntaxProblems, type ConfFile, type Place, type Problem } from '#syntax';
 
 const configProblems = {
   syntax: 'the text is no configuration',
@@ -60,7 +60,7 @@ export function problemOfSyntax(problem: Problem, includedFrom: readonly Place[]
     manual: `Syntax error in ${problem.at.file} at line ${problem.at.line} near '${problem.near}'`,
     message: problem.message,
     at: problem.at,
-    ...(problem.hint === undefined ? {} : { hint: problem.hint }),
+    hint: problem.hint ?? syntaxProblems[problem.code],
     ...(includedFrom.length === 0 ? {} : { includedFrom }),
   };
 }

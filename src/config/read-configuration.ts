@@ -9,6 +9,7 @@ import type { ConfFile, Place } from '#syntax';
 import { checkTree, type Use } from './check/check.ts';
 import { crossCheck, modulesInUse } from './check/cross-checks.ts';
 import { judgeGuards } from './check/guards.ts';
+import { inertNotices } from './check/inert.ts';
 import { sortProblems, type ConfigNotice, type ConfigProblem } from './errors.ts';
 import type { FileSource } from './files/file-source.ts';
 import { loadFiles } from './files/load.ts';
@@ -78,12 +79,3 @@ export function readConfiguration(options: ReadOptions): ReadConfiguration {
   };
 }
 
-/** One line for each thing that is accepted without effect, however often it is used. */
-function inertNotices(uses: readonly Use[]): ConfigNotice[] {
-  const first = new Map<string, Use>();
-  for (const use of uses) if (use.status === 'inert' && !first.has(use.name)) first.set(use.name, use);
-  return [...first.values()].map((use) => ({
-    message: `${use.what === 'option' ? '' : `${use.what} `}${use.name} is accepted and has no effect here`,
-    at: use.at,
-  }));
-}

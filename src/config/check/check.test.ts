@@ -212,6 +212,38 @@ test('what has no effect here is accepted with one notice for each name', () => 
   assert.equal(notices.filter((notice) => notice.message.startsWith('Use_MMap')).length, 1);
 });
 
+test('the notice says why there is no effect: what the table says of the option, or what is missing as a whole', () => {
+  const { notices } = valid('License = x\nAdaptive_Enabled = true\nUse_MMap = true\nSNMP { SysContact = ops }');
+  assert.deepEqual(
+    notices.map((notice) => notice.message),
+    [
+      'License is accepted and has no effect here: Impetus needs none',
+      'Adaptive_Enabled is accepted and has no effect here: there is no adaptive delivery yet, so limits stay as they are set',
+      'Use_MMap is accepted and has no effect here',
+      'scope SNMP, with all in it, is accepted and has no effect here: there is no SNMP agent yet',
+    ],
+  );
+});
+
+test('what stands in a scope without effect is told by the line of that scope alone; the same option elsewhere keeps its own', () => {
+  const { notices } = valid(
+    'ThreadPool a { Concurrency = 4 }\nHTTP_Listener { Listen ":80" { Peer 10.0.0.1 { } } }\nESMTP_Listener { Listen ":25" { Concurrency = 2 } }',
+  );
+  assert.deepEqual(
+    notices.map((notice) => notice.message.replace(/ here.*/, '')),
+    [
+      'scope ThreadPool, with all in it, is accepted and has no effect',
+      'scope HTTP_Listener, with all in it, is accepted and has no effect',
+      'Concurrency is accepted and has no effect',
+    ],
+  );
+});
+
+test('a problem of the language says what would be right in whatever file it stands (CFG-11)', () => {
+  const problem = only('Hostname = \u201cmta.example\u201d');
+  assert.equal(problem.hint, 'use the plain quotation mark " instead of the typographic one');
+});
+
 test('FB-09 a pattern that does not compile is a problem with its place, and wildcards name the pattern to write', () => {
   const problem = only('Domain "/(unclosed/" { }');
   assert.equal(problem.code, 'wrong-pattern');

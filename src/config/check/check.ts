@@ -120,7 +120,9 @@ class Walker {
       around.isPassive || (kind.module !== undefined && saysNo(merged, 'enabled')) || (kind.name === 'Listen' && saysNo(merged, 'enable'));
     const what = isModule ? 'module' : 'scope';
     const status = useOf(kind);
-    this.uses.push({ ...status, what, path, at, value: undefined, declaration: undefined, module: kind.module?.name, isPassive });
+    const module = kind.module?.name;
+    const isWithoutEffect = around.kinds.at(-1)?.status === 'inert';
+    this.uses.push({ ...status, what, path, at, value: undefined, declaration: undefined, module, isPassive, isWithoutEffect });
     return this.scope(merged, kind, { kinds: [...around.kinds, kind], path, isPassive });
   }
 
