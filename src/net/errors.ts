@@ -5,6 +5,8 @@
  * Not here: trouble of one connection, which is a CloseReason (connection.ts) and no error.
  * Truth: rules LSN-02, LSN-04, LSN-06.
  */
+import { userInfo } from 'node:os';
+import { dirname } from 'node:path';
 
 export const NET_ERRORS = {
   'address-syntax': 'the address of the Listen stanza cannot be read',
@@ -41,8 +43,24 @@ export function netErrorFrom(error: NodeJS.ErrnoException, address: string): Net
       return new NetError('address-not-available', address);
     case 'EACCES':
     case 'EPERM':
-      return new NetError('permission-denied', address, error.code);
+      return new NetError('permission-denied', address, whyDenied(address, error.code));
     default:
       return new NetError('bind-failed', address, error.code ?? error.message);
+  }
+}
+
+/** Who was not allowed, and what would be right. */
+function whyDenied(address: string, code: string): string {
+  if (address.startsWith('/')) return `${code}: user ${userName()} may not make a socket in the folder ${dirname(address)}`;
+  const port = Number(/:(\d+)$/.exec(address)?.[1]);
+  return port < 1024 ? `${code}: user ${userName()} has no right to ports below 1024: start as root, with User in Security` : code;
+}
+
+/** The user this process is, for messages about what it may not do. */
+export function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.geteuid?.());
   }
 }

@@ -12,6 +12,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { Lru } from '#base';
 import type { PanicLog } from '#observe';
+import { userName } from './errors.ts';
 import { TicketSecret } from './ticket-secret.ts';
 import { namesOf, ServerNames } from './tls-names.ts';
 import { protocolRange } from './tls-protocols.ts';
@@ -295,7 +296,7 @@ function readPem(option: string, file: string): Buffer {
   } catch (error) {
     if (error instanceof TlsError) throw error;
     const { code = 'error' } = error as NodeJS.ErrnoException;
-    const cause = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'the server may not read it' : code;
+    const cause = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? `user ${userName()} may not read it` : code;
     throw new TlsError(`${option} "${file}" cannot be read: ${cause}`);
   }
 }

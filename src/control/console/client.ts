@@ -51,7 +51,7 @@ export class ConsoleClient {
     const socket = at.kind === 'unix' ? connect(at.path) : connect({ host: at.host, port: at.port });
     await new Promise<void>((done, fail) => {
       socket.once('connect', done);
-      socket.once('error', (error) => fail(new Error(`no console answers at ${endpoint}: ${error.message}`)));
+      socket.once('error', (error) => fail(new Error(`no console answers at ${endpoint}: ${error.message}${whatToLookAt(error)}`)));
     });
     return ConsoleClient.over(socket, endpoint, identity);
   }
@@ -164,4 +164,10 @@ function reader(socket: Duplex, endpoint: string): () => Promise<Record<string, 
       await new Promise<void>((done) => (wake = done));
     }
   };
+}
+
+/** What a person looks at first when nobody answers. */
+function whatToLookAt(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return '; does the server run, and is this its Control_Listener?';
+  return error.code === 'EACCES' ? '; File_Mode of this Control_Listener is for other users' : '';
 }
