@@ -42,6 +42,13 @@ test('openarc: a Keyfile that is no key is said by the check of a configuration,
   assert.match(said.join('\n'), /ecelerity\.conf:2: openarc is refused: Keyfile "\/nowhere\/arc\.key": there is no such file/);
 });
 
+test('TLSI-01 a certificate that is not there is said by the check of a configuration, before anything that runs is stopped for it', async (t) => {
+  const listener = 'ESMTP_Listener { TLS_Certificate = "/nowhere/a.crt" Listen "127.0.0.1:2525" { } }';
+  const said: string[] = [];
+  assert.equal(await checkSite(site(t, listener), (line) => said.push(line)), false);
+  assert.equal(said[0], 'Cannot use TLS on "127.0.0.1:2525": TLS_Certificate "/nowhere/a.crt" cannot be read: there is no such file');
+});
+
 test('Hostname is our own name; without it the name of the machine', () => {
   assert.equal(hostNameOf(of('Hostname = mx.example.test').global()), 'mx.example.test');
   assert.equal(hostNameOf(of('').global()), hostname());

@@ -26,6 +26,7 @@ import {
 } from '#config';
 import { parseDebugFlags, type DebugFlags } from '#observe';
 import { compilePcre, compileRegex } from '#system';
+import { listenerProblem } from './listener-check.ts';
 import { policyProblems } from './validation.ts';
 
 export interface SiteOptions {
@@ -83,14 +84,19 @@ export function noticesOf(read: ReadConfiguration): string[] {
   return read.notices.map((notice) => `${formatPlace(notice.at)}: ${notice.message}`);
 }
 
-/** `--check`: every problem, those of policy files too, or "Configuration valid" (ECC-09). */
+/** `--check`: every problem, those of files that are read at the start too, or "Configuration valid" (ECC-09). */
 export async function checkSite(o: SiteOptions, say: (line: string) => void): Promise<boolean> {
   const site = readSite(o);
-  const problems = site.snapshot ? await policyProblems(site.snapshot) : site.problems;
+  const problems = site.snapshot ? await startProblems(site.snapshot) : site.problems;
   for (const line of problems) say(line);
   const isGood = site.snapshot !== undefined && problems.length === 0;
   say(isGood ? 'Configuration valid' : 'Global configuration error.');
   return isGood;
+}
+
+/** What would refuse the start although the text is right: policy files and keys, certificates and back ends of listeners. */
+async function startProblems(snapshot: Snapshot): Promise<string[]> {
+  return [...(await policyProblems(snapshot)), ...[listenerProblem(resolverOf(snapshot)) ?? []].flat()];
 }
 
 export function resolverOf(snapshot: Snapshot): Resolver {
