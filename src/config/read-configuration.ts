@@ -78,4 +78,3 @@ export function readConfiguration(options: ReadOptions): ReadConfiguration {
     fileAt: (at) => (at === undefined ? undefined : texts.get(at.file)),
   };
 }
-

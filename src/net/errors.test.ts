@@ -14,6 +14,9 @@ test('a socket that may not be opened: the user is named, and the folder of the 
     denied('/run/impetus/2025'),
     `Cannot listen on "/run/impetus/2025": the operating system does not allow it (EACCES: user ${userName()} may not make a socket in the folder /run/impetus)`,
   );
-  assert.match(denied('0.0.0.0:25'), new RegExp(`user ${userName()} has no right to ports below 1024: start as root, with User in Security`));
+  assert.match(
+    denied('0.0.0.0:25'),
+    new RegExp(`user ${userName()} has no right to ports below 1024: start as root, with User in Security`),
+  );
   assert.match(denied('[::1]:2525'), /does not allow it \(EACCES\)$/);
 });

@@ -72,7 +72,10 @@ test('A74 escape codes and text that turns around in an answer are shown, not ob
 test('nobody there, somebody else there, or a server that goes away: one sentence and status 1', async (t) => {
   const nobody = await command('ec_console', [shared.server.path('nobody'), 'pid']);
   assert.deepEqual([nobody.code, nobody.out], [1, '']);
-  assert.match(nobody.err, /^ec_console: no console answers at .*nobody: .*ENOENT.*; does the server run, and is this its Control_Listener\?\n$/);
+  assert.match(
+    nobody.err,
+    /^ec_console: no console answers at .*nobody: .*ENOENT.*; does the server run, and is this its Control_Listener\?\n$/,
+  );
   const smtp = await command('ec_console', [`127.0.0.1:${shared.port()}`, 'pid']);
   assert.equal(smtp.code, 1);
   assert.match(smtp.err, /^ec_console: .*\n$/);
