@@ -27,7 +27,7 @@ import {
   type OptionValue,
   type ReadConfiguration,
 } from '#config';
-import { policyProblems } from '#main';
+import { policyProblems, reportSignerNotices } from '#main';
 import { formatProblem, parseConf } from '#syntax';
 import { compilePcre, compileRegex } from '#system';
 import { configReport } from './config-report.ts';
@@ -107,6 +107,7 @@ async function checkOne(file: string, given: Arguments, directories: readonly st
     return 1;
   }
   for (const notice of read.notices) remarks.push(`${notice.at.file}:${notice.at.line}: ${notice.message}`);
+  remarks.push(...reportSignerNotices(read.snapshot));
   lines.push(`${prefix}Configuration valid`);
   return 0;
 }

@@ -8,14 +8,14 @@
 export { KeyCache } from './key-cache.ts';
 export { MessageDigest } from './message-digest.ts';
 export type { DigestedMessage, HashKind } from './message-digest.ts';
-export { digestOf, headerNames, namedRules, suffixedRules } from './plan.ts';
+export { asciiName, digestOf, headerNames, namedRules, suffixedRules } from './plan.ts';
 export type { Algorithm, Canonicalization, HeaderRule, SigningPlan } from './plan.ts';
 export { keyCacheSettings, signerSettings } from './settings.ts';
 export type { KeyCacheSettings, OptionValues, SigningStanza } from './settings.ts';
 export { canonicalField, relaxedField, SIGNED_FIELDS_MAX, signedFields } from './signed-fields.ts';
 export { signature } from './signature.ts';
 export { SignatureDraft } from './signature-draft.ts';
-export { DkimSigner } from './signer.ts';
+export { DkimSigner, signingFor } from './signer.ts';
 export type { DkimRun, SignerPorts } from './signer.ts';
 export { SigningThread } from './signing-thread.ts';
 export { Tally } from './tally.ts';

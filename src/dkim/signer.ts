@@ -180,13 +180,16 @@ export class DkimRun {
 
   #choose(header: HeaderBlock): Chosen | undefined {
     const from = fromDomain(header);
-    if (from === undefined) return undefined;
-    const own = this.#settings.domains.get(from);
-    const how = own ?? this.#settings.defaults;
-    // A key of no domain's own would sign for whoever writes a From: that takes a scope that names the domain.
-    if (how.selector === undefined || how.key === undefined || (own === undefined && !how.key.includes('%{d}'))) return undefined;
-    return { from, domain: how.baseDomain ?? from, how };
+    const how = from === undefined ? undefined : signingFor(this.#settings, from);
+    return from === undefined || how === undefined ? undefined : { from, domain: how.baseDomain ?? from, how };
   }
+}
+
+/** How mail from a domain is signed; undefined when it is not. A key of no domain's own would sign for whoever writes a From: that takes a scope that names it. */
+export function signingFor({ domains, defaults }: SignerSettings, domain: string): DomainSigning | undefined {
+  const own = domains.get(domain);
+  const how = own ?? defaults;
+  return how.selector === undefined || how.key === undefined || (own === undefined && !how.key.includes('%{d}')) ? undefined : how;
 }
 
 /** Whether the key is Ed25519, which goes with SHA-256 alone, is known when it is read. */

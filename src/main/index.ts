@@ -6,6 +6,7 @@
  */
 export { packageRoot } from './identity.ts';
 export { runningPid } from './pid-file.ts';
+export { reportSignerNotices } from './report-signer.ts';
 export { runServer } from './run.ts';
 export type { RunOptions } from './server.ts';
 export { policyProblems } from './validation.ts';

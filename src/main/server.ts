@@ -47,6 +47,7 @@ import { optionsPort, shapingPort } from './options-port.ts';
 import { PidFile } from './pid-file.ts';
 import { makeFolder, nextUser } from './privileges.ts';
 import { probe } from './probe.ts';
+import { reportSignerNotices } from './report-signer.ts';
 import { restartOnly } from './restart-only.ts';
 import { serverPort } from './server-port.ts';
 import { debugFlagsOf, hostNameOf, noticesOf, problemsOf, resolverOf, type Site, type SiteOptions } from './site.ts';
@@ -210,6 +211,7 @@ export class Server {
       ...listenerNotices(this.#resolver),
       ...consoleNotices(this.#resolver),
       ...timingNotices(this.#snapshot),
+      ...reportSignerNotices(this.#snapshot),
     ];
   }
 

@@ -34,6 +34,7 @@ export class Signing implements MessageSigner {
   readonly #o: SigningOptions;
   readonly #thread: SigningThread;
   readonly #tally = new Tally();
+  readonly #seals = new Tally();
   #members: readonly Member[] = [];
   #sealer: ArcSealer | undefined;
 
@@ -55,10 +56,11 @@ export class Signing implements MessageSigner {
     const { clock, panic } = this.#o;
     const log = (text: string): void => panic.log('ERROR', 'MOD', text);
     const sealerKeys = () => new KeyCache({ ...keyCacheSettings({}), clock, readFile: readKey });
-    this.#sealer = sealing === undefined ? undefined : new ArcSealer(sealing, { keys: sealerKeys(), thread: this.#thread, clock, log });
+    const ports = { thread: this.#thread, clock, log };
+    this.#sealer = sealing === undefined ? undefined : new ArcSealer(sealing, { ...ports, keys: sealerKeys(), tally: this.#seals });
     this.#members = signers.map(({ settings, cache, isOnBy }) => {
       const keys = new KeyCache({ ...cache, clock, readFile: readKey });
-      const signer = new DkimSigner(settings, { keys, thread: this.#thread, clock, log, tally: this.#tally });
+      const signer = new DkimSigner(settings, { ...ports, keys, tally: this.#tally });
       return { signer, keys, switch: isOnBy };
     });
   }
@@ -83,7 +85,11 @@ export class Signing implements MessageSigner {
   /** What the console may ask. */
   answerOn(questions: LoopQuestions): void {
     questions.on('signing.figures', () => this.#tally.rows);
-    questions.on('signing.reset', () => this.#tally.reset());
+    questions.on('signing.seals', () => this.#seals.rows);
+    questions.on('signing.reset', () => {
+      this.#tally.reset();
+      this.#seals.reset();
+    });
     questions.on('signing.flush', (module) => this.#flushKeys(String(module)));
   }
 

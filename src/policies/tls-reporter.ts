@@ -3,7 +3,8 @@
  *
  * The one rule: a report is given to a place once; what a place did not take is tried again after RETRY_MS, twice that, and so on, TRIES_MAX times in all,
  * and then dropped and said. A day's reports leave spread over `delayMaxMs`, SENDS_MAX at a time. DUE_MAX reports wait at most. Whose records
- * say is a stranger's word: places at one host get PLACE_TRIES_MAX tries a day, whoever names them, so that nobody can be buried by us.
+ * say is a stranger's word: a host gets PLACE_TRIES_MAX tries a day, whoever names it, and one mailbox or URL GROUP_TRIES_MAX from all names under one
+ * registered name (groupOf), so that nobody can be buried by us, and nobody can use up what is meant for others at the same host.
  * Everything is written each TICK_MS, if it changed, and at the stop: a crash loses at most that. Truth: RFC 8460 sections 3, 4 and 5.
  */
 import type { Clock, Random } from '#base';
@@ -22,6 +23,7 @@ export const reporterLimits = {
   SENDS_MAX: 50,
   DUE_MAX: 40_000,
   PLACE_TRIES_MAX: 2_000,
+  GROUP_TRIES_MAX: 50,
 } as const;
 
 export interface ReporterSettings {
@@ -73,7 +75,7 @@ export class TlsReporter {
   #ready: DueReport[] = [];
   readonly #underWay = new Set<DueReport>();
   #isSending = false;
-  /** Tries of today by the host of the place. */
+  /** Tries of today by the host of the place, and by the place itself with the names that ask for it there. */
   readonly #placeTries = new Map<string, number>();
   #isChanged = false;
   #isFullTold = false;
@@ -237,13 +239,13 @@ export class TlsReporter {
   #give(due: DueReport, settings: ReporterSettings, places: readonly ReportPlace[]): void {
     if (places.length === 0) this.#unwanted += 1;
     const wanted = places.filter((place) => !due.given.includes(placeKey(place)));
-    const left = wanted.filter(({ host }) => this.#mayTry(host));
+    const left = wanted.filter((place) => this.#mayTry(place, due.domain));
     const [refused] = wanted.filter((place) => !left.includes(place));
     if (refused !== undefined) {
       this.#dropped += 1;
       this.#o.tell(
         'NOTICE',
-        `TLS report for ${due.domain} is not brought to ${refused.host}: it was tried ${this.#limits.PLACE_TRIES_MAX} times today`,
+        `TLS report for ${due.domain} is not brought to ${placeKey(refused)}: it was tried as often today as is allowed, ${this.#limits.PLACE_TRIES_MAX} times for a host, ${this.#limits.GROUP_TRIES_MAX} for one place and the names under ${groupOf(due.domain)}`,
       );
     }
     if (left.length === 0) return this.#over(due);
@@ -265,10 +267,13 @@ export class TlsReporter {
       });
   }
 
-  #mayTry(host: string): boolean {
-    const tries = this.#placeTries.get(host) ?? 0;
-    if (tries >= this.#limits.PLACE_TRIES_MAX) return false;
-    this.#placeTries.set(host, tries + 1);
+  #mayTry(place: ReportPlace, domain: string): boolean {
+    const bounds = [
+      [place.host, this.#limits.PLACE_TRIES_MAX],
+      [`${groupOf(domain)} ${placeKey(place)}`, this.#limits.GROUP_TRIES_MAX],
+    ] as const;
+    if (bounds.some(([key, max]) => (this.#placeTries.get(key) ?? 0) >= max)) return false;
+    for (const [key] of bounds) this.#placeTries.set(key, (this.#placeTries.get(key) ?? 0) + 1);
     return true;
   }
 
@@ -311,4 +316,11 @@ export class TlsReporter {
 
 function dayOf(ms: number): number {
   return Math.floor(ms / DAY_MS) * DAY_MS;
+}
+
+/** The name that somebody registered, as far as that can be told without a list: the last two labels, three under such as co.uk and com.au. */
+function groupOf(domain: string): string {
+  const labels = domain.split('.');
+  const [second = '', top = ''] = labels.slice(-2);
+  return labels.slice(top.length === 2 && second.length <= 3 ? -3 : -2).join('.');
 }

@@ -117,6 +117,18 @@ test('A56 DKIM: i= must be of d= or below it, not a name that only ends like it;
   assert.equal(await verdict(signed({ identity: 'x@sub.a.test' }), strict), 'permerror: the key does not allow i= of another domain');
 });
 
+test('RFC 8616 5: d= as it is spelt in a language is the domain of its A-labels, and so is that of i=', async () => {
+  const latin1 = (text: string): string => Buffer.from(text).toString('latin1');
+  const records = { 'r._domainkey.xn--bcher-kva.test': [RSA] };
+  const message = signed({ domain: latin1('B\u00fccher.test'), identity: 'x@sub.XN--BCHER-KVA.test' });
+  const [found] = await verdicts(message, { records });
+  assert.deepEqual([found?.result, found?.domain], ['pass', 'xn--bcher-kva.test']);
+  assert.equal(
+    await verdict(signed({ domain: latin1('b\u00fccher.test'), identity: 'x@evilxn--bcher-kva.test' }), { records }),
+    'permerror: i= is not of the domain in d=',
+  );
+});
+
 test('A56 DKIM: keys of 512 bits, of odd exponents, of 16 KB, revoked, doubled, missing or for other things do not count', async () => {
   const of = (...texts: string[]) => ({ records: { 'r._domainkey.a.test': texts } });
   const message = signed();
@@ -165,7 +177,11 @@ test('A56 DKIM: what a signature says of itself is judged before the DNS is aske
     [/h=[^;]*;/, `h=From${':X'.repeat(600)};`, /h= is no list/],
     ['v=1;', 'v=1; v=1;', /the field cannot be read/],
     ['v=1;', 'v=1; q=http;', /q= is of a kind/],
-    ['v=1;', 'v=1; x=1;', /x= is before t=/],
+    ['v=1;', 'v=1; x=1;', /x= is not behind t=/],
+    ['v=1;', `v=1; x=${NOW};`, /x= is not behind t=/],
+    [/bh=[^;]*;/, '', /there is no bh=/],
+    [/bh=[^;]*;/, 'bh=;', /there is no bh=/],
+    ['c=relaxed/relaxed', 'c=relaxed/relaxed/x', /c= is of a kind/],
     ['v=1;', 'v=1; x=soon;', /t= or x= is no time/],
     ['v=1;', 'v=1; l=x;', /l= is no number/],
     ['v=1;', `v=1; z=${'x'.repeat(40_000)};`, /the field cannot be read/],

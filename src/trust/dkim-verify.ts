@@ -48,6 +48,15 @@ type Judged = { readonly result: DkimResult; readonly reason: string };
 const FIELD_OCTETS_MAX = 32_768;
 export const SELECTOR = /^[a-z0-9_](?:[a-z0-9._-]{0,200}[a-z0-9_])?$/i;
 
+/** A domain in lower case and A-labels, whichever form the field has (RFC 8616 section 5): its octets, read as latin1, are UTF-8. */
+function domainIn(text: string): string | undefined {
+  return toAsciiDomain(/[^ -~]/.test(text) ? Buffer.from(text, 'latin1').toString('utf8') : text, { allowUnderscore: true });
+}
+
+function identityDomain(identity: string): string {
+  return domainIn(identity.slice(identity.lastIndexOf('@') + 1)) ?? '';
+}
+
 export function fieldText(field: HeaderField): string {
   const raw = field.raw.toString('latin1');
   return raw.slice(raw.indexOf(':') + 1);
@@ -55,9 +64,9 @@ export function fieldText(field: HeaderField): string {
 
 /** How a signature wants the body; also of one that turns out to be wrong. */
 export function canonicalizationsOf(tags: Tags | undefined): readonly [header: Canonicalization, body: Canonicalization] | undefined {
-  const [header = 'simple', body = 'simple'] = compact(tags?.get('c') ?? 'simple/simple').split('/');
+  const [header = 'simple', body = 'simple', ...more] = compact(tags?.get('c') ?? 'simple/simple').split('/');
   const isKnown = (text: string): text is Canonicalization => text === 'simple' || text === 'relaxed';
-  return isKnown(header) && isKnown(body) ? [header, body] : undefined;
+  return isKnown(header) && isKnown(body) && more.length === 0 ? [header, body] : undefined;
 }
 
 interface VerifyPorts {
@@ -77,7 +86,7 @@ export function verifyArcMessage(field: HeaderField, o: VerifyPorts): Promise<Dk
 
 async function verifyField(field: HeaderField, o: VerifyPorts & { readonly isArc: boolean }): Promise<DkimVerdict> {
   const tags = field.raw.length > FIELD_OCTETS_MAX ? undefined : parseTags(fieldText(field));
-  const domain = toAsciiDomain(compact(tags?.get('d')), { allowUnderscore: true }) ?? '';
+  const domain = domainIn(compact(tags?.get('d'))) ?? '';
   const identity = (o.isArc ? '' : compact(tags?.get('i'))) || (domain === '' ? '' : `@${domain}`);
   const about = {
     domain,
@@ -94,8 +103,8 @@ async function verifyField(field: HeaderField, o: VerifyPorts & { readonly isArc
     return say({ result: 'permerror', reason: 'the message cannot be checked: its header or its blanks are too long' });
   const key = await findKey(signature.selector, signature.domain, o.lookup);
   if ('result' in key) return say(key);
-  const identityDomain = identity.slice(identity.lastIndexOf('@') + 1).toLowerCase();
-  if (key.isStrict && identityDomain !== domain) return say({ result: 'permerror', reason: 'the key does not allow i= of another domain' });
+  if (key.isStrict && identityDomain(identity) !== domain)
+    return say({ result: 'permerror', reason: 'the key does not allow i= of another domain' });
   return say(judge(signature, o.message, key), key.isTesting);
 }
 
@@ -106,7 +115,7 @@ function readSignature(field: HeaderField, tags: Tags, o: { readonly now: number
   if (!o.isArc && compact(tags.get('v')) !== '1') return bad('v= is not 1');
   if (algorithm === 'rsa-sha1') return { result: 'policy', reason: 'rsa-sha1 does not count (RFC 8301)' };
   if (algorithm !== 'rsa-sha256' && algorithm !== 'ed25519-sha256') return bad('a= is of a kind that nobody knows');
-  const domain = toAsciiDomain(compact(tags.get('d')), { allowUnderscore: true });
+  const domain = domainIn(compact(tags.get('d')));
   const selector = compact(tags.get('s'));
   if (domain === undefined || !SELECTOR.test(selector) || selector.includes('..')) return bad('d= or s= is no name');
   const canonicalizations = canonicalizationsOf(tags);
@@ -117,12 +126,13 @@ function readSignature(field: HeaderField, tags: Tags, o: { readonly now: number
   if (o.isArc && names.includes('arc-seal')) return bad('h= names a seal');
   const signed = compact(tags.get('b'));
   if (!/^[a-z0-9+/]+={0,2}$/i.test(signed)) return bad('b= cannot be read');
+  const bodyHash = compact(tags.get('bh'));
+  if (bodyHash === '') return bad('there is no bh=');
   const limits = limitsProblem(tags, domain, o);
   if (limits !== undefined) return limits;
   const length = tags.has('l') ? Number(compact(tags.get('l'))) : undefined;
   if (length !== undefined && !/^\d{1,15}$/.test(compact(tags.get('l')))) return bad('l= is no number');
   const [headerCanonicalization, bodyCanonicalization] = canonicalizations;
-  const bodyHash = compact(tags.get('bh'));
   return {
     field,
     algorithm,
@@ -143,7 +153,7 @@ function limitsProblem(tags: Tags, domain: string, { now, isArc }: { readonly no
   if (tags.has('q') && !items(tags.get('q')).includes('dns/txt')) return bad('q= is of a kind that nobody knows');
   if (!isArc && tags.has('i')) {
     const identity = compact(tags.get('i'));
-    const of = identity.slice(identity.lastIndexOf('@') + 1).toLowerCase();
+    const of = identityDomain(identity);
     if (!identity.includes('@') || (of !== domain && !of.endsWith(`.${domain}`))) return bad('i= is not of the domain in d=');
   }
   const time = (name: string): number | undefined => {
@@ -152,7 +162,7 @@ function limitsProblem(tags: Tags, domain: string, { now, isArc }: { readonly no
   };
   const [made, expires] = [time('t'), time('x')];
   if (Number.isNaN(made) || Number.isNaN(expires)) return bad('t= or x= is no time');
-  if (expires !== undefined && made !== undefined && expires < made) return bad('x= is before t=');
+  if (expires !== undefined && made !== undefined && expires <= made) return bad('x= is not behind t=');
   return expires !== undefined && expires < now ? { result: 'fail', reason: 'the signature expired' } : undefined;
 }
 

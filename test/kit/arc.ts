@@ -5,7 +5,7 @@
  */
 import type { KeyObject } from 'node:crypto';
 import { systemClock } from '#base';
-import { KeyCache, signature } from '#dkim';
+import { KeyCache, signature, Tally, type SigningFigures } from '#dkim';
 import { ValidationContext } from '#hooks';
 import { ArcSealer, openarcSettings } from '#modules/openarc';
 
@@ -16,6 +16,8 @@ export interface SealedMessage {
   readonly text: string;
   readonly context: ReadonlyMap<string, string>;
   readonly logged: readonly string[];
+  /** Of all messages so far, as signing_stats has them. */
+  readonly counted: Pick<SigningFigures, 'processed' | 'signed' | 'failed'>;
 }
 
 interface MessageFacts {
@@ -45,7 +47,8 @@ export function testSealer(options: Readonly<Record<string, unknown>>, key: KeyO
     sign: (input: string, algorithm: Parameters<typeof signature>[1], with_: KeyObject, done: (signed: string) => void) =>
       done(signature(input, algorithm, with_)),
   };
-  const sealer = new ArcSealer(sealing, { keys, thread, clock: systemClock, log: (text) => logged.push(text) });
+  const tally = new Tally();
+  const sealer = new ArcSealer(sealing, { keys, thread, tally, clock: systemClock, log: (text) => logged.push(text) });
   return async (text: string, values: Readonly<Record<string, string>>, o: MessageFacts = {}): Promise<SealedMessage> => {
     const context = new ValidationContext();
     for (const [name, value] of Object.entries(values)) context.setMessage(name, value);
@@ -54,8 +57,16 @@ export function testSealer(options: Readonly<Record<string, unknown>>, key: KeyO
     const octets = Buffer.from(text, 'latin1');
     for (let at = 0; at < octets.length; at += 97) run.append(octets.subarray(at, at + 97));
     const { above = '', top = '', localName = 'mx.test' } = o;
-    const view = { batchId: 'm', sender: 'a@a.test', context, recipients: [], localName, top: Buffer.from(top, 'latin1') };
+    const view = {
+      batchId: 'm',
+      sender: 'a@a.test',
+      context,
+      recipients: [{ local: 'x', domain: 'x.test', binding: 'b', bindingGroup: '' }],
+      localName,
+      top: Buffer.from(top, 'latin1'),
+    };
     const fields = await new Promise<string>((done) => run.finish(view, above, done));
-    return { fields, text: fields + above + top + text, context: context.message, logged };
+    const { processed = 0, signed = 0, failed = 0 } = new Map(tally.rows).get(`both b ${sealing.domain}`) ?? {};
+    return { fields, text: fields + above + top + text, context: context.message, logged, counted: { processed, signed, failed } };
   };
 }

@@ -90,7 +90,14 @@ test('MOD-03 dkim_validate writes each verdict, dkim_status and dkim_domains; ou
   assert.match(two.text, /dkim=permerror reason="the field cannot be read"; dkim=pass/);
   assert.equal(two.context['dkim_status'], 'pass');
   const bad = await send(signed(`${PLAIN}\r\n`).slice(0, -2).replace('text', 'test'));
-  assert.deepEqual([bad.context['dkim_status'], bad.context['dkim_domains']], ['fail', undefined]);
+  assert.match(bad.text, /dkim=fail reason="the body was changed; the domain is testing"/);
+  assert.deepEqual(
+    [bad.context['dkim_status'], bad.context['dkim_domains']],
+    ['none', undefined],
+    'RFC 6376 3.6.1: as if it were not signed',
+  );
+  const both = await send(`DKIM-Signature: nonsense\r\n${signed(`${PLAIN}\r\n`).slice(0, -2).replace('text', 'test')}`);
+  assert.equal(both.context['dkim_status'], 'permerror');
 });
 
 test('MOD-03 a message without a signature gets no field, and a bypassed session none either', async () => {

@@ -2,7 +2,7 @@
  * dkim_validate: the DKIM signatures of received mail are checked, and what came out is written where policy and readers find it.
  *
  * The one rule: it refuses nothing. A message without a signature gets no field. `dkim_status` is the best result (pass where one signature holds, else
- * that of the first), `dkim_domains` the domains whose signatures hold.
+ * that of the first whose domain is not testing: one that is counts as not signed then), `dkim_domains` the domains whose signatures hold.
  * Not here: the checks (trust), what a domain wants done with mail that fails (dmarc). Truth: the module's page; RFC 6376, 8601.
  */
 import type { Clock } from '#base';
@@ -79,7 +79,8 @@ export class DkimValidateModule implements ValidationModule {
       return;
     }
     const valid = verdicts.filter(({ result }) => result === 'pass');
-    context.setMessage('dkim_status', valid.length > 0 ? 'pass' : first.result);
+    const serious = verdicts.find(({ isTesting }) => !isTesting);
+    context.setMessage('dkim_status', valid.length > 0 ? 'pass' : (serious?.result ?? 'none'));
     if (valid.length > 0) context.setMessage('dkim_domains', [...new Set(valid.map(({ domain }) => domain))].join(' '));
     const { log } = this.#o;
     if (log.wants('INFO'))

@@ -92,6 +92,16 @@ test('openarc: what was not checked, is bypassed, or lacks its Sign_Condition is
   assert.deepEqual(logged, ['openarc: message m is not sealed: /arc.key: there is no such file']);
 });
 
+test('openarc: what was looked at, sealed and failed is counted by domain and binding; what nobody meant to seal is not', async () => {
+  const own = testSealer({ ...options, signCondition: 'seal_me' }, privateKey);
+  await own(plain, { arc_cv: 'none' });
+  await own(plain, { seal_me: '1' });
+  assert.deepEqual((await own(plain, { arc_cv: 'none', seal_me: '1' })).counted, { processed: 1, signed: 1, failed: 0 });
+  assert.deepEqual((await own(`${chain(50)}${plain}`, { arc_cv: 'pass', seal_me: '1' })).counted, { processed: 2, signed: 1, failed: 0 });
+  const { counted } = await testSealer(options, undefined)(plain, { arc_cv: 'none' });
+  assert.deepEqual(counted, { processed: 1, signed: 0, failed: 1 });
+});
+
 test('openarc: options that could not seal are refused with the one to correct; a stanza without them only checks', () => {
   const read = (values: Record<string, unknown>) => openarcSettings({ options: values });
   assert.equal(read({ debugLevel: 'INFO' }).sealing, undefined);

@@ -5,7 +5,6 @@
  * there) is not sealed. `arc_seal` is `ok`, or `skip` where a chain takes no more sets; it stays unset, with a line in the log, when a key fails; the mail goes on.
  * Keys work in the thread of signatures, twice for each set. Not here: what a set is (trust). Truth: the module's page, its sign; RFC 8617 section 5.1.
  */
-import type { Clock } from '#base';
 import {
   headerNames,
   MessageDigest,
@@ -14,9 +13,8 @@ import {
   type Canonicalization,
   type DigestedMessage,
   type HeaderRule,
-  type KeyCache,
+  type SignerPorts,
   type SigningPlan,
-  type SigningThread,
 } from '#dkim';
 import type { SigningView } from '#hooks';
 import { HeaderBlock } from '#mail';
@@ -74,18 +72,11 @@ function rulesOf(names: readonly string[] | undefined, oversigned: readonly stri
   return names === undefined ? [...rules, { name: 'DKIM-Signature', key: 'dkim-signature', isEvery: true, asserts: 'never' }] : rules;
 }
 
-interface SealerPorts {
-  readonly keys: KeyCache;
-  readonly thread: Pick<SigningThread, 'sign'>;
-  readonly clock: Pick<Clock, 'now'>;
-  readonly log: (text: string) => void;
-}
-
 export class ArcSealer {
   readonly settings: SealingSettings;
-  readonly #o: SealerPorts;
+  readonly #o: SignerPorts;
 
-  constructor(settings: SealingSettings, o: SealerPorts) {
+  constructor(settings: SealingSettings, o: SignerPorts) {
     this.settings = settings;
     this.#o = o;
   }
@@ -105,10 +96,10 @@ interface Plan {
 /** One message. */
 class SealRun {
   readonly #settings: SealingSettings;
-  readonly #o: SealerPorts;
+  readonly #o: SignerPorts;
   readonly #digest: MessageDigest;
 
-  constructor(settings: SealingSettings, o: SealerPorts) {
+  constructor(settings: SealingSettings, o: SignerPorts) {
     this.#settings = settings;
     this.#o = o;
     this.#digest = new MessageDigest(() => [{ digest: 'sha256', canonicalization: settings.bodyCanonicalization }]);
@@ -129,6 +120,7 @@ class SealRun {
       done('');
       return;
     }
+    this.#o.tally.processed(this.#settings.domain, bindingOf(view));
     if (message === undefined) {
       this.#fail(view, 'its header is no header, or too large', done);
       return;
@@ -144,13 +136,14 @@ class SealRun {
     this.#seal({ place, message, header, view }, done);
   }
 
-  #fail({ batchId }: SigningView, why: string, done: (fields: string) => void): void {
-    this.#o.log(`openarc: message ${batchId} is not sealed: ${why}`);
+  #fail(view: SigningView, why: string, done: (fields: string) => void): void {
+    this.#o.tally.failed(this.#settings.domain, bindingOf(view));
+    this.#o.log(`openarc: message ${view.batchId} is not sealed: ${why}`);
     done('');
   }
 
   #seal({ place, message, header, view }: Plan, done: (fields: string) => void): void {
-    const { keys, thread, clock } = this.#o;
+    const { keys, thread, clock, tally } = this.#o;
     const { domain, selector, keyfile, authservId, bodyCanonicalization, headers } = this.#settings;
     keys.get(keyfile, (answer) => {
       if ('problem' in answer) {
@@ -176,6 +169,7 @@ class SealRun {
       };
       const body = message.hash({ digest: 'sha256', canonicalization: bodyCanonicalization });
       const draft = new SignatureDraft(header, plan, { body, now });
+      const begun = clock.mono();
       thread.sign(draft.input, plan.algorithm, key, (signed) => {
         const fields = { results, message: draft.header(signed) };
         const seal = new SealDraft(place, fields, { ...plan, now });
@@ -188,10 +182,15 @@ class SealRun {
             this.#fail(view, 'the key could not be used', done);
             return;
           }
+          tally.signed(domain, bindingOf(view), clock.mono() - begun);
           view.context.setMessage('arc_seal', 'ok');
           done(seal.header(sealed) + fields.message + results);
         });
       });
     });
   }
+}
+
+function bindingOf({ recipients }: SigningView): string {
+  return recipients[0]?.binding ?? '';
 }

@@ -1,7 +1,8 @@
 /*
  * `signing_stats`, its reset, and `flush keycache` of the signing modules.
  *
- * The one rule: the figures of all loops, added up, in the manual's layout. Truth: MOD-03, the pages of signing_stats and dkim.
+ * The one rule: the figures of all loops, added up, in the manual's layout; those of seals (ours) stand beside them where there are any.
+ * Truth: MOD-03, the pages of signing_stats and dkim.
  */
 import { answer, type Operation } from '../operation.ts';
 
@@ -16,7 +17,13 @@ type Rows = readonly (readonly [string, Figures])[];
 
 const zero: Figures = { accumulatedMs: 0, signed: 0, failed: 0, processed: 0 };
 
-/** The rows of all loops added up, by scope. */
+/** By scope; of signatures and of sets of ARC. */
+interface Sums {
+  readonly dkim: ReadonlyMap<string, Figures>;
+  readonly arc: ReadonlyMap<string, Figures>;
+}
+
+/** The rows of all loops added up. */
 function added(answers: Iterable<unknown>): Map<string, Figures> {
   const sum = new Map<string, Figures>();
   for (const rows of answers)
@@ -28,9 +35,10 @@ function added(answers: Iterable<unknown>): Map<string, Figures> {
   return sum;
 }
 
-function block(indent: string, figures: Figures): string[] {
+function block(title: string, indent: string, figures: Figures | undefined): string[] {
+  if (figures === undefined) return [];
   return [
-    `${indent}DKIM`,
+    `${indent}${title}`,
     `${indent}\tAccumulatedSigningTime ${(figures.accumulatedMs / 1000).toFixed(4).padStart(9)}`,
     `${indent}\tTotalMessagesSigned    ${String(figures.signed).padStart(9)}`,
     `${indent}\tFailedSigningAttempts  ${String(figures.failed).padStart(9)}`,
@@ -38,30 +46,40 @@ function block(indent: string, figures: Figures): string[] {
   ];
 }
 
-function section(title: string, label: string, rows: readonly (readonly [string, Figures])[]): string[] {
-  return rows.length === 0 ? [] : [title, ...rows.flatMap(([name, figures]) => [`\t${label}  ${name}`, ...block('\t', figures)])];
+function section(title: string, label: string, o: { readonly kind: string; readonly sums: Sums }): string[] {
+  const { dkim, arc } = o.sums;
+  const names = [...new Set([...dkim.keys(), ...arc.keys()])].filter((name) => name.startsWith(`${o.kind} `));
+  if (names.length === 0) return [];
+  const of = (name: string): string[] => [
+    `\t${label}  ${name.slice(o.kind.length + 1)}`,
+    ...block('DKIM', '\t', dkim.get(name)),
+    ...block('ARC', '\t', arc.get(name)),
+  ];
+  return [title, ...names.flatMap(of)];
 }
 
 export const signingStats: Operation = {
   words: ['signing_stats'],
   usage: 'signing_stats',
-  about: 'messages that were signed, in all, by domain and by binding',
+  about: 'messages that were signed (DKIM) and sealed (ARC), in all, by domain and by binding',
   async run(server) {
-    const { answers, silent } = await server.askLoops('signing.figures', undefined);
-    const sum = added(answers.values());
-    const named = (kind: string) =>
-      [...sum].filter(([name]) => name.startsWith(`${kind} `)).map(([name, figures]) => [name.slice(kind.length + 1), figures] as const);
+    const [signed, sealed] = await Promise.all([
+      server.askLoops('signing.figures', undefined),
+      server.askLoops('signing.seals', undefined),
+    ]);
+    const sums: Sums = { dkim: added(signed.answers.values()), arc: added(sealed.answers.values()) };
     const lines = [
       'Signing Statistics',
       '',
       'Global',
-      ...block('\t', sum.get('') ?? zero),
-      ...section('Per Domain', 'DomainName', named('domain')),
-      ...section('Per Binding', 'binding_name', named('binding')),
-      ...section('Per Binding Per Domain', 'binding_name, DomainName', named('both')),
-      ...silent,
+      ...block('DKIM', '\t', sums.dkim.get('') ?? zero),
+      ...block('ARC', '\t', sums.arc.get('')),
+      ...section('Per Domain', 'DomainName', { kind: 'domain', sums }),
+      ...section('Per Binding', 'binding_name', { kind: 'binding', sums }),
+      ...section('Per Binding Per Domain', 'binding_name, DomainName', { kind: 'both', sums }),
+      ...new Set([...signed.silent, ...sealed.silent]),
     ];
-    return { ...answer(lines.join('\n')), data: { scopes: Object.fromEntries(sum) } };
+    return { ...answer(lines.join('\n')), data: { scopes: Object.fromEntries(sums.dkim), seals: Object.fromEntries(sums.arc) } };
   },
 };
 
