@@ -48,7 +48,7 @@ async function leaves(text: string, top: string): Promise<string> {
   return `${fields.toString('latin1')}${top}${text}`;
 }
 
-test('MOD-03 BNC-13 a mark, two signatures that assert there is no further one, and a set of ARC: all of them hold, over fields of policy too', async () => {
+test('MOD-03 a mark of fbl, two signatures that assert there is no further one, and a set of ARC: all of them hold, over fields of policy too', async () => {
   const oversignHeaderlist = ['From', 'X-MSFBL', 'X-Late', 'Subject'];
   const stanza = { options: { key: keyfile.replace('a.test', '%{d}'), selector: 's', oversignHeaderlist }, domains: [] };
   const signers = ['one', 'two'].map((name) => ({
