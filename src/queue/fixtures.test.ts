@@ -83,6 +83,8 @@ export class Surroundings {
   readonly announced: DomainQueue[] = [];
   readonly panics: string[] = [];
   resolverCalls = 0;
+  /** How often a domain's gateway was asked for. */
+  gatewayCalls = 0;
   gateways = new Map<string, string>();
   options: Partial<SendingOptions> = {};
   /** What the door says to a notice. */
@@ -105,7 +107,10 @@ export class Surroundings {
           this.resolverCalls += 1;
           return { ...options, ...this.options };
         },
-        domainGateway: (_group, _binding, domain) => this.gateways.get(domain),
+        domainGateway: (_group, _binding, domain) => {
+          this.gatewayCalls += 1;
+          return this.gateways.get(domain);
+        },
       },
       spool: {
         note: (id, note) => void this.notes.push([id, note]),

@@ -283,3 +283,39 @@ test('#3820: a flood of domains leaves a bounded number of queues behind', () =>
   }
   assert.ok([...s.queues.queues()].length <= EMPTY_QUEUES_MAX);
 });
+
+test('OUT-21: a domain is not led to a queue that was forgotten, under its own name or that of a gateway', () => {
+  const s = new Surroundings({ bodies: 'some' });
+  s.gateways = new Map([['renamed.test', 'gateway.test']]);
+  const first = ['own.test', 'renamed.test'].map((domain) => s.queues.queueFor('default', 'default', domain));
+  s.accept(['u@own.test', 'u@renamed.test'], { sender: '' });
+  for (const name of ['own.test', 'gateway.test']) s.attempt(name, permanent);
+  for (let i = 0; i < EMPTY_QUEUES_MAX; i += 1) {
+    s.accept([`u@d${i}.test`], { sender: '' });
+    s.attempt(`d${i}.test`, permanent);
+  }
+  assert.equal(s.queues.find('default', 'own.test'), undefined);
+  assert.equal(s.queues.find('default', 'gateway.test'), undefined);
+  const again = ['own.test', 'renamed.test'].map((domain) => s.queues.queueFor('default', 'default', domain));
+  assert.deepEqual(
+    again.map(({ domain }) => domain),
+    ['own.test', 'gateway.test'],
+  );
+  assert.equal(
+    again.some((queue) => first.includes(queue)),
+    false,
+  );
+  assert.deepEqual(again, [s.queues.find('default', 'own.test'), s.queues.find('default', 'gateway.test')]);
+});
+
+test('FB: what is known of other domains stays known when queues without mail are forgotten', () => {
+  const s = new Surroundings({ bodies: 'some' });
+  s.accept(['u@stays.test'], { sender: '' });
+  for (let i = 0; i < EMPTY_QUEUES_MAX * 2; i += 1) {
+    s.accept([`u@d${i}.test`], { sender: '' });
+    s.attempt(`d${i}.test`, permanent);
+  }
+  const before = s.gatewayCalls;
+  s.accept(['u@stays.test'], { sender: '' });
+  assert.equal(s.gatewayCalls, before);
+});

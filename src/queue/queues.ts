@@ -59,6 +59,8 @@ export interface QueuesOptions {
 interface BindingQueues {
   readonly byDomain: Map<string, DomainQueue>;
   routes: Map<string, DomainQueue>;
+  /** Some domain is queued under another name than its own. */
+  isRenaming: boolean;
 }
 
 interface Group {
@@ -228,7 +230,7 @@ export class Queues implements AcceptedPort {
   #queuesOf(binding: string): BindingQueues {
     let queues = this.#bindings.get(binding);
     if (queues === undefined) {
-      queues = { byDomain: new Map(), routes: new Map() };
+      queues = { byDomain: new Map(), routes: new Map(), isRenaming: false };
       this.#bindings.set(binding, queues);
     }
     return queues;
@@ -296,13 +298,26 @@ export class Queues implements AcceptedPort {
     const queue = queues.byDomain.get(name) ?? this.#make(queues, identity);
     if (this.#routeCount >= ROUTES_MAX) this.#clearRoutes();
     queues.routes.set(domain, queue);
+    queues.isRenaming ||= name !== domain;
     this.#routeCount += 1;
     return queue;
   }
 
   #clearRoutes(): void {
-    for (const queues of this.#bindings.values()) queues.routes = new Map();
-    this.#routeCount = 0;
+    for (const queues of this.#bindings.values()) if (queues.routes.size > 0) this.#clearRoutesOf(queues);
+  }
+
+  #clearRoutesOf(queues: BindingQueues): void {
+    this.#routeCount -= queues.routes.size;
+    queues.routes = new Map();
+    queues.isRenaming = false;
+  }
+
+  /** Nobody is led to a queue that is forgotten. */
+  #dropRoutes(queues: BindingQueues, { domain }: DomainQueue): void {
+    // One way leads there, its own name, unless domains of the binding have other names.
+    if (queues.isRenaming) this.#clearRoutesOf(queues);
+    else if (queues.routes.delete(domain)) this.#routeCount -= 1;
   }
 
   /** The recipients of an envelope that are to leave together: one queue, priority and history each. */
@@ -340,12 +355,13 @@ export class Queues implements AcceptedPort {
       goes -= 1;
       this.#empty.delete(oldest);
       if (!oldest.isEmpty || oldest.connections > 0) continue;
-      this.#bindings.get(oldest.binding)?.byDomain.delete(oldest.domain);
+      const queues = this.#queuesOf(oldest.binding);
+      queues.byDomain.delete(oldest.domain);
+      this.#dropRoutes(queues, oldest);
       this.#o.counters.add('activeDomains', -1);
       this.#forget(oldest);
       this.#waiting.unregister(oldest.number);
     }
-    this.#clearRoutes();
   }
 }
 
