@@ -23,14 +23,30 @@ export function optionsPort(resolver: Resolver): OptionsPort {
     }
     return copy;
   };
+  // A new queue asks both questions, one after the other: the second is answered without a look-up.
+  const last: { version: number; group: string; binding: string; domain: string; record: SendingRecord | undefined } = {
+    version: -1,
+    group: '',
+    binding: '',
+    domain: '',
+    record: undefined,
+  };
+  const recordOf = (group: string, binding: string, domain: string): SendingRecord => {
+    const { version } = resolver;
+    if (last.record !== undefined && last.domain === domain && last.binding === binding && last.group === group && last.version === version)
+      return last.record;
+    const record = resolver.sending(group, binding, domain);
+    Object.assign(last, { version, group, binding, domain, record });
+    return record;
+  };
   return {
     sending(group, binding, domain) {
-      const record = resolver.sending(group, binding, domain);
+      const record = recordOf(group, binding, domain);
       const isHeld = binding === DEFAULT_BINDING && resolver.global().defaultBinding === 'suspended';
       return isHeld && !record.suspendDelivery ? asSuspended(record) : record;
     },
     domainGateway(group, binding, domain) {
-      const record = resolver.sending(group, binding, domain);
+      const record = recordOf(group, binding, domain);
       // A socket is no name under which mail could wait.
       if (record.gateway === undefined || /^$|^(?:unix:)?\//i.test(record.gateway)) return undefined;
       return domainStep.test(resolver.definition(record, 'gateway')?.id ?? '') ? record.gateway : undefined;
