@@ -37,12 +37,13 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
   readonly #ports: PoolPorts;
   readonly #sessions = new Map<ClientSession, Connection>();
   readonly #idle: Connection[] = [];
-  readonly #attempts = new Map<Attempt, Lease>();
+  /** Made with the first of them: most of a hundred thousand queues take over a sibling's connection and dial nobody. */
+  #attempts: Map<Attempt, Lease> | undefined;
   readonly #plans: PlanKeeper;
   readonly #parking: Parking;
   readonly #setbacks: Setbacks;
   /** Hosts where TLS failed and clear text waits for a throttle. */
-  readonly #clearOwed = new Set<string>();
+  #clearOwed: Set<string> | undefined;
   #shape: Shape | undefined;
   #shapedFor: SendingOptions | undefined;
   /** What it was made or refreshed for. */
@@ -72,7 +73,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
 
   /** Connections open or being opened. */
   get connections(): number {
-    return this.#sessions.size + this.#attempts.size;
+    return this.#sessions.size + (this.#attempts?.size ?? 0);
   }
 
   get sessions(): Iterable<ClientSession> {
@@ -98,9 +99,9 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
   stop(): void {
     this.#isStopping = true;
     this.forget();
-    for (const [attempt, lease] of this.#attempts) {
+    for (const [attempt, lease] of this.#attempts ?? []) {
       attempt.cancel();
-      this.#attempts.delete(attempt);
+      this.#attempts?.delete(attempt);
       lease.release();
       this.#counted(-1);
     }
@@ -125,7 +126,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     this.#plans.forget();
     this.#shapedFor = undefined;
     // A set that is cleared makes a new table: with tens of thousands of pools that is megabytes which a collection must move.
-    if (this.#clearOwed.size > 0) this.#clearOwed.clear();
+    if (this.#clearOwed !== undefined && this.#clearOwed.size > 0) this.#clearOwed.clear();
     this.#parking.leave();
     this.#setbacks.endRest();
     for (const connection of this.#idle.filter(({ face }) => face !== faceOf(this.options))) this.retire(connection);
@@ -156,7 +157,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
   /** What the queue is doing and what holds it back: a look at fields, never at mail. */
   get standing(): Standing {
     const busy = this.#sessions.size - this.#idle.length;
-    const state = busy > 0 ? 'sending' : this.#attempts.size > 0 ? 'connecting' : this.queue.ready > 0 ? 'waiting' : 'idle';
+    const state = busy > 0 ? 'sending' : this.connections > this.#sessions.size ? 'connecting' : this.queue.ready > 0 ? 'waiting' : 'idle';
     const parked = this.queue.ready > 0 ? this.#parking.cause() : undefined;
     if (parked?.cause.kind === 'throttle') return { state, ...parked };
     if (this.#setbacks.isResting) return { state, ...this.#setbacks.standing };
@@ -391,9 +392,11 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     const { messages, connections } = this.#shaped();
     const expectation = messages !== undefined && this.connections === 0 ? messages.gate : undefined;
     if (expectation !== undefined) expectation.expected += 1;
+    this.#attempts ??= new Map();
+    this.#clearOwed ??= new Set();
     const place = { queue, plan, lease, parking: this.#parking, clearOwed: this.#clearOwed, connections };
     const attempt = attemptOf(this.#ports, place, (held, outcome) => {
-      this.#attempts.delete(attempt);
+      this.#attempts?.delete(attempt);
       this.#attempted(plan, held, outcome);
       expectation?.expectedOver();
     });

@@ -31,6 +31,7 @@ export function sourceFor(target: Target, sources: readonly string[] | undefined
 }
 
 export function orderTargets(targets: readonly Target[], random: Random): Target[] {
+  if (targets.length < 2) return [...targets];
   const byPreference = new Map<number, Map<string, Target[]>>();
   const seen = new Set<string>();
   for (const target of targets) {

@@ -46,3 +46,16 @@ test('SHP-09: preference is never overruled, and a host that failed lately comes
   of.connected('b', '192.0.2.9', 5);
   assert.equal(of.size <= 3, true);
 });
+
+test('SHP-09: what was heard of last is forgotten last, however often it was heard of in between', () => {
+  const { clock, metrics: of } = metrics();
+  for (let i = 0; i < 16_384; i += 1) of.delivered('b', `host ${i}`, 5);
+  for (let i = 0; i < 20; i += 1) {
+    clock.advance(50);
+    of.delivered('b', 'host 0', 5);
+  }
+  of.delivered('b', 'one more', 5);
+  assert.equal(of.size, 16_384);
+  assert.ok(of.find('b', 'host 0') !== undefined && of.find('b', 'one more') !== undefined);
+  assert.equal(of.find('b', 'host 1'), undefined);
+});

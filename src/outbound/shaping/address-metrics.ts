@@ -13,6 +13,8 @@ const ADDRESSES_MAX = 16_384;
 const NEWEST = 0.25;
 /** Milliseconds below which differences say nothing about a host. */
 const FLOOR_MS = 5;
+/** Milliseconds for which a place in the order holds: a new one for each message costs more than the measuring. */
+const PLACE_MS = 100;
 /** The least share of its weight that a host keeps after a failure. */
 const LEAST = 0.05;
 
@@ -29,11 +31,13 @@ interface Kept {
   deliveryMs: number | undefined;
   failedAt: number | undefined;
   changedAt: number;
+  /** When it got its place in the order. */
+  placedAt: number;
 }
 
 export class AddressMetrics {
   readonly #o: { readonly clock: Pick<Clock, 'mono'>; readonly random: Random; readonly lifetimeSeconds: () => number };
-  /** The oldest change is first. */
+  /** The oldest change is first, to PLACE_MS. */
   readonly #known = new Map<string, Kept>();
 
   constructor(o: { clock: Pick<Clock, 'mono'>; random: Random; lifetimeSeconds: () => number }) {
@@ -102,9 +106,15 @@ export class AddressMetrics {
   #change(binding: string, ip: string): Kept {
     const key = `${binding} ${ip}`;
     const before = this.#known.get(key);
+    const now = this.#o.clock.mono();
+    if (before !== undefined && !this.#isOld(before)) {
+      before.changedAt = now;
+      if (now - before.placedAt < PLACE_MS) return before;
+    }
     this.#known.delete(key);
     const kept = before !== undefined && !this.#isOld(before) ? before : newMetric();
-    kept.changedAt = this.#o.clock.mono();
+    kept.changedAt = now;
+    kept.placedAt = now;
     this.#known.set(key, kept);
     if (before === undefined) this.#forgetOldest();
     return kept;
@@ -126,7 +136,7 @@ export class AddressMetrics {
 }
 
 function newMetric(): Kept {
-  return { connectMs: undefined, deliveryMs: undefined, failedAt: undefined, changedAt: 0 };
+  return { connectMs: undefined, deliveryMs: undefined, failedAt: undefined, changedAt: 0, placedAt: 0 };
 }
 
 function average(before: number | undefined, ms: number): number {

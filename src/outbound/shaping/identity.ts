@@ -5,6 +5,7 @@
  * method, same demands of TLS (with the domain, where a certificate must name it), same credentials. When in doubt they differ.
  * Not here: who may take over which connection (siblings.ts). Truth: rules SHP-07, OUT-02, OUT-42, OUT-60 to OUT-63.
  */
+import { createHash } from 'node:crypto';
 import { contentOf } from '#config';
 import type { DomainQueue, SendingOptions } from '#queue';
 import { wantsPolicy } from '../session/policy.ts';
@@ -34,7 +35,9 @@ export function faceOf(options: SendingOptions): string {
       const value = options[key as keyof SendingOptions];
       if (shown.test(key) && value !== undefined) pairs.push([key, value]);
     }
-    text = JSON.stringify(pairs.sort(([a], [b]) => (a < b ? -1 : 1)));
+    const whole = JSON.stringify(pairs.sort(([a], [b]) => (a < b ? -1 : 1)));
+    // It is part of the names under which connections are looked for with each message: a short text is found faster than all the options.
+    text = createHash('sha256').update(whole).digest('base64url');
     known.set(content, text);
   }
   return text;

@@ -39,6 +39,12 @@ export interface RateDemand {
   readonly scope: Scope;
 }
 
+/** Limits on connections that definitions set. */
+interface DefinedPlaces {
+  readonly isOfBinding: boolean;
+  readonly scopes: readonly PlaceDemand[];
+}
+
 export interface Shape {
   readonly places: readonly PlaceDemand[];
   readonly messages: RateDemand | undefined;
@@ -75,6 +81,7 @@ export class Shaper {
   readonly #o: ShaperOptions;
   readonly #places = new Map<string, PlaceGate>();
   readonly #rates = new Map<string, RateGate>();
+  readonly #defined = new WeakMap<SendingOptions, DefinedPlaces>();
   #sweepTimer = 0;
 
   constructor(o: ShaperOptions) {
@@ -83,17 +90,14 @@ export class Shaper {
 
   shapeOf(queue: DomainQueue): Shape {
     const { options, binding } = queue;
-    const { port, global } = this.#o;
+    const { global } = this.#o;
+    const { isOfBinding, scopes } = this.#definedBy(options);
     const places: PlaceDemand[] = [];
-    const [ofBinding] = port.definitions(options, 'serverMaxOutboundConnections');
-    if (ofBinding !== undefined && ofBinding.id !== '') {
+    if (isOfBinding) {
       const limit = options.serverMaxOutboundConnections;
       places.push({ name: `binding ${binding}`, limit, option: 'serverMaxOutboundConnections', scope: 'binding' });
     }
-    for (const { id, value } of port.definitions(options, 'scopeMaxOutboundConnections')) {
-      const scope = scopeOf(id);
-      places.push({ name: `scope ${id}`, limit: Number(value), option: 'scopeMaxOutboundConnections', scope });
-    }
+    places.push(...scopes);
     const limit = global().serverMaxOutboundConnections;
     const reserve = global().serverReserveOutboundConnections ?? 0;
     places.push({ name: serverGate, limit, reserve, option: 'serverMaxOutboundConnections', scope: 'global' });
@@ -103,6 +107,23 @@ export class Shaper {
       messages: this.#rate(options, 'outboundThrottleMessages'),
       connections: this.#rate(options, 'outboundThrottleConnections'),
     };
+  }
+
+  /** Who sets limits on connections on the way of these options: the same for all queues that have this record. */
+  #definedBy(options: SendingOptions): DefinedPlaces {
+    let defined = this.#defined.get(options);
+    if (defined !== undefined) return defined;
+    const { port } = this.#o;
+    const [ofBinding] = port.definitions(options, 'serverMaxOutboundConnections');
+    const scopes = port.definitions(options, 'scopeMaxOutboundConnections').map(({ id, value }) => ({
+      name: `scope ${id}`,
+      limit: Number(value),
+      option: 'scopeMaxOutboundConnections',
+      scope: scopeOf(id),
+    }));
+    defined = { isOfBinding: ofBinding !== undefined && ofBinding.id !== '', scopes };
+    this.#defined.set(options, defined);
+    return defined;
   }
 
   /** A place at every gate, or the first that refused. */
@@ -143,8 +164,8 @@ export class Shaper {
     const refusal = this.extend(lease, demands);
     refusal?.gate.settle();
     if (refusal !== undefined) return false;
-    const wanted = new Set(demands.map(({ name }) => name));
-    for (const name of Array.from(lease.gates.keys())) if (!wanted.has(name)) this.drop(lease, name);
+    // A few of each, and nearly always the same: no set is made of them for every message.
+    for (const held of lease.gates.keys()) if (!demands.some(({ name }) => name === held)) this.drop(lease, held);
     return true;
   }
 
