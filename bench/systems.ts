@@ -37,6 +37,7 @@ interface Command {
 const systems: Record<string, (job: Job) => Command> = {
   impetus,
   floor,
+  floorlarge: floorLarge,
   policy: policyAtRcptto,
   policies: policyAtMost,
   busy: (job) => policyThatWorks(job, 6),
@@ -141,6 +142,11 @@ function withPolicy(job: Job, text: string): Command {
 function floor(job: Job): Command {
   const args = [join(here, 'floor.ts'), String(job.port), join(job.dir, 'log')];
   return { program: join(here, '../bin/node'), args: job.workload === 'relay' ? [...args, String(job.sink)] : args };
+}
+
+/** The same for large messages: a file each (floor-large.ts). */
+function floorLarge(job: Job): Command {
+  return { program: join(here, '../bin/node'), args: [join(here, 'floor-large.ts'), String(job.port), join(job.dir, 'files')] };
 }
 
 function widen(job: Job, loops: number): void {

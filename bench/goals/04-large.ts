@@ -1,13 +1,14 @@
 /**
  * Goal 4: bodies of 1 MB and 25 MB stream to the disk at 0.6 of a plain copy of the same bytes with one fdatasync a message, and a session that receives
- * one takes less than 256 KB of memory. Runs of less than a second would measure compiling.
+ * one takes less than 256 KB of memory. Runs of less than a second would measure compiling. Beside it, as context, what a bare Node.js server of the same
+ * job reaches (../floor-large.ts): a file a message, one fdatasync, nothing else.
  *
  * The one rule: the memory of a session is the difference of the peaks with 110 and with 10 sessions, by 100: what traffic costs anyway is in both.
  */
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { interleave, rates, round, type Effort, type Figure } from '../goal.ts';
+import { interleave, rates, ratio, round, type Effort, type Figure } from '../goal.ts';
 import { median } from '../measure.ts';
 
 /** Messages a second of a program that only copies: a file each, 64 KiB a write. */
@@ -35,17 +36,23 @@ export async function large({ rounds, isFull }: Effort): Promise<Figure[]> {
     const bytes = megabytes * 1_000_000;
     const load = { sessions: 4, count, bytes, keep: true };
     const ratios: number[] = [];
+    const floors: number[] = [];
     let note = '';
     for (let i = 0; i < rounds; i += 1) {
-      // Without the bare server: it joins what it reads anew for each read, which is nothing for 5 KB and everything for 25 MB.
-      const all = await interleave(['impetus'], 1, { workload: 'accept', load, options: { warmUp: Math.ceil(count / 3) } });
+      // Not the bare server of the other goals: it joins what it reads anew for each read, which is nothing for 5 KB and everything for 25 MB.
+      const all = await interleave(['impetus', 'floorlarge'], 1, { workload: 'accept', load, options: { warmUp: Math.ceil(count / 3) } });
       const plain = copies(bytes, count);
       const [mine] = all.get('impetus') ?? [];
       if (mine?.perSecond !== undefined) ratios.push(mine.perSecond / plain);
+      const toFloor = ratio(all, 'impetus', 'floorlarge', 'perSecond');
+      if (toFloor !== undefined) floors.push(toFloor);
       note = `${rates(all)}, copy ${Math.round(plain)}/s`;
     }
     const value = ratios.length === 0 ? undefined : round(median(ratios));
     figures.push({ what: `bodies of ${megabytes} MB: rate against a plain copy`, value, unit: 'x', limit: { atLeast: 0.6 }, note });
+    const beside = floors.length === 0 ? undefined : round(median(floors));
+    const what = `bodies of ${megabytes} MB: rate against a bare Node.js server that writes a file each`;
+    figures.push({ what, value: beside, unit: 'x', limit: undefined, note: 'context' });
   }
   return [...figures, ...(await perSession(isFull ? 25 : 10))];
 }
