@@ -33,18 +33,23 @@ function compare(before: ScopeNode | undefined, after: ScopeNode | undefined, pa
   if (before === after) return;
   if (path.length > 0 && before === undefined) found.push({ kind: 'scope', path, is: 'added' });
   if (path.length > 0 && after === undefined) found.push({ kind: 'scope', path, is: 'removed' });
-  const names = new Set([...(before?.options.keys() ?? []), ...(after?.options.keys() ?? [])]);
-  for (const key of names) {
+  for (const key of keysOfBoth(before?.options, after?.options)) {
     const [old, now] = [before?.options.get(key), after?.options.get(key)];
     if (isDeepEqual(old?.value, now?.value)) continue;
     found.push({ kind: 'option', path, name: now?.name ?? old?.name ?? key, before: writtenIn(old), after: writtenIn(now) });
   }
-  for (const key of new Set([...(before?.children.keys() ?? []), ...(after?.children.keys() ?? [])])) {
+  for (const key of keysOfBoth(before?.children, after?.children)) {
     const [old, now] = [before?.children.get(key), after?.children.get(key)];
     const node = now ?? old;
     // Nearly all of many thousand scopes are the same object: nothing is made for them.
     if (node !== undefined && old !== now) compare(old, now, [...path, { scope: node.scope, instance: node.instance }], found);
   }
+}
+
+/** Those of the first, then what only the second has. */
+function* keysOfBoth(first: ReadonlyMap<string, unknown> | undefined, second: ReadonlyMap<string, unknown> | undefined): Generator<string> {
+  if (first !== undefined) yield* first.keys();
+  if (second !== undefined) for (const key of second.keys()) if (first?.has(key) !== true) yield key;
 }
 
 function writtenIn(own: OwnOption | undefined): Written | undefined {
