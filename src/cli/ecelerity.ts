@@ -4,12 +4,13 @@
  * -c FILE, -d (foreground), -h, -n SERVICE (leave out esmtp, ecstream or queue; may be repeated), -s (accepted, the manual gives
  * it no meaning); ours: --check (read and check, start nothing), --foreground (as -d), --allow-root, --first-run (what npm start
  * says: the shipped configuration, in the foreground, with a message to try).
+ * The server's own program is read last, and only where it is to run here: the words of the command, and a start in the background, need none of it.
  * Not here: the background (background.ts), everything the server does (main).
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { checkSite, packageRoot, runServer } from '#main';
 import { startInBackground } from './background.ts';
+import { beginThreads } from './early-threads.ts';
 import { wrongWords } from './wrong-words.ts';
 
 const services = ['esmtp', 'ecstream', 'queue'];
@@ -67,20 +68,25 @@ async function main(): Promise<number> {
     console.error(`ecelerity: cannot leave out the service "${unknown}": expected one of ${services.join(', ')}`);
     return 64;
   }
+  const isCheck = values.check === true;
   const isFirstRun = values['first-run'] === true;
   const isForeground = values.d === true || values.foreground === true || isFirstRun;
+  if (!isForeground && !isCheck) return startInBackground();
+  const allowRoot = values['allow-root'] === true || isFirstRun;
+  const begun = isCheck || (process.getuid?.() === 0 && !allowRoot) ? undefined : beginThreads();
+  const { checkSite, packageRoot, runServer } = await import('#main');
   const site = {
     file: values.c ?? (isFirstRun ? join(packageRoot, 'etc/ecelerity.conf') : 'ecelerity.conf'),
     environment: process.env,
     // The child of a background start looks for files where its parent would have.
     isForeground: isForeground && values.detached !== true,
   };
-  if (values.check) return (await checkSite(site, (line) => console.log(line))) ? 0 : 1;
-  if (!isForeground) return startInBackground();
+  if (isCheck) return (await checkSite(site, (line) => console.log(line))) ? 0 : 1;
   return runServer({
+    begun,
     site,
     without: values.n ?? [],
-    allowRoot: values['allow-root'] === true || isFirstRun,
+    allowRoot,
     isFirstRun,
     isDetached: values.detached === true,
     stopGraceMs: stopGraceMs(),

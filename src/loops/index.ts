@@ -5,7 +5,7 @@
  * (a loop's number, 'main', 'writer') and a room name, and hear what is sent to their own room name.
  * Not here: what the messages mean (each room's messages.ts), shared counters (observe), shared limits (limits).
  */
-export { LoopPool, restartDelayMs, type Answers, type LoopDeath, type PoolOptions } from './loop-pool.ts';
+export { LoopPool, restartDelayMs, type Answers, type BegunThreads, type LoopDeath, type PoolOptions } from './loop-pool.ts';
 export { LoopLink, type PeerLossHandler, type StopHandler } from './loop-link.ts';
 export { Mailbox, type Post, type TypedAnswer } from './mailbox.ts';
 export { defaultBounds, transferable, type ChannelBounds } from './channel.ts';

@@ -8,7 +8,7 @@
  */
 import { isMainThread, parentPort, receiveMessageOnPort, workerData, type MessagePort, type Transferable } from 'node:worker_threads';
 import { LoopsError } from './errors.ts';
-import type { Address, Birth, Control } from './messages.ts';
+import { bornLater, type Address, type Birth, type Control } from './messages.ts';
 import {
   label,
   Switchboard,
@@ -53,6 +53,17 @@ export class LoopLink {
     }
     if (o.timers !== undefined) link.#board.timers = o.timers;
     return link;
+  }
+
+  /** The same for a thread that may have been begun before its pool (`PoolOptions.begun`): resolves when the pool has said what it is. */
+  static async whenBorn(): Promise<LoopLink> {
+    const port = isMainThread ? null : parentPort;
+    const isEarly = (workerData as { impetusLoop?: unknown } | null)?.impetusLoop === bornLater;
+    if (link !== undefined || port === null || !isEarly) return LoopLink.here();
+    return new Promise((resolve) => {
+      // Wired at once: what comes behind the birth must find its listener.
+      port.once('message', (birth: Birth) => resolve((link = new LoopLink(birth, port))));
+    });
   }
 
   private constructor(birth: Birth, parent: MessagePort) {

@@ -5,14 +5,16 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isMainThread } from 'node:worker_threads';
+import { once } from 'node:events';
+import { isMainThread, Worker } from 'node:worker_threads';
 import { LoopLink, LoopPool, LoopsError, Mailbox, restartDelayMs, transferable, type LoopDeath, type LoopFault } from './index.ts';
 import { ManualTimers } from './manual-timers.test.ts';
 
 if (isMainThread) describeOnMain();
-else runAsThread();
+else await runAsThread();
 
-function runAsThread(): void {
+async function runAsThread(): Promise<void> {
+  await LoopLink.whenBorn();
   const link = LoopLink.here({ timers: new ManualTimers() });
   const data = link.data as { failBeforeReady?: number; silent?: boolean; lateRoom?: boolean };
   if (data.failBeforeReady === link.self && link.generation === 0) throw new Error('cannot begin');
@@ -106,7 +108,56 @@ async function withPool(count: number, data: unknown, body: (pool: LoopPool, tim
 
 const heardBy = async (pool: LoopPool, loop: number | 'writer'): Promise<Heard> => (await pool.request(loop, 'heard', 0, 1000)) as Heard;
 
+/** Threads that wait to be told what they are. */
+function begun(addresses: readonly (number | 'writer')[]): Map<number | 'writer', Worker> {
+  return new Map(
+    addresses.map((address) => [address, new Worker(new URL(import.meta.url), { name: 'early', workerData: { impetusLoop: 'later' } })]),
+  );
+}
+
 function describeOnMain(): void {
+  test('threads that were begun before the pool become its own, hear what was sent meanwhile, and their successors are born as usual', async () => {
+    const early = begun([0, 'writer']);
+    const ids = [...early.values()].map((worker) => worker.threadId);
+    const timers = new ManualTimers();
+    const pool = new LoopPool({ timers, clock: { mono: () => 1 } });
+    const entry = new URL(import.meta.url);
+    try {
+      const started = pool.start({ name: 'test', count: 2, entry, data: {}, writer: { entry, data: {} }, begun: early });
+      for (let i = 0; i < 3; i++) pool.send(0, 'list', i);
+      await started;
+      assert.deepEqual(
+        [...early.values()].map((worker) => worker.threadId),
+        ids,
+      );
+      assert.deepEqual((await heardAtLeast(pool, 0, 3)).heard, [0, 1, 2]);
+      pool.send(1, 'relay', { to: 0, body: 'from a loop' });
+      assert.equal((await heardAtLeast(pool, 0, 4)).heard[3], 'from a loop');
+      const again = new Promise<number>((done) => pool.onReady((_address, generation) => done(generation)));
+      pool.replace(0);
+      await until(() => timers.size > 0);
+      timers.advance(0);
+      assert.equal(await again, 1);
+      assert.equal((await heardBy(pool, 0)).generation, 1);
+    } finally {
+      await pool.stop(0);
+    }
+  });
+
+  test('a thread that was begun early and has ended is passed over', async () => {
+    const early = begun([0]);
+    const ended = early.get(0)!;
+    await once(ended, 'online');
+    await ended.terminate();
+    const pool = new LoopPool({ timers: new ManualTimers(), clock: { mono: () => 1 } });
+    try {
+      await pool.start({ name: 'test', count: 1, entry: new URL(import.meta.url), data: {}, begun: early });
+      assert.equal((await heardBy(pool, 0)).self, 0);
+    } finally {
+      await pool.stop(0);
+    }
+  });
+
   test('ten thousand messages arrive once each and in order, from main and from loop to loop', async () => {
     await withPool(2, {}, async (pool) => {
       for (let i = 0; i < 10_000; i++) {

@@ -30,11 +30,18 @@ export interface PoolOptions {
   /** Handed to each thread as `link.data`; a function is asked anew at each birth, so that a successor gets what is current. */
   data?: unknown;
   writer?: { entry: URL; data?: unknown };
+  /**
+   * Threads that run their entry already and wait to be told what they are (`LoopLink.whenBorn`, workerData `{ impetusLoop: 'later' }`): their programs are
+   * read while the owner still reads its own. One that has ended is passed over.
+   */
+  begun?: BegunThreads | undefined;
   /** How long a thread may take to say ready, in milliseconds; default 120,000: a loaded machine at boot is slow, not broken. */
   readyMs?: number;
   bounds?: ChannelBounds;
   resourceLimits?: ResourceLimits;
 }
+
+export type BegunThreads = ReadonlyMap<number | 'writer', Worker>;
 
 export interface LoopDeath {
   address: number | 'writer';
@@ -250,16 +257,7 @@ export class LoopPool {
       ports.push({ peer: other.address, port: port1 });
       member.undelivered.set(other.address, port2);
     }
-    const isWriter = member.address === 'writer';
-    const entry = isWriter && options.writer !== undefined ? options.writer.entry : options.entry;
-    const flags = workerFlags(entry);
-    const worker = new Worker(entry, {
-      workerData: { impetusLoop: birthOf(member, options, ports) },
-      transferList: ports.map((p) => p.port),
-      name: isWriter ? 'writer' : `${options.name} ${member.address}`,
-      ...(flags === undefined ? {} : { execArgv: flags }),
-      ...(options.resourceLimits === undefined || isWriter ? {} : { resourceLimits: options.resourceLimits }),
-    });
+    const worker = workerOf(member, options, ports);
     member.worker = worker;
     member.state = 'starting';
     member.error = undefined;
@@ -344,6 +342,27 @@ export class LoopPool {
     member.readyTimer = undefined;
     member.restart = undefined;
   }
+}
+
+function workerOf(member: Member, options: PoolOptions, ports: Birth['ports']): Worker {
+  const birth = birthOf(member, options, ports);
+  const transferList = ports.map((p) => p.port);
+  const begun = member.generation === 0 ? options.begun?.get(member.address) : undefined;
+  if (begun !== undefined && begun.threadId >= 0) {
+    begun.postMessage(birth, transferList);
+    begun.ref();
+    return begun;
+  }
+  const isWriter = member.address === 'writer';
+  const entry = isWriter && options.writer !== undefined ? options.writer.entry : options.entry;
+  const flags = workerFlags(entry);
+  return new Worker(entry, {
+    workerData: { impetusLoop: birth },
+    transferList,
+    name: isWriter ? 'writer' : `${options.name} ${member.address}`,
+    ...(flags === undefined ? {} : { execArgv: flags }),
+    ...(options.resourceLimits === undefined || isWriter ? {} : { resourceLimits: options.resourceLimits }),
+  });
 }
 
 function birthOf(member: Member, options: PoolOptions, ports: Birth['ports']): Birth {

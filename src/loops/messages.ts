@@ -30,7 +30,10 @@ export type Control =
   | { kind: 'stopped' }
   | { kind: 'closed' };
 
-/** What a thread is born with (inside workerData, under the key `impetusLoop`). */
+/** Stands in place of the birth in workerData of a thread that was begun early: its birth is the first message. */
+export const bornLater = 'later';
+
+/** What a thread is born with (inside workerData, under the key `impetusLoop`, or the first message to a thread that was begun early). */
 export interface Birth {
   self: number | 'writer';
   pool: string;

@@ -9,7 +9,7 @@ import { LoopLink } from '#loops';
 import { LoopRuntime } from './loop-runtime.ts';
 import { loopControlRoom, type LoopBirth, type LoopOrder } from './messages.ts';
 
-const link = LoopLink.here();
+const link = await LoopLink.whenBorn();
 const runtime = await LoopRuntime.open(link, link.data as LoopBirth);
 link.onRequest(loopControlRoom, (message, _from, answer) => {
   runtime.obey(message as LoopOrder).then(

@@ -1,7 +1,7 @@
 /*
  * Whom the server runs as: nobody but the user of the security scope, when it was started as root (SEC-01 to SEC-03).
  *
- * The one rule: root is given up before any thread starts, and without a user root is refused unless it was asked for in words.
+ * The one rule: root is given up before any thread starts that stays, and without a user root is refused unless it was asked for in words.
  * Folders that do not exist yet are made and given to that user first; what exists is left as it is.
  * Truth: ARCHITECTURE.md, section 5; docs/quirks.md for the one capability that is kept.
  */

@@ -19,7 +19,7 @@ import {
 import { NamedCounters, SmtpTraces, vault, type AccountingEvent, type LoopAnswers } from '#control';
 import type { ListenStanza } from '#inbound';
 import { LimitTable } from '#limits';
-import { entryBeside, LoopPool, LoopsError } from '#loops';
+import { entryBeside, LoopPool, LoopsError, type BegunThreads } from '#loops';
 import { TicketSecret } from '#net';
 import { Counters, PanicLog, writerRoom, type AccountingRecord, type DebugFlags } from '#observe';
 import { simulate } from '#simulation';
@@ -58,6 +58,8 @@ import { policyLimits, policyProblems } from './validation.ts';
 import { whereSet } from './where-set.ts';
 
 export interface RunOptions {
+  /** Threads that read their programs already (`PoolOptions.begun`). */
+  readonly begun?: BegunThreads | undefined;
   readonly site: SiteOptions;
   /** Services to leave out (LSN-20). */
   readonly without: readonly string[];
@@ -130,7 +132,7 @@ export class Server {
     const spoolDirectory = resolve(global.spoolBase);
     this.#wheel.start();
     const raised = raiseFileLimit(global.serverMaxFileDescriptors);
-    this.#becomeUser(spoolDirectory, resolve(global.pidFile));
+    await this.#becomeUser(spoolDirectory, resolve(global.pidFile));
     const [refused] = await policyProblems(this.#snapshot);
     if (refused !== undefined) throw new StartError(refused);
     this.#spool = await SpoolOwner.open(spoolDirectory, global.spoolMode);
@@ -158,7 +160,7 @@ export class Server {
   }
 
   /** The pidfile is written before root is given up: in its usual place only root may make files (RT-10, SEC-02). */
-  #becomeUser(spoolDirectory: string, pidFile: string): void {
+  async #becomeUser(spoolDirectory: string, pidFile: string): Promise<void> {
     const next = nextUser({
       resolver: this.#resolver,
       hasSecurity: this.#snapshot.root.children.has('security'),
@@ -169,6 +171,8 @@ export class Server {
     for (const path of sockets) if (path.startsWith('/')) makeFolder(dirname(path), next);
     if (next === undefined) return;
     for (const folder of [spoolDirectory, ...moduleFolders(this.#snapshot)]) makeFolder(folder, next);
+    // Threads of now would not have the capabilities that are kept.
+    for (const thread of this.#o.begun?.values() ?? []) await thread.terminate();
     const warning = next.become();
     if (warning !== undefined) this.#o.complain(`impetus: warning  ${warning}`);
   }
@@ -272,6 +276,7 @@ export class Server {
       await pool.start({
         name: 'loop',
         count: this.#loops,
+        begun: this.#o.begun,
         entry: entryBeside(import.meta.url, 'loop-entry'),
         data,
         writer: {

@@ -11,7 +11,7 @@ import { BounceRules } from './bounce-rules.ts';
 import { makeLoggers, makeSchemes, type LoggerStanza, type SchemeSetup } from './loggers.ts';
 import { writerControlRoom, type WriterAnswer, type WriterBirth, type WriterOrder } from './messages.ts';
 
-const link = LoopLink.here();
+const link = await LoopLink.whenBorn();
 const birth = link.data as WriterBirth;
 const wheel = new TimerWheel({ clock: systemClock });
 wheel.start();

@@ -69,6 +69,28 @@ test('started as root without a user the server refuses, in words; --allow-root 
   assert.match(allowed.out, /warning +runs as root: for real use say whom to become with Security/);
 });
 
+test(
+  'SEC-01 SEC-02 with --allow-root and a user, what was begun as root ends before root is given up: loops are the user and bind below 1024',
+  rootOnly,
+  async (t) => {
+    const port = await lowPort();
+    const server = await prepare(t, `${security}\n${conf}\nESMTP_Listener { Listen "127.0.0.1:${port}" {} }\n`);
+    const file = server.path('ecelerity.conf');
+    const started = await command('ecelerity', ['-c', file, '--allow-root'], { cwd: '/' });
+    assert.equal(started.code, 0, started.err + started.out);
+    const pid = server.read('server.pid').trim();
+    assert.deepEqual(status(pid, 'Uid'), [`${nobody}\t${nobody}\t${nobody}\t${nobody}`]);
+    assert.deepEqual(
+      status(pid, 'Name')
+        .filter((name) => /^(?:loop|writer)/.test(name))
+        .sort(),
+      ['loop 0', 'writer'],
+    );
+    await (await SmtpClient.greet(port)).quit();
+    assert.equal((await command('ec_ctl', ['stop', '-c', file])).code, 0);
+  },
+);
+
 test('a user, a group or a capability that does not exist refuses the start', rootOnly, async (t) => {
   const server = await prepare(t, conf);
   const file = server.path('ecelerity.conf');
