@@ -17,6 +17,7 @@ need ldns-signzone ldnsutils
 exim=/usr/local/lib/impetus-test/exim4
 [ -x "$exim/usr/sbin/exim4" ] || missing="$missing libdb5.3 libgnutls-dane0 libidn12 libnsl2"
 need gsasl gsasl
+need pflogsumm pflogsumm
 need curl curl
 need python3 python3
 need testssl testssl.sh

@@ -72,6 +72,7 @@ import { tlsReportSettings, type TlsReportSettings } from '#modules/tls_rpt';
 import type { BounceSetup } from './bounce-rules.ts';
 import { loggerModules, type LoggerStanza, type SchemeSetup } from './loggers.ts';
 import { hasBounceDomains, OobBounces, type OobPorts } from './oob-bounces.ts';
+import { messageIdFact } from '#observe';
 
 /** Options that name files, by module: relative ones start at the working directory. */
 const pathOptions: Readonly<Record<string, readonly string[]>> = {
@@ -120,6 +121,7 @@ export function wantedFacts(snapshot: Snapshot): string[] {
   return [
     ...moduleInstances(snapshot, customLogger.name).flatMap(({ options }) => customFacts(options)),
     ...moduleInstances(snapshot, customBounceLogger.name).flatMap(({ options }) => userStringFacts(options)),
+    ...[eximLogger, postfixLogger, sendmailLogger].flatMap(({ name }) => moduleInstances(snapshot, name).map(() => messageIdFact)),
   ];
 }
 

@@ -38,5 +38,6 @@ export { JlogFolder } from './jlog-folder.ts';
 export { LogFiles } from './log-files.ts';
 export type { LogScheme, LogSink, SinkPorts } from './log-sink.ts';
 export { LoggerSinks } from './logger-sinks.ts';
+export { messageIdFact, messageIdOf, refusalOf } from './look-alike.ts';
 export { Writer, writerRoom } from './writer.ts';
 export type { Classify, LoggerPorts, LogTaker, WriterMessage, WriterOptions, WriterTimers } from './writer.ts';
