@@ -378,6 +378,8 @@ test('beyond the questions in flight others wait, beyond the waiting ones the an
     random: seededRandom(1),
     transport: deaf,
     attempts: 1,
+    // Before any of them counts as slow.
+    timeoutMs: 300,
   });
   const ends = new Map<string, number>();
   for (let i = 0; i < resolverLimits.inFlight + resolverLimits.waiting + 5; i += 1) {
@@ -394,6 +396,84 @@ test('beyond the questions in flight others wait, beyond the waiting ones the an
   }
   assert.equal(ends.get('timeout'), resolverLimits.inFlight + resolverLimits.waiting);
   assert.equal(sent, resolverLimits.inFlight + resolverLimits.waiting);
+});
+
+test('owners that never answer delay nobody else: a question that is not answered soon gives its place to one that waits', () => {
+  const clock = new ManualClock();
+  const wheel = new TimerWheel({ clock });
+  const asked: string[] = [];
+  const deaf: DnsTransport = {
+    datagrams: () => ({ send: (packet) => asked.push(packet.toString('latin1')), close: () => {} }),
+    stream: () => ({ close: () => {} }),
+  };
+  const servers = [{ ip: '192.0.2.1', port: 53 }];
+  const resolver = new Resolver({ servers, clock, wheel, random: seededRandom(1), transport: deaf, timeoutMs: 5_000 });
+  let ended = 0;
+  for (let i = 0; i < resolverLimits.inFlight * 3; i += 1) resolver.query(`dead${i}.test`, 'MX', () => (ended += 1));
+  resolver.query('alive.test', 'MX', () => (ended += 1));
+  assert.equal(resolver.stats.waiting, resolverLimits.inFlight * 2 + 1);
+  for (let waits = 0; waits < 3; waits += 1) {
+    assert.ok(!asked.some((packet) => packet.includes('alive')));
+    clock.advance(resolverLimits.soonMs + 20);
+    wheel.advance();
+  }
+  assert.ok(asked.some((packet) => packet.includes('alive')));
+  assert.deepEqual([ended, resolver.stats.waiting, resolver.stats.inFlight], [0, 0, resolverLimits.inFlight * 3 + 1]);
+  resolver.close();
+});
+
+test('beyond the slow questions that there is room for, others keep their places, and every place is given back', () => {
+  const clock = new ManualClock();
+  const wheel = new TimerWheel({ clock });
+  let sent = 0;
+  const deaf: DnsTransport = {
+    datagrams: () => ({ send: () => (sent += 1), close: () => {} }),
+    stream: () => ({ close: () => {} }),
+  };
+  const servers = [{ ip: '192.0.2.1', port: 53 }];
+  const resolver = new Resolver({ servers, clock, wheel, random: seededRandom(1), transport: deaf, attempts: 1, timeoutMs: 30_000 });
+  const all = resolverLimits.inFlight + resolverLimits.slow + 1_000;
+  let ended = 0;
+  for (let i = 0; i < all; i += 1) resolver.query(`m${i}.test`, 'A', () => (ended += 1));
+  for (let i = 0; i < 30; i += 1) {
+    clock.advance(resolverLimits.soonMs);
+    wheel.advance();
+  }
+  assert.equal(sent, resolverLimits.inFlight + resolverLimits.slow);
+  assert.equal(resolver.stats.waiting, 1_000);
+  while (wheel.size > 0) {
+    clock.advance(5_000);
+    wheel.advance();
+  }
+  assert.equal(ended, all);
+  assert.deepEqual([resolver.stats.inFlight, resolver.stats.waiting], [0, 0]);
+});
+
+test('forgetMail forgets a domain, its mail hosts, where their aliases lead, and the TLSA records of all of them', async (t) => {
+  const record = `3 1 1 ${'ab'.repeat(32)}`;
+  const server = await startDnsServer(t, {
+    zones: {
+      'd.test': { MX: ['10 MX.d.test'] },
+      'mx.d.test': { CNAME: 'end.test' },
+      'end.test': { A: ['192.0.2.1'] },
+      '_25._tcp.end.test': { TLSA: [record] },
+      '_25._tcp.mx.d.test': { TLSA: [record] },
+      '_25._tcp.other.test': { TLSA: [record] },
+    },
+  });
+  const { resolver, ask } = settingFor(t, [server]);
+  const asked: [string, RecordType][] = [
+    ['d.test', 'MX'],
+    ['mx.d.test', 'A'],
+    ['end.test', 'A'],
+    ['_25._tcp.end.test', 'TLSA'],
+    ['_25._tcp.mx.d.test', 'TLSA'],
+    ['_25._tcp.other.test', 'TLSA'],
+  ];
+  for (const [name, type] of asked) assert.equal((await ask(name, type)).kind, 'records');
+  resolver.forgetMail('D.test', 25);
+  const kept = asked.filter(([name, type]) => resolver.known(name, type) !== undefined);
+  assert.deepEqual(kept, [['_25._tcp.other.test', 'TLSA']]);
 });
 
 test('with new servers the questions in flight go there, and the cache starts anew', async (t) => {

@@ -3,6 +3,7 @@
 // The rule to know: an answer is records, or "no such name / no such record" (both kept as long as they say), or a failure, which is
 // always temporary and kept for seconds only. Answers from the cache come before `query` returns, others later. Everything is bounded:
 // entries, questions in flight, questions waiting for a place, askers of one question; beyond it the answer is the failure `busy`.
+// A question that is not answered soon gives its place to another and has one among the slow: owners that never answer delay nobody else.
 // It validates nothing cryptographically: `isAuthenticated` repeats what the server said. Truth: RFC 1034 5.3, RFC 2308, RFC 2181.
 
 import { Lru, Ring, toAsciiDomain } from '#base';
@@ -61,6 +62,9 @@ export interface ResolverOptions {
 
 export const resolverLimits = {
   inFlight: 500,
+  /** Questions that are in flight for longer than `soonMs`; those for which there is no room keep their place. */
+  slow: 5_000,
+  soonMs: 400,
   waiting: 10_000,
   askersOfOne: 10_000,
   aliases: 12,
@@ -92,6 +96,9 @@ interface Task {
   isAuthenticated: boolean;
   isKept: boolean;
   servers: NameServer[];
+  /** Where it counts; undefined while it waits. */
+  place: 'inFlight' | 'slow' | undefined;
+  slowTimer: number;
   tries: number;
   failure: DnsFailure;
   reason: string;
@@ -109,6 +116,7 @@ export class Resolver {
   readonly #cache: Lru<string, Kept>;
   readonly #tasks = new Map<string, Task>();
   #inFlight = 0;
+  #slow = 0;
   readonly #waiting = new Ring<Task>(resolverLimits.waiting);
   readonly #restingUntil = new Map<string, number>();
   #isClosed = false;
@@ -148,13 +156,32 @@ export class Resolver {
   }
 
   get stats(): Resolver['counts'] & { entries: number; capacity: number; inFlight: number; waiting: number } {
-    return { ...this.counts, entries: this.#cache.size, capacity: this.#cache.max, inFlight: this.#inFlight, waiting: this.#waiting.size };
+    return { ...this.counts, entries: this.#cache.size, capacity: this.#cache.max, inFlight: this.#inFlight + this.#slow, waiting: this.#waiting.size };
   }
 
   /** Forgets what is known of a name, aliases leading to it excepted; everything without a name. */
   forget(name?: string): void {
     if (name === undefined) this.#cache.clear();
     else for (const type of recordTypes) this.#cache.delete(`${type} ${name.toLowerCase()}`);
+  }
+
+  /**
+   * Forgets all that the way of mail for a domain stands on: its own records, those of its mail hosts, of the names of which these are
+   * aliases, and the TLSA records of all of them.
+   */
+  forgetMail(domain: string, port: number): void {
+    const names = new Set([domain.toLowerCase()]);
+    const mx = this.known(domain, 'MX');
+    if (mx?.kind === 'records') for (const record of mx.records) if (record.type === 'MX') names.add(record.exchange.toLowerCase());
+    for (const name of [...names])
+      for (const type of ['A', 'AAAA'] as const) {
+        const addresses = this.known(name, type);
+        if (addresses?.kind === 'records') names.add(addresses.name);
+      }
+    for (const name of names) {
+      this.forget(name);
+      this.forget(`_${port}._tcp.${name}`);
+    }
   }
 
   /** Drops what has expired (dns_cache_purge_interval calls this); returns how much. */
@@ -272,6 +299,8 @@ export class Resolver {
       isAuthenticated: true,
       isKept: true,
       servers: [],
+      place: undefined,
+      slowTimer: 0,
       tries: 0,
       failure: 'timeout',
       reason: '',
@@ -293,8 +322,32 @@ export class Resolver {
 
   #start(task: Task): void {
     this.#inFlight += 1;
+    task.place = 'inFlight';
     this.#tasks.set(task.key, task);
+    this.#watch(task);
     this.#begin(task);
+  }
+
+  #watch(task: Task): void {
+    task.slowTimer = this.#o.wheel.schedule(resolverLimits.soonMs, (late) => this.#isLate(late), task);
+  }
+
+  /** Gives the place of a question that was not answered soon to one that waits. */
+  #isLate(task: Task): void {
+    if (this.#slow >= resolverLimits.slow) return this.#watch(task);
+    task.slowTimer = 0;
+    task.place = 'slow';
+    this.#slow += 1;
+    this.#inFlight -= 1;
+    this.#fill();
+  }
+
+  #leavePlace(task: Task): void {
+    if (task.slowTimer !== 0) this.#o.wheel.cancel(task.slowTimer);
+    task.slowTimer = 0;
+    if (task.place === 'inFlight') this.#inFlight -= 1;
+    else if (task.place === 'slow') this.#slow -= 1;
+    task.place = undefined;
   }
 
   /** A round of questions for the task's present name, servers that rest last. */
@@ -385,13 +438,18 @@ export class Resolver {
   }
 
   #end(task: Task, answer: DnsAnswer): void {
-    if (this.#tasks.delete(task.key) && task.servers.length > 0) this.#inFlight -= 1;
+    this.#tasks.delete(task.key);
+    this.#leavePlace(task);
     const seconds = answer.kind === 'failed' ? resolverLimits.failureTtlSeconds : answer.ttl;
     if (answer.kind === 'failed') this.counts.failures += 1;
     if (seconds > 0 && task.isKept && !this.#isClosed) {
       this.#cache.set(task.key, { answer, until: this.#o.clock.mono() + seconds * 1000 }, seconds * 1000);
     }
     for (const asker of task.askers) asker(answer);
+    this.#fill();
+  }
+
+  #fill(): void {
     while (!this.#isClosed && this.#inFlight < resolverLimits.inFlight) {
       const next = this.#waiting.shift();
       if (next === undefined) return;

@@ -125,9 +125,8 @@ export class Outgoing {
 
   /** What is known of the names of a queue's domain is forgotten, and its way looked for anew. */
   refresh(queue: DomainQueue): void {
-    const mx = this.#dns.known(queue.domain, 'MX');
-    if (mx?.kind === 'records') for (const record of mx.records) if (record.type === 'MX') this.#dns.forget(record.exchange);
-    this.#dns.forget(queue.domain);
+    for (const { name, port } of this.#deliverer.targets(queue)) this.#dns.forgetMail(name, port);
+    this.#dns.forgetMail(queue.domain, queue.options.remoteSmtpPort);
     this.#deliverer.refresh(queue);
   }
 

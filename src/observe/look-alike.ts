@@ -10,7 +10,7 @@ import type { ReceptionRecord, RejectionRecord } from './records.ts';
 /** The fact that a logger must ask for to know Message-IDs. */
 export const messageIdFact = 'head:message-id';
 
-export interface Refusal {
+interface Refusal {
   /** The command whose reply it was; DATA for all that came behind it. */
   readonly command: 'CONNECT' | 'EHLO' | 'MAIL' | 'RCPT' | 'DATA';
   /** The name that the client gave itself. */
@@ -42,7 +42,9 @@ export function refusalOf({ phase, contextConnection, contextMessage }: Rejectio
 
 /** Without its angle brackets. */
 export function messageIdOf({ facts, batchId }: ReceptionRecord): string {
-  const [first = ''] = valueOf(facts, messageIdFact).replace(/^[\s<]+/, '').split(/[>\s]/);
+  const [first = ''] = valueOf(facts, messageIdFact)
+    .replace(/^[\s<]+/, '')
+    .split(/[>\s]/);
   return first === '' ? batchId : first;
 }
 

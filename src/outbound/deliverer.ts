@@ -136,6 +136,11 @@ export class Deliverer {
     return this.#pools.get(queue)?.way;
   }
 
+  /** Where the way of a queue led to when it was last found. */
+  targets(queue: DomainQueue): readonly { readonly name: string; readonly port: number }[] {
+    return this.#pools.get(queue)?.targets ?? [];
+  }
+
   /** The way of a queue is looked for anew, and hosts that failed may be tried at once. */
   refresh(queue: DomainQueue): void {
     this.#pools.get(queue)?.renew();

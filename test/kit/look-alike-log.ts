@@ -54,7 +54,16 @@ const refusals: readonly MailRecord[] = [
     contextMessage: withRecipient,
     text: '5.7.1 relaying denied',
   },
-  { kind: 'J', at, ...dialogue, phase: 'data phase', code: 451, contextConnection: greeted, contextMessage: withRecipient, text: '4.3.0 later' },
+  {
+    kind: 'J',
+    at,
+    ...dialogue,
+    phase: 'data phase',
+    code: 451,
+    contextConnection: greeted,
+    contextMessage: withRecipient,
+    text: '4.3.0 later',
+  },
 ];
 
 /** The reply of the one that failed would break a line. */

@@ -48,7 +48,9 @@ test('LOG-25 pflogsumm counts what postfix_logger wrote: received, delivered, de
     return;
   }
   assert.equal(error, undefined);
-  const counts = [/ 1 {3}received$/, / 2 {3}delivered$/, / 1 {3}deferred/, / 1 {3}bounced$/, / 4 {3}rejected /].map((one) => new RegExp(one, 'm'));
+  const counts = [/ 1 {3}received$/, / 2 {3}delivered$/, / 1 {3}deferred/, / 1 {3}bounced$/, / 4 {3}rejected /].map(
+    (one) => new RegExp(one, 'm'),
+  );
   for (const count of counts) assert.match(stdout, count);
   assert.match(stdout, /^ {2}RCPT\n {4}relaying denied \(total: 1\)\n +1 +10\.0\.0\.9$/m);
   assert.match(stdout, /^ {2}DATA\n {4}later \(total: 1\)$/m);

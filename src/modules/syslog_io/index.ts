@@ -11,6 +11,8 @@ import { openDatagramSocket, type DatagramSocket } from '#system';
 const LINES_MAX = 20_000;
 const LINE_MAX = 8000;
 const retryMs = 1000;
+/** ECONNREFUSED of Linux. */
+const REFUSED = 111;
 
 const facilities =
   'kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp security console solaris-cron local0 local1 local2 local3 local4 local5 local6 local7'.split(
@@ -68,7 +70,7 @@ class SyslogSink implements LogSink {
       const result = this.#connection?.send(Buffer.from(line).subarray(0, LINE_MAX));
       if (result === 'full') break;
       if (result !== undefined) {
-        this.#fail(`error ${result.errno}`);
+        this.#fail(result.errno === REFUSED ? `nobody listens on ${this.#o.socket} any more` : `error ${result.errno}`);
         break;
       }
       sent += 1;

@@ -10,6 +10,7 @@
  */
 import type { Delivery, DomainQueue, RecipientResult, SendingOptions } from '#queue';
 import { tlsDemand } from '../route/host-memory.ts';
+import type { Target } from '../route/targets.ts';
 import type { ClientSession, SessionOwner } from '../session/session.ts';
 import { sourceFor } from '../route/targets.ts';
 import { ehloNameOf, faceOf, identityOf } from '../shaping/identity.ts';
@@ -74,6 +75,10 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
   /** Connections open or being opened. */
   get connections(): number {
     return this.#sessions.size + (this.#attempts?.size ?? 0);
+  }
+
+  get targets(): readonly Target[] {
+    return this.#plans.targets;
   }
 
   get sessions(): Iterable<ClientSession> {
