@@ -156,7 +156,13 @@ export class Resolver {
   }
 
   get stats(): Resolver['counts'] & { entries: number; capacity: number; inFlight: number; waiting: number } {
-    return { ...this.counts, entries: this.#cache.size, capacity: this.#cache.max, inFlight: this.#inFlight + this.#slow, waiting: this.#waiting.size };
+    return {
+      ...this.counts,
+      entries: this.#cache.size,
+      capacity: this.#cache.max,
+      inFlight: this.#inFlight + this.#slow,
+      waiting: this.#waiting.size,
+    };
   }
 
   /** Forgets what is known of a name, aliases leading to it excepted; everything without a name. */

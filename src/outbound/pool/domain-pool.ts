@@ -78,7 +78,7 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
   }
 
   get targets(): readonly Target[] {
-    return this.#plans.targets;
+    return this.#plans.known.targets;
   }
 
   get sessions(): Iterable<ClientSession> {
