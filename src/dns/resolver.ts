@@ -179,7 +179,7 @@ export class Resolver {
     const names = new Set([domain.toLowerCase()]);
     const mx = this.known(domain, 'MX');
     if (mx?.kind === 'records') for (const record of mx.records) if (record.type === 'MX') names.add(record.exchange.toLowerCase());
-    for (const name of [...names])
+    for (const name of names)
       for (const type of ['A', 'AAAA'] as const) {
         const addresses = this.known(name, type);
         if (addresses?.kind === 'records') names.add(addresses.name);
