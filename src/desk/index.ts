@@ -10,7 +10,7 @@ import { messageDetails, type DetailsQuestion } from './details.ts';
 import type { DeskPorts, Which } from './ports.ts';
 import { search, type SearchQuestion } from './search.ts';
 import { steer, steerMessage, type MessageAction, type SteerQuestion } from './steering.ts';
-import { linesOf, listOf } from './views.ts';
+import { linesOf, listOf, waitingIn } from './views.ts';
 
 export type { Details, DetailsQuestion } from './details.ts';
 export type { BindingStanding, MessageStanding, QueueStanding, QueueWay, StandingLine } from './explaining.ts';
@@ -28,6 +28,7 @@ export function deskAnswers(ports: DeskPorts, loop: number): [question: string, 
     on('queue.explain', (args: { binding: string; domain: string }) => explainQueue(ports, args)),
     on('queue.search', (args: SearchQuestion) => search(ports, args, loop)),
     on('domain.ways', (args: { domain: string }) => waysOf(ports, args.domain)),
+    on('bindings.waiting', (args: { bindings: readonly string[] }) => waitingIn(ports.queues, args.bindings)),
     on('binding.explain', (args: { binding: string }) => explainBinding(ports, args.binding)),
     on('message.explain', (args: { id: string }) => explainMessage(ports, args.id)),
     on('message.steer', (args: MessageAction) => steerMessage(ports, args)),

@@ -59,6 +59,15 @@ export function linesOf(queues: Queues, which: Which & { readonly limit?: number
   return { lines: largest, queues: lines.length, totals };
 }
 
+/** How many messages wait in each of these bindings, for those that have any. */
+export function waitingIn(queues: Queues, bindings: readonly string[]): Readonly<Record<string, number>> {
+  const sums = new Map<string, number>();
+  const wanted = new Set(bindings);
+  for (const { binding, waiting } of queues.queues())
+    if (waiting > 0 && wanted.has(binding)) sums.set(binding, (sums.get(binding) ?? 0) + waiting);
+  return Object.fromEntries(sums);
+}
+
 export function messageLine({
   batchId,
   queue,

@@ -15,6 +15,7 @@ const domainStep = /(?:^|:)Domain:(?:[^:\\]|\\.)*:$/;
 
 export function optionsPort(resolver: Resolver): OptionsPort {
   const suspended = new WeakMap<SendingRecord, SendingRecord>();
+  const bindings = bindingPort(resolver);
   /** OUT-03: a copy of the record, one for each. */
   const asSuspended = (record: SendingRecord): SendingRecord => {
     let copy = suspended.get(record);
@@ -51,6 +52,7 @@ export function optionsPort(resolver: Resolver): OptionsPort {
       if (record.gateway === undefined || /^$|^(?:unix:)?\//i.test(record.gateway)) return undefined;
       return domainStep.test(resolver.definition(record, 'gateway')?.id ?? '') ? record.gateway : undefined;
     },
+    hasBinding: (name) => name === DEFAULT_BINDING || bindings.hasBinding(name),
   };
 }
 

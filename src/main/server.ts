@@ -24,6 +24,7 @@ import { TicketSecret } from '#net';
 import { Counters, PanicLog, writerRoom, type AccountingRecord, type DebugFlags } from '#observe';
 import { simulate } from '#simulation';
 import { currentUser, fileLimit, raiseFileLimit, shortenSlices } from '#system';
+import { bindingsGone } from './bindings-gone.ts';
 import { bootReport } from './boot-report.ts';
 import { bounceSetup, loggerStanzas, schemeSetup, moduleFolders, moduleLines, storeFolders, timingNotices } from './catalog.ts';
 import { openDesk } from './configurator.ts';
@@ -443,6 +444,7 @@ export class Server {
       return this.#refuse(refusals);
     }
     const later = restartOnly(this.#resolver, next);
+    later.push(...(await bindingsGone({ before: this.#resolver, after: next, askLoops: (question, args) => this.#askLoops(question, args) })));
     this.#snapshot = snapshot;
     this.#resolver = next;
     const said: string[] = [];

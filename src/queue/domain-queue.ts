@@ -6,7 +6,7 @@
  * resolved record, replaced when the configuration changes. A suspended queue hands nothing out and changes nothing but what expires (SD-1542).
  * Not here: what follows from a result (verdicts.ts), what going to another queue means (moving.ts), where those are who walk along (cursors.ts),
  * connections (outbound). Bound: the spool is the bound of the mail.
- * Truth: rules Q-01, Q-09, Q-16, OUT-01, OUT-04, OUT-43, POL-06.
+ * Truth: rules Q-01, Q-09, Q-16, OUT-01, OUT-04, OUT-05, OUT-43, POL-06.
  */
 import { parseHostPort } from '#base';
 import type { Batch, Recipient } from './batch.ts';
@@ -26,6 +26,10 @@ import { EntryList, listNumbers, type Waiting } from './waiting.ts';
 const ENDED_PER_TAKE = 200;
 /** Entries that a look at what is over goes through in a turn. */
 const EXPIRY_SLICE = 500;
+/** Where mail goes whose binding is no more (OUT-05). */
+const REFUGE = { group: 'default', binding: 'default' } as const;
+/** Milliseconds before it goes, again also when the loop that it goes to could not take it. */
+const LEAVING_MS = 20;
 
 /** Told when the whole queue was gone through, and for how many messages it was done. */
 type SweepDone = (messages: number) => void;
@@ -65,6 +69,9 @@ export class DomainQueue {
   /** Where those are who walk along the queue; made when somebody does. */
   #cursors: Cursors | undefined;
   #sweep: Sweep | undefined;
+  /** OUT-05: the configuration has no binding of this name. Nothing is sent from here. */
+  #isGone: boolean;
+  #isLeaving = false;
   /** No ready mail expires before this monotonic time. */
   #expiresMono = Infinity;
   /** When something was taken last. */
@@ -81,6 +88,7 @@ export class DomainQueue {
     this.number = context.waiting.register(this);
     this.group = o.group;
     this.binding = o.binding;
+    this.#isGone = context.isGone(o.binding);
     this.domain = o.domain;
     this.gateway = o.gateway;
     this.optionsName = (o.gateway === undefined ? undefined : parseHostPort(o.gateway)?.host) ?? o.domain;
@@ -99,7 +107,7 @@ export class DomainQueue {
 
   /** Transactions that could begin now. */
   get ready(): number {
-    return this.options.suspendDelivery || this.#sweep !== undefined ? 0 : this.#urgent.length + this.#normal.length;
+    return this.options.suspendDelivery || this.#isGone || this.#sweep !== undefined ? 0 : this.#urgent.length + this.#normal.length;
   }
 
   /** Nothing waits here and nothing is under way. */
@@ -172,7 +180,8 @@ export class DomainQueue {
     const entry = delivery as Entry;
     this.#underWay -= entry.recipients.length;
     this.#store.enter(entry, this.#readyList(entry.priority), true);
-    this.#context.announce(this);
+    if (this.#isGone) this.#leave();
+    else this.#context.announce(this);
   }
 
   /** Everything ready is deferred with this result, or fails with it: the domain cannot be reached. */
@@ -285,7 +294,10 @@ export class DomainQueue {
 
   /** The configuration changed: a new record of options is in force, or the one that it has. */
   reconfigured(options: SendingOptions): void {
-    if (options === this.options) return;
+    const wasGone = this.#isGone;
+    this.#isGone = this.#context.isGone(this.binding);
+    if (this.#isGone) this.#leave();
+    if (options === this.options && !wasGone) return;
     if (options.messageExpiration !== this.options.messageExpiration) this.#expiresMono = 0;
     this.options = options;
     if (options.blackhole !== 'false') this.#swallow();
@@ -303,6 +315,7 @@ export class DomainQueue {
     this.#context.counters.add('delayedQueue', entry.recipients.length);
     entry.due = this.#context.clock.mono() + Math.max(0, delayMs);
     this.#store.enter(entry, this.#delayed);
+    if (this.#isGone) this.#leave();
   }
 
   /** For the store: the time of a delayed row has come. */
@@ -318,14 +331,25 @@ export class DomainQueue {
 
   /** Tells outbound of ready mail; what is in a blackholed domain fails by itself, whether or not there is a way or it is suspended. */
   #offer(): void {
-    if (this.options.blackhole === 'false') this.#context.announce(this);
+    if (this.#isGone) this.#leave();
+    else if (this.options.blackhole === 'false') this.#context.announce(this);
     else this.#context.wheel.schedule(0, () => this.#swallow());
   }
 
   #swallow(): void {
-    if (this.#sweep !== undefined || this.waiting === 0) return;
+    if (this.#sweep !== undefined || this.waiting === 0 || this.#isGone) return;
     if (this.options.blackhole === 'false') this.#context.announce(this);
     else this.failAll(queueReplies.blackholed);
+  }
+
+  /** OUT-05: what waits here goes to the default binding, soon; what comes back meanwhile, or is not on the wire any more, goes after it. */
+  #leave(): void {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#context.wheel.schedule(LEAVING_MS, () => {
+      this.#isLeaving = false;
+      if (this.#isGone && this.#sweep === undefined && this.waiting > 0) this.rebindAll(REFUGE.group, REFUGE.binding);
+    });
   }
 
   #ready(entry: Entry): void {
@@ -446,6 +470,6 @@ export class DomainQueue {
     this.#sweep = this.#sweep?.pass();
     if (this.#sweep !== undefined) this.#context.wheel.schedule(0, this.#sweepOn);
     else if (this.isEmpty) this.#context.emptied(this);
-    else if (this.ready > 0 || this.options.blackhole !== 'false') this.#offer();
+    else if (this.ready > 0 || this.#isGone || this.options.blackhole !== 'false') this.#offer();
   };
 }

@@ -86,6 +86,8 @@ export class Surroundings {
   /** How often a domain's gateway was asked for. */
   gatewayCalls = 0;
   gateways = new Map<string, string>();
+  /** Bindings that the configuration does not have. */
+  goneBindings = new Set<string>();
   options: Partial<SendingOptions> = {};
   /** What the door says to a notice. */
   noticeError: Error | undefined;
@@ -111,6 +113,7 @@ export class Surroundings {
           this.gatewayCalls += 1;
           return this.gateways.get(domain);
         },
+        hasBinding: (name) => !this.goneBindings.has(name),
       },
       spool: {
         note: (id, note) => void this.notes.push([id, note]),

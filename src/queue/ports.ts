@@ -48,6 +48,8 @@ export interface OptionsPort {
    * none (OUT-21). Asked once per domain and configuration.
    */
   domainGateway(group: string, binding: string, domain: string): string | undefined;
+  /** Whether there is a binding of this name (OUT-05); there is when this is not given. */
+  hasBinding?(name: string): boolean;
 }
 
 /** So many in so many seconds; a count of 0 is no limit. */

@@ -18,6 +18,8 @@ export interface QueueContext {
   readonly verdicts: Verdicts;
   /** The queue in which mail for a domain waits. */
   readonly queueFor: (group: string, binding: string, domain: string) => DomainQueue;
+  /** Whether the configuration has no binding of this name (OUT-05). */
+  readonly isGone: (binding: string) => boolean;
   /** Where entries wait, and are found by the ids of messages. */
   readonly waiting: Waiting;
   /** There may be something to do for outbound. */

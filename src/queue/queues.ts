@@ -6,7 +6,7 @@
  * does not spin (#3855). Nothing above is called: outbound registers with onWork and is told.
  * Bounds: EMPTY_QUEUES_MAX queues without mail are remembered for their statistics (the oldest goes), ROUTES_MAX domains that are
  * queued under another name (then all are asked anew). Not here: which loop owns a queue (loops are the caller's).
- * Truth: rules Q-01, OUT-01, OUT-20, OUT-21; SD-1199 (next attempt kept over restart).
+ * Truth: rules Q-01, OUT-01, OUT-05, OUT-20, OUT-21; SD-1199 (next attempt kept over restart).
  */
 import { Slices, type Clock, type Random, type TimerWheel } from '#base';
 import type { AcceptedPort } from '#intake';
@@ -30,6 +30,8 @@ export const ROUTES_MAX = 65_536;
 const NO_FACTS: readonly string[] = Object.freeze([]);
 /** Milliseconds of a turn that bringing queues up to date may take. */
 const SLICE_MS = 3;
+/** Bindings without a place in the configuration that are named in the paniclog, until it changes. */
+const GONE_TOLD_MAX = 50;
 
 export interface QueuesOptions {
   readonly resolver: OptionsPort;
@@ -81,6 +83,7 @@ export class Queues implements AcceptedPort {
   readonly #bindings = new Map<string, BindingQueues>();
   readonly #waiting: Waiting;
   readonly #empty = new Set<DomainQueue>();
+  readonly #goneTold = new Set<string>();
   #routeCount = 0;
   readonly #refresh: Slices<DomainQueue>;
   #work: (queue: DomainQueue) => void = () => undefined;
@@ -124,6 +127,7 @@ export class Queues implements AcceptedPort {
       verdicts,
       queueFor: (group, binding, domain) => this.queueFor(group, binding, domain),
       waiting: this.#waiting,
+      isGone: (binding) => this.#isGone(binding),
       announce: (queue) => {
         this.#empty.delete(queue);
         this.#work(queue);
@@ -217,6 +221,7 @@ export class Queues implements AcceptedPort {
    */
   reconfigured(done: () => void = () => undefined): void {
     this.#clearRoutes();
+    this.#goneTold.clear();
     const { resolver } = this.#o;
     this.#refresh.walk(this.queues(), (queue) => queue.reconfigured(resolver.sending(queue.group, queue.binding, queue.optionsName)), done);
   }
@@ -240,8 +245,20 @@ export class Queues implements AcceptedPort {
     const { group, binding, domain } = identity;
     const queue = new DomainQueue(this.#context, identity, (known) => this.#o.resolver.sending(group, binding, known));
     queues.byDomain.set(domain, queue);
+    if (this.#isGone(binding)) this.#tellGone(binding);
     this.#o.counters.add('activeDomains');
     return queue;
+  }
+
+  #isGone(binding: string): boolean {
+    return this.#o.resolver.hasBinding?.(binding) === false;
+  }
+
+  /** Mail comes, mostly from the spool, for a binding that was removed: it is not sent as that binding, and somebody must hear of it. */
+  #tellGone(binding: string): void {
+    if (this.#goneTold.size >= GONE_TOLD_MAX || this.#goneTold.has(binding)) return;
+    this.#goneTold.add(binding);
+    this.#o.panic.log('WARNING', 'START', `there is no binding "${binding}": its mail goes to the default binding`);
   }
 
   /** The queue of a recipient: where an operator moved it, else that of the gateway that policy gave it (POL-06), else its domain's. */

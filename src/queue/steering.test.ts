@@ -196,3 +196,74 @@ test('Q-05, A64: a look at what is over goes through a long queue in slices, mov
   queue.finish(taken, [delivered]);
   assert.equal(s.records.filter(({ kind }) => kind === 'P').length, 2_999);
 });
+
+test('OUT-05 the mail of a binding that is removed goes to the default binding, delayed mail for the rest of its time, and nothing is sent as that binding', () => {
+  const s = new Surroundings({ bodies: 'some' });
+  const b1 = (address: string) => recipient(address, { binding: 'b1' });
+  s.options = { suspendDelivery: true };
+  s.queues.accepted(s.envelope([b1('1@a.test'), b1('2@b.test')]), undefined);
+  const envelope = s.envelope([b1('3@a.test')]);
+  const nextAt = s.clock.now() + 600_000;
+  s.queues.recovered({ envelope, states: [{ outcome: 'open', attempts: 1, nextAt }] });
+  const queue = s.queue('a.test', 'b1');
+  assert.deepEqual([queue.active, queue.delayed], [1, 1]);
+  s.goneBindings.add('b1');
+  s.options = {};
+  s.queues.reconfigured();
+  s.pass(0);
+  assert.equal(queue.ready, 0, 'also before it has moved');
+  assert.equal(queue.take(), undefined);
+  passes(s);
+  assert.deepEqual([queue.isEmpty, s.queue('b.test', 'b1').isEmpty], [true, true]);
+  assert.deepEqual([s.queue('a.test').ready, s.queue('a.test').delayed, s.queue('b.test').ready], [1, 1, 1]);
+  assert.ok(Math.abs((s.queues.findMessage(envelope.recipients[0]?.id ?? '')?.nextAt ?? 0) - nextAt) < 100);
+  assert.equal(s.notes.filter(([, note]) => note.kind === 'rebind' && note.binding === 'default').length, 3);
+  assert.deepEqual([s.counts.get('totalQueue'), s.counts.get('activeQueue'), s.counts.get('delayedQueue')], [3, 2, 1]);
+});
+
+test('OUT-05 mail on the wire when its binding is removed, and mail found at a start for one that is not there, goes to the default binding too', () => {
+  const s = new Surroundings({ bodies: 'some' });
+  const b1 = (address: string) => recipient(address, { binding: 'b1' });
+  s.queues.accepted(s.envelope([b1('1@a.test')]), undefined);
+  const queue = s.queue('a.test', 'b1');
+  const delivery = queue.take();
+  assert.ok(delivery);
+  s.goneBindings.add('b1');
+  s.queues.reconfigured();
+  passes(s);
+  queue.finish(delivery, [transient]);
+  passes(s);
+  assert.deepEqual([queue.isEmpty, s.queue('a.test').delayed], [true, 1]);
+  assert.deepEqual(s.panics, [], 'it is told by who changes the configuration');
+  s.queues.recovered({ envelope: s.envelope([b1('2@c.test'), b1('3@d.test')]), states: [0, 1].map(() => ({ outcome: 'open', attempts: 0, nextAt: 0 })) });
+  assert.equal(s.announced.some(({ binding, domain }) => binding === 'b1' && domain === 'c.test'), false);
+  passes(s);
+  assert.deepEqual([s.queue('c.test').ready, s.queue('d.test').ready], [1, 1]);
+  assert.deepEqual(s.panics, ['there is no binding "b1": its mail goes to the default binding']);
+});
+
+test('OUT-05 mail of a removed binding that another loop cannot take now stays, is tried again without hurry, and is sent there if the binding comes back', () => {
+  const s = new Surroundings({ bodies: 'some' });
+  let asked = 0;
+  const home = {
+    note: () => undefined,
+    depart: () => ((asked += 1), 'refused' as const),
+    settled: () => undefined,
+    loadBody: () => undefined,
+  };
+  s.queues.accepted(s.envelope([recipient('1@a.test', { binding: 'b1' })]), undefined, home);
+  const queue = s.queue('a.test', 'b1');
+  s.goneBindings.add('b1');
+  s.queues.reconfigured();
+  for (let i = 0; i < 100; i += 1) {
+    s.clock.advance(1);
+    s.wheel.advance();
+  }
+  assert.ok(asked >= 2 && asked <= 10, `${asked}`);
+  assert.deepEqual([queue.waiting, queue.ready], [1, 0]);
+  s.goneBindings.clear();
+  s.queues.reconfigured();
+  passes(s);
+  assert.equal(queue.ready, 1);
+  assert.equal(s.announced.at(-1), queue);
+});

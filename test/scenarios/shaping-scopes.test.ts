@@ -187,13 +187,22 @@ test('SHP-01 OUT-04 a limit that is changed by config set holds for the queue th
   user.close();
 });
 
-test('OUT-05 CFG-51 the mail of a binding that is removed while it waits is not lost', async () => {
+test('OUT-05 CFG-51 the mail of a binding that is removed while it waits goes to the default binding, and who removes it is told how much that is', async () => {
   const user = await ConsoleUser.open(server);
   await user.run('config set binding first Suspend_Delivery true');
   await handInMany(many(3, 'leaving.header.test'), 'first');
   await user.run('config set domain leaving.header.test Routes "127.0.0.1:' + String(hops.header.port) + '"');
   const before = hops.header.messages.length;
-  await user.run('config unset binding first');
+  const text = await user.run('config unset binding first');
+  const told = 'Binding "first" is removed: mail waits (3 messages) in it, which moves to the default binding and is sent as its options say';
+  assert.ok(text.includes(told), text);
   await taken(hops.header, before + 3);
+  // Neither its address nor its name: it is mail of the default binding now.
+  assert.deepEqual([...new Set(hops.header.messages.slice(before).map((message) => message.from))], ['127.0.0.1']);
+  await until(
+    () => server.read('mainlog.ec').split('\n').filter((line) => /@D@leaving\.header\.test@\d+@default@default@/.test(line)).length === 3,
+    () => server.read('mainlog.ec'),
+  );
+  assert.ok(server.read('paniclog.ec').includes(told));
   user.close();
 });
