@@ -444,7 +444,9 @@ export class Server {
       return this.#refuse(refusals);
     }
     const later = restartOnly(this.#resolver, next);
-    later.push(...(await bindingsGone({ before: this.#resolver, after: next, askLoops: (question, args) => this.#askLoops(question, args) })));
+    later.push(
+      ...(await bindingsGone({ before: this.#resolver, after: next, askLoops: (question, args) => this.#askLoops(question, args) })),
+    );
     this.#snapshot = snapshot;
     this.#resolver = next;
     const said: string[] = [];

@@ -235,8 +235,14 @@ test('OUT-05 mail on the wire when its binding is removed, and mail found at a s
   passes(s);
   assert.deepEqual([queue.isEmpty, s.queue('a.test').delayed], [true, 1]);
   assert.deepEqual(s.panics, [], 'it is told by who changes the configuration');
-  s.queues.recovered({ envelope: s.envelope([b1('2@c.test'), b1('3@d.test')]), states: [0, 1].map(() => ({ outcome: 'open', attempts: 0, nextAt: 0 })) });
-  assert.equal(s.announced.some(({ binding, domain }) => binding === 'b1' && domain === 'c.test'), false);
+  s.queues.recovered({
+    envelope: s.envelope([b1('2@c.test'), b1('3@d.test')]),
+    states: [0, 1].map(() => ({ outcome: 'open', attempts: 0, nextAt: 0 })),
+  });
+  assert.equal(
+    s.announced.some(({ binding, domain }) => binding === 'b1' && domain === 'c.test'),
+    false,
+  );
   passes(s);
   assert.deepEqual([s.queue('c.test').ready, s.queue('d.test').ready], [1, 1]);
   assert.deepEqual(s.panics, ['there is no binding "b1": its mail goes to the default binding']);

@@ -194,13 +194,18 @@ test('OUT-05 CFG-51 the mail of a binding that is removed while it waits goes to
   await user.run('config set domain leaving.header.test Routes "127.0.0.1:' + String(hops.header.port) + '"');
   const before = hops.header.messages.length;
   const text = await user.run('config unset binding first');
-  const told = 'Binding "first" is removed: mail waits (3 messages) in it, which moves to the default binding and is sent as its options say';
+  const told =
+    'Binding "first" is removed: mail waits (3 messages) in it, which moves to the default binding and is sent as its options say';
   assert.ok(text.includes(told), text);
   await taken(hops.header, before + 3);
   // Neither its address nor its name: it is mail of the default binding now.
   assert.deepEqual([...new Set(hops.header.messages.slice(before).map((message) => message.from))], ['127.0.0.1']);
   await until(
-    () => server.read('mainlog.ec').split('\n').filter((line) => /@D@leaving\.header\.test@\d+@default@default@/.test(line)).length === 3,
+    () =>
+      server
+        .read('mainlog.ec')
+        .split('\n')
+        .filter((line) => /@D@leaving\.header\.test@\d+@default@default@/.test(line)).length === 3,
     () => server.read('mainlog.ec'),
   );
   assert.ok(server.read('paniclog.ec').includes(told));
