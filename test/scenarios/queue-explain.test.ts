@@ -148,6 +148,18 @@ test('SHP-01 explain names the limit of connections, and follows a change by con
   await explained('queue default limited.test', /Max_Outbound_Connections = 2, 2 in use/);
 });
 
+test('SHP-01 SHP-03 a limit of 0 is told as one that no ending connection will lift', async () => {
+  for (const option of ['Max_Outbound_Connections', 'Scope_Max_Outbound_Connections']) {
+    const domain = `none-${option.toLowerCase().replaceAll('_', '-')}.test`;
+    await user.run(`config set domain ${domain} ${option} 0`);
+    await user.run(`config set domain ${domain} Routes "127.0.0.1:${quick.port}"`);
+    await many(1, domain);
+    const text = await explained(`queue default ${domain}`, new RegExp(`[ ]${option} = 0, 0 in use: .*no connection`));
+    has(text, 'Next wake-up:  when the configuration is changed', `config set domain ${domain} ${option} <more than 0>`);
+    assert.doesNotMatch(text, /are in use|connection ends/);
+  }
+});
+
 test('OUT-04 explain tells a suspended domain, a suspended binding and a suspended member of a group apart', async () => {
   await many(2, 'suspended.test');
   await many(2, 'any.test', 'parked');

@@ -180,7 +180,8 @@ export class DomainPool implements SessionOwner, ConnectionHolder {
     if (this.#plans.isPlanning) return { kind: 'resolving', detail: `names of the hosts for ${domain} are being looked up` };
     if (this.connections < connectionLimit(options)) return undefined;
     const used = { limit: options.maxOutboundConnections, used: this.connections };
-    const detail = 'all connections that the queue may have are in use';
+    const isNone = options.maxOutboundConnections === 0;
+    const detail = isNone ? 'the queue may have no connection' : 'all connections that the queue may have are in use';
     return { kind: 'limit', option: 'maxOutboundConnections', ...used, scope: 'domain', detail };
   }
 

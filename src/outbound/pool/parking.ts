@@ -119,6 +119,6 @@ function throttle(demand: RateDemand, what: string): { cause: Cause; nextAtMono:
 
 function limit(gate: PlaceGate, { demand }: Refusal): Cause {
   const { option, scope, host } = demand;
-  const detail = 'no place for another connection is free within this limit';
+  const detail = demand.limit === 0 ? 'this limit lets no connection be' : 'no place for another connection is free within this limit';
   return { kind: 'limit', option, limit: demand.limit, used: gate.used, scope, ...(host === undefined ? {} : { host }), detail };
 }

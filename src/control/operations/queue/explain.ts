@@ -197,7 +197,8 @@ function wakesBy(cause: StandingLine['cause']): string | undefined {
     case 'suspended':
       return 'when the configuration is changed';
     case 'limit':
-      return 'when a connection ends';
+      // Of none that may be, none will end.
+      return Number(cause.limit) === 0 ? 'when the configuration is changed' : 'when a connection ends';
     case 'resolving':
       return 'when the DNS answers';
     default:
