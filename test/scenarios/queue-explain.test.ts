@@ -196,7 +196,7 @@ test('SHP-03 FB-09 explain finds the regex domain whose limit several domains sh
   has(text, String.raw`Domain /^regex\d\.test$/`, place('Scope_Max_Outbound_Connections'));
 });
 
-test('OUT-25 explain says that the DNS gives no way, and what it said', async () => {
+test('OUT-25 explain and domain say that the DNS gives no way, and what it said', async () => {
   await many(1, 'broken.test');
   has(
     await explained('queue default broken.test', /the DNS gives no way/),
@@ -204,6 +204,19 @@ test('OUT-25 explain says that the DNS gives no way, and what it said', async ()
     'dig broken.test',
     'Next wake-up:  in ',
   );
+  // While the cache holds the failure (some seconds), and when only the queue knows of it that waits for an answer.
+  let text = '';
+  await until(
+    async () => {
+      text = (await user.ask('domain broken.test')).text;
+      assert.match(text, /^Domain 'broken\.test': the DNS (did not answer|gives no way to it), .*answered with error 2/m);
+      return text.includes('the DNS gives no way to it');
+    },
+    () => `the queue to be asked; domain says:\n${text}`,
+    30,
+  );
+  assert.match(text, /\(binding default, asked again in .*\)/);
+  assert.ok(!text.includes('is not in the DNS cache'), text);
 });
 
 test('Q-07 Q-10 explain names the dead host, what it answered, and when it is tried again', async () => {

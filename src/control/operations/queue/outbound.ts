@@ -5,12 +5,12 @@
  */
 import { parseIp } from '#base';
 import { quoteWord } from '#config';
-import type { QueueLine } from '#desk';
+import type { QueueLine, QueueStanding } from '#desk';
 import { answer, refusal, type ConsoleSession, type Operation, type ServerPort } from '../operation.ts';
 import { gathered, table } from '../server/table.ts';
 import { hopLine, hopLines, waysOf, type Hop } from './domain-way.ts';
 import { domainTlsLines, known, portOf, tlsaLines } from './domain-tls.ts';
-import { domainName, queueLines, shown } from './words.ts';
+import { domainName, duration, queueLines, shown } from './words.ts';
 
 interface OutboundLine {
   readonly binding: string;
@@ -21,6 +21,8 @@ interface OutboundLine {
 
 /** Hosts of a domain whose addresses are shown. */
 const HOSTS_MAX = 20;
+/** Queues of a domain of which it is told that the DNS failed them. */
+const FAILURES_MAX = 10;
 
 const familyOf = (ip: string): string => (ip.includes(':') ? 'IPv6' : 'IPv4');
 
@@ -52,7 +54,11 @@ interface HostsAsked {
 
 async function hostsOf(server: ServerPort, { domain, port, hops }: HostsAsked): Promise<{ text: string[]; data: unknown }> {
   const mx = await known(server, domain, 'MX');
-  if (mx === undefined) return { text: [`Domain '${domain}' is not in the DNS cache: "dig ${domain}" asks.`], data: undefined };
+  if (mx === undefined) {
+    const failed = await failures(server, domain);
+    const none = `Domain '${domain}' is not in the DNS cache: "dig ${domain}" asks.`;
+    return { text: failed.length > 0 ? failed : [none], data: undefined };
+  }
   if (mx.kind === 'failed') return { text: [`Domain '${domain}': the DNS did not answer, ${shown(mx.reason)}`], data: mx };
   if (mx.kind !== 'records') {
     const what = mx.kind === 'nodata' ? 'has no MX: its own address is used' : 'does not exist';
@@ -78,6 +84,19 @@ async function hostsOf(server: ServerPort, { domain, port, hops }: HostsAsked): 
     data.push({ host: name, preference: host['preference'], addresses: ips, hops: ips.flatMap((ip) => hops.get(ip) ?? []) });
   }
   return { text, data };
+}
+
+/** What came of the look-ups for queues of the domain: a cache soon forgets that there was no answer, a queue that waits for one does not. */
+async function failures(server: ServerPort, domain: string): Promise<string[]> {
+  const { lines } = await queueLines(server, { domains: [domain] });
+  const full = lines.filter(({ active, delayed }) => active + delayed > 0).slice(0, FAILURES_MAX);
+  const asked = await Promise.all(full.map(({ binding }) => server.askLoops('queue.explain', { binding, domain })));
+  const standings = asked.flatMap(({ answers }) => [...answers.values()].filter((value) => value !== undefined) as QueueStanding[]);
+  return standings.flatMap(({ queue, cause, nextAt }) => {
+    if (cause?.kind !== 'unresolvable') return [];
+    const again = nextAt === undefined ? '' : `, asked again in ${duration(nextAt - server.now())}`;
+    return [`Domain '${domain}': the DNS gives no way to it, ${shown(cause.detail)} (binding ${shown(queue.binding)}${again})`];
+  });
 }
 
 async function wayAndHosts(server: ServerPort, session: ConsoleSession, domain: string) {
