@@ -353,7 +353,7 @@ export class Server {
         lastPanics: async () => (await this.#askWriter({ kind: 'last-panics' })).lines,
         askLoops: (question, args, deadlineMs) => this.#askLoops(question, args, deadlineMs),
         modules: () => moduleLines(this.#snapshot),
-        whereSet: (asked, resolver = this.#resolver) => whereSet(resolver, asked),
+        whereSet: (asked, resolver = this.#resolver) => whereSet(resolver, asked, this.#desk),
         simulate: (resolver, plan) =>
           simulate(
             { options: optionsPort(resolver), shaping: shapingPort(resolver), global: () => resolver.global(), clock: systemClock },

@@ -3,12 +3,17 @@
  *
  * The one rule: it asks the same resolver that gives the queues their options, on the configuration in force (FB-17).
  */
-import { declaredOptions, describePath, formatValue, quoteWord, type Asked, type Resolver, type ScopePath } from '#config';
+import { declaredOptions, describePath, formatValue, quoteWord, type Asked, type ConfigDesk, type Resolver, type ScopePath } from '#config';
 import type { WhereAsked, WhereSet } from '#control';
 
 const kinds: Readonly<Record<string, string>> = { domain: 'Domain', host: 'Host', binding: 'Binding', group: 'Binding_Group' };
 
-export function whereSet(resolver: Resolver, { group, binding, domain, host, option, scope }: WhereAsked): WhereSet | undefined {
+/** @param desk knows what is saved; without one everything is taken to be */
+export function whereSet(
+  resolver: Resolver,
+  { group, binding, domain, host, option, scope }: WhereAsked,
+  desk?: Pick<ConfigDesk, 'isSaved'>,
+): WhereSet | undefined {
   const name = declaredOptions.find(({ key }) => key === option)?.name;
   if (name === undefined) return undefined;
   const path: ScopePath = [
@@ -33,6 +38,7 @@ export function whereSet(resolver: Resolver, { group, binding, domain, host, opt
       .join(''),
     file: at?.file,
     line: at?.line,
+    isUnsaved: used !== undefined && desk?.isSaved(used.path, explained.option, used.value) === false,
   };
 }
 

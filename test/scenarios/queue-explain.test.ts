@@ -134,7 +134,7 @@ test('SHP-05 explain names the throttle that binds, where it is set, and when th
   assert.ok(answer.data.nextAt > Date.now());
 });
 
-test('SHP-01 explain names the limit of connections, and follows a change by config set', async () => {
+test('SHP-01 CC-20 explain names the limit of connections, follows a change by config set, and says whether that is saved', async () => {
   await many(4, 'limited.test');
   const text = await explained('queue default limited.test', /Max_Outbound_Connections = 1, 1 in use/);
   has(
@@ -145,7 +145,12 @@ test('SHP-01 explain names the limit of connections, and follows a change by con
     'when a connection ends',
   );
   await user.run('config set domain limited.test Max_Outbound_Connections 2');
-  await explained('queue default limited.test', /Max_Outbound_Connections = 2, 2 in use/);
+  const unsaved = '(set at the console, not saved yet)';
+  has(await explained('queue default limited.test', /Max_Outbound_Connections = 2, 2 in use/), unsaved);
+  await user.run('config writeback');
+  const saved = await explained('queue default limited.test', /Max_Outbound_Connections = 2, 2 in use/);
+  has(saved, place('Max_Outbound_Connections = 2', 'Domain "limited.test"'));
+  assert.ok(!saved.includes(unsaved), saved);
 });
 
 test('SHP-01 SHP-03 a limit of 0 is told as one that no ending connection will lift', async () => {

@@ -12,12 +12,16 @@ import type { Clock } from '#base';
 import type { FileSource } from '../files/file-source.ts';
 import type { ReadConfiguration } from '../read-configuration.ts';
 import { Resolver } from '../resolver/resolver.ts';
+import type { ScopePath } from '../scopes/scope-path.ts';
+import { isDeepEqual } from '../snapshot/changes.ts';
+import type { ScopeNode } from '../snapshot/scope-node.ts';
+import type { OptionValue } from '../values.ts';
 import { differencesBetween, type Difference } from './differences.ts';
 import { problemLines, readDraft, rootOf, type Draft, type ReadSetup, type Reply } from './draft.ts';
 import type { FileStore } from './file-store.ts';
 import { History, titleOf, type HistoryEntry } from './history.ts';
 import { FileImages, frozenFiles } from './images.ts';
-import { recurseLines } from './listing.ts';
+import { findNode, recurseLines } from './listing.ts';
 import { ConfigSession } from './session.ts';
 import { undone } from './undo.ts';
 import { foreignTo, hasUnsaved, writeBack } from './write-back.ts';
@@ -65,6 +69,8 @@ export class ConfigDesk {
   /** Who replaced it last. */
   #cause: Cause | undefined;
   #saved = new Map<string, Buffer>();
+  /** What the files gave when they last held all that was in force: trees share what is the same in both. */
+  #onDisk: ScopeNode;
   /** The images before the newest change of the history: taking that one back restores every byte. */
   #before: { readonly entry: HistoryEntry; readonly images: FileImages } | undefined;
   #turn: Promise<unknown> = Promise.resolve();
@@ -74,6 +80,7 @@ export class ConfigDesk {
     const from = { setup: o.setup, previous: undefined, isFromScratch: false };
     const images = new FileImages(o.files);
     this.#standing = o.read === undefined ? readDraft(from, images) : { ...from, images, read: o.read };
+    this.#onDisk = rootOf(this.#standing);
   }
 
   /** One for each console connection. `who` is written into the history. */
@@ -126,6 +133,7 @@ export class ConfigDesk {
       const activated = await this.#o.activate(fresh.draft.read, by);
       if (!activated.ok) return activated;
       this.#put(fresh.draft, by);
+      this.#onDisk = rootOf(fresh.draft);
       this.#saved = new Map();
       this.#before = undefined;
       return activated;
@@ -165,8 +173,16 @@ export class ConfigDesk {
         this.#cause = { who, what: 'config writeback' };
         this.#before = undefined;
       }
+      const { targets } = read;
+      if (!hasUnsaved({ images: done.images, targets, saved: this.#saved })) this.#onDisk = rootOf(this.#standing);
       return Promise.resolve({ ok: done.ok, text: done.text, saved: done.saved });
     });
+  }
+
+  /** Whether the files have this value at this scope, too; not so while anything of a writeback could not be saved. */
+  isSaved(path: ScopePath, option: string, value: OptionValue | undefined): boolean {
+    const own = findNode(this.#onDisk, path)?.options.get(option.toLowerCase());
+    return own !== undefined && isDeepEqual(own.value, value);
   }
 
   /** CC-21: the whole configuration in force as one text, on the console or in a file of the server. */

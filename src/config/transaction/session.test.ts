@@ -553,3 +553,19 @@ test('undo of the newest change restores every byte', async () => {
   await run(house.open(), 'unset domain a.test', 'undo', 'writeback');
   assert.equal(house.text(), text);
 });
+
+test('CC-20 CFG-47 the desk knows which values the files have, too: not those of the console before a writeback, all after it and after a reload', async () => {
+  const house = new House('Max_Outbound_Connections = 5\nDomain "a.test" { Suspend_Delivery = true }\n');
+  const session = house.open();
+  const domain = [{ scope: 'Domain', instance: 'a.test' }];
+  const saved = (value: number): boolean => house.desk.isSaved([], 'Max_Outbound_Connections', value);
+  assert.deepEqual([saved(5), saved(6), house.desk.isSaved(domain, 'Suspend_Delivery', true)], [true, false, true]);
+  await run(session, 'set Max_Outbound_Connections 6', 'set domain b.test Suspend_Delivery true');
+  const other = [{ scope: 'Domain', instance: 'b.test' }];
+  assert.deepEqual([saved(6), house.desk.isSaved(other, 'Suspend_Delivery', true), saved(5)], [false, false, true]);
+  await run(session, 'writeback');
+  assert.deepEqual([saved(6), house.desk.isSaved(other, 'Suspend_Delivery', true)], [true, true]);
+  await run(session, 'set Max_Outbound_Connections 7');
+  await run(session, 'reload');
+  assert.deepEqual([saved(7), saved(6)], [false, true]);
+});

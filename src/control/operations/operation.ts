@@ -47,6 +47,8 @@ export interface WhereSet {
   readonly words: string;
   readonly file: string | undefined;
   readonly line: number | undefined;
+  /** Set at the console: file and line are where it would be written. */
+  readonly isUnsaved: boolean;
 }
 
 /** What loops said to one question. */

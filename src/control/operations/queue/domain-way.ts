@@ -8,7 +8,7 @@ import { childrenNamed } from '#config';
 import type { QueueWay } from '#desk';
 import type { ConsoleSession, ServerPort, WhereSet } from '../operation.ts';
 import { gathered } from '../server/table.ts';
-import { duration, shown } from './words.ts';
+import { duration, placeOf, shown } from './words.ts';
 
 export type Hop = QueueWay['way']['hops'][number];
 type Source = QueueWay['way']['by'];
@@ -113,10 +113,6 @@ function sourceText(server: ServerPort, domain: string, { group, binding, gatewa
   const setIn = server.whereSet({ group, binding, domain, option: way.by });
   if (setIn?.file !== undefined) return `${setIn.option} (${placeOf(setIn)})`;
   return `${optionOf[way.by]}${gateway === undefined ? '' : ` ${shown(gateway)}`}`;
-}
-
-function placeOf(setIn: WhereSet): string {
-  return setIn.file === undefined ? 'the default' : `${setIn.scope}, ${setIn.file}:${setIn.line}`;
 }
 
 /** One line for each host name and preference, and one for each address of it. */

@@ -9,7 +9,7 @@ import type { BindingStanding, MessageStanding, QueueStanding, StandingLine } fr
 import { answer, refusal, type Answer, type Operation, type ServerPort, type WhereSet } from '../operation.ts';
 import { gatewayOf, type Hop } from './domain-way.ts';
 import { gone } from './messages.ts';
-import { bindingOf, counted, domainName, duration, inQueues, noBinding, shown, when } from './words.ts';
+import { bindingOf, counted, domainName, duration, inQueues, noBinding, placeOf, shown, when } from './words.ts';
 
 interface Place {
   readonly group: string;
@@ -117,7 +117,7 @@ function hostFailed(server: ServerPort, place: Place, cause: Cause, hops: readon
   if (hops.length > 0 && hops.every((hop) => hop.reply?.endsWith('(Bind_Address)') === true)) return ownAddress(server, place, hops);
   const isTls = /TLS\b/i.test(reply);
   const ours = isTls ? server.whereSet({ ...place, option: 'tls' }) : undefined;
-  const tls = ours === undefined ? '' : ` (${ours.option} = ${ours.value}${placeOf(ours)})`;
+  const tls = ours === undefined ? '' : ` (${ours.option} = ${ours.value}, ${placeOf(ours)})`;
   const change = isTls
     ? `the host must offer TLS as demanded, or config set ${ours?.file === undefined ? `domain ${place.domain} ` : ours.words}TLS ifavailable`
     : `mend the host; it is tried again by itself, ${setIn?.option ?? 'Host_Failure_Retry'} = ${setIn?.value ?? ''} s after a failure`;
@@ -146,12 +146,8 @@ function retry(server: ServerPort, place: Place, lastReply: string | undefined):
   return { text: `every message waits for its next attempt${why}`, setIn, change: `flush domain ${place.domain} tries all of it now` };
 }
 
-function placeOf(setIn: WhereSet): string {
-  return setIn.file === undefined ? ', the default' : `, ${setIn.scope}, ${setIn.file}:${setIn.line}`;
-}
-
 function setInText(setIn: WhereSet): string {
-  return setIn.file === undefined ? `${setIn.option} = ${setIn.value} is the default` : `${setIn.scope}, ${setIn.file}:${setIn.line}`;
+  return setIn.file === undefined ? `${setIn.option} = ${setIn.value} is the default` : placeOf(setIn);
 }
 
 function rows(lines: readonly (readonly [string, string | undefined])[]): string[] {
@@ -277,7 +273,7 @@ function messageRows(server: ServerPort, { message, standing }: MessageStanding,
   return rows([
     ['State', 'delayed'],
     ['Held back by', 'it waits for its next attempt'],
-    ['Set in', setIn === undefined ? undefined : `${setIn.option} = ${setIn.value}${placeOf(setIn)}`],
+    ['Set in', setIn === undefined ? undefined : `${setIn.option} = ${setIn.value}, ${placeOf(setIn)}`],
     ['What helps', `message retry ${message.recipients[0]?.id ?? message.batchId}`],
     ['Next wake-up', untilText(server.now(), message.nextAt)],
   ]);

@@ -7,7 +7,7 @@ import { toAsciiDomain } from '#base';
 import { childrenNamed, type Resolver } from '#config';
 import type { QueueLine, QueueLines, Which } from '#desk';
 import { escapeText } from '#observe';
-import type { ServerPort } from '../operation.ts';
+import type { ServerPort, WhereSet } from '../operation.ts';
 
 /** Bindings that an answer names. */
 const NAMED_MAX = 10;
@@ -20,6 +20,12 @@ export function shown(text: string): string {
 export function dryRun(args: readonly string[]): { readonly isDry: boolean; readonly words: readonly string[] } {
   const words = args.filter((word) => word !== '--dry-run');
   return { isDry: words.length < args.length, words };
+}
+
+/** Scope, file and line of a value; the default has none. */
+export function placeOf({ scope, file, line, isUnsaved }: WhereSet): string {
+  if (file === undefined) return 'the default';
+  return `${scope}, ${file}:${line}${isUnsaved ? ' (set at the console, not saved yet)' : ''}`;
 }
 
 /** `1 message`, `2 messages`. */
