@@ -2,7 +2,8 @@
  * ec_rotate: moves log files aside, has the server open new ones, compresses the old and keeps so many of them.
  *
  * The one rule: no line is lost. A file is only renamed while the server may write to it; it is compressed when the server has
- * answered `reopen logs`. Where no server answers, old files stay uncompressed, that is said, and the exit status is 1.
+ * answered `reopen logs`. Where no server answers, old files stay uncompressed, that is said, and the exit status is 1; every later
+ * run asks again, also when the log is not there because the server still writes to the moved one.
  * Two of them at work on the same logs would mix up the numbers: the second one ends with 75. Truth: LOG-24, CLI-06, ROT-01.
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -33,25 +34,25 @@ function complain(status: number, text: string): number {
   return status;
 }
 
-/** Undefined when the server has opened its logs anew, else why not. */
-async function reopen(endpoint: string): Promise<string | undefined> {
+/** Asks the server to open its logs anew; its words, or why that failed. */
+async function reopen(endpoint: string): Promise<{ readonly ok: boolean; readonly text: string }> {
   try {
     const client = await within(ConsoleClient.open(parseConsoleEndpoint(endpoint).address), endpoint);
     try {
       const { ok, text } = await within(client.run('reopen logs'), endpoint);
-      return ok ? undefined : text.trim();
+      return { ok, text: text.trim() };
     } finally {
       client.close();
     }
   } catch (error) {
-    return (error as Error).message;
+    return { ok: false, text: (error as Error).message };
   }
 }
 
 async function rotate(plan: RotatePlan, told: Told): Promise<void> {
-  const logs = logsOf(plan, told);
+  const { present, waiting } = logsOf(plan, told);
   const moved: string[] = [];
-  for (const log of logs) {
+  for (const log of present) {
     try {
       moveOn(log, plan.retention, told);
       moved.push(log);
@@ -59,17 +60,24 @@ async function rotate(plan: RotatePlan, told: Told): Promise<void> {
       told.problems.push(`cannot rotate ${log}: ${(error as Error).message}`);
     }
   }
-  if (moved.length === 0) return;
+  for (const log of waiting) told.steps.push(`${log} is not there, but old ones of it wait for the server to let go of them`);
+  const logs = [...moved, ...waiting];
+  if (logs.length === 0) {
+    told.steps.push('there is no log to rotate');
+    return;
+  }
   const endpoint = plan.socket ?? DEFAULT_ENDPOINT;
-  const why = await reopen(endpoint);
-  if (why !== undefined) {
+  const { ok, text } = await reopen(endpoint);
+  if (!ok) {
     told.problems.push(
-      `the server at ${endpoint} did not open its logs anew: ${why}; it may still write to the old ones, so none is compressed`,
+      `the server at ${endpoint} did not open its logs anew: ${text}; it may still write to the old ones, so none is compressed`,
     );
     return;
   }
   told.steps.push('the server writes to new files');
-  if (plan.compressor !== '') for (const log of moved) compressOld(log, plan.compressor, told);
+  // What is no file was not moved: that it failed is told, but holds up nothing.
+  told.steps.push(...text.split('\n').slice(1));
+  if (plan.compressor !== '') for (const log of logs) compressOld(log, plan.compressor, told);
 }
 
 async function main(): Promise<number> {
@@ -93,8 +101,11 @@ async function main(): Promise<number> {
   const plan: RotatePlan = { ...defaults, ...settings, ...(isNamed ? { logfiles: [], logdirs: [] } : {}), ...words.given };
   if (!plan.isEnabled) return 0;
   const told: Told = { problems: [], steps: [] };
-  const first = plan.logfiles[0] ?? plan.logdirs[0];
-  if (first === undefined || !existsSync(dirname(first))) return 0;
+  const first = [...plan.logfiles, ...plan.logdirs].find((path) => existsSync(dirname(path)));
+  if (first === undefined) {
+    if (words.isVerbose) process.stdout.write('there is no log to rotate\n');
+    return 0;
+  }
   const lock = lockFile(join(dirname(first), '.ec_rotate'));
   if (lock.kind === 'held') return complain(75, `another ec_rotate (process ${lock.heldBy}) is at work in ${dirname(first)}`);
   try {

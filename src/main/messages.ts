@@ -39,6 +39,8 @@ export type WriterOrder =
 
 export interface WriterAnswer {
   readonly problems: readonly string[];
+  /** To 'reopen': what failed of targets that are no files. */
+  readonly others?: readonly string[];
   readonly lines: readonly PanicLine[];
   /** To 'bounce-class': the class, its name, and the rule. */
   readonly text?: string;

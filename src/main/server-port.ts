@@ -21,7 +21,7 @@ interface ServerPortOptions {
   readonly openConfig: ServerPort['openConfig'];
   readonly commitSaved: ServerPort['commitSaved'];
   readonly shutdown: () => void;
-  readonly reopenLogs: () => Promise<readonly string[]>;
+  readonly reopenLogs: ServerPort['reopenLogs'];
   readonly reloadBounceRules: ServerPort['reloadBounceRules'];
   readonly rekeyTickets: ServerPort['rekeyTickets'];
   readonly bounceClass: ServerPort['bounceClass'];

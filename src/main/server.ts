@@ -21,7 +21,7 @@ import type { ListenStanza } from '#inbound';
 import { LimitTable } from '#limits';
 import { entryBeside, LoopPool, LoopsError, type BegunThreads } from '#loops';
 import { TicketSecret } from '#net';
-import { Counters, PanicLog, writerRoom, type AccountingRecord, type DebugFlags } from '#observe';
+import { Counters, PanicLog, writerRoom, type AccountingRecord, type DebugFlags, type Reopened } from '#observe';
 import { simulate } from '#simulation';
 import { currentUser, fileLimit, raiseFileLimit, shortenSlices } from '#system';
 import { bindingsGone } from './bindings-gone.ts';
@@ -143,7 +143,8 @@ export class Server {
     const bound = await this.#listen();
     await this.#startControl(openDesk(site, this.#o.site.file, (read, by) => this.#activate(read, by)));
     this.#announce(site, { global, raised: raised.limit?.soft });
-    const { problems: logProblems } = await this.#askWriter({ kind: 'reopen' });
+    const { problems, others = [] } = await this.#askWriter({ kind: 'reopen' });
+    const logProblems = [...problems, ...others];
     const report = bootReport({
       configuration: this.#o.site.file,
       bound,
@@ -184,10 +185,10 @@ export class Server {
     return (await this.#desk?.reload('SIGHUP')) ?? { ok: false, lines: ['The server has not started yet.'] };
   }
 
-  async #reopenLogs(): Promise<readonly string[]> {
-    const { problems } = await this.#askWriter({ kind: 'reopen' });
-    for (const problem of problems) this.#panic.announce('ERROR', 'LOG1', problem);
-    return problems;
+  async #reopenLogs(): Promise<Reopened> {
+    const { problems, others = [] } = await this.#askWriter({ kind: 'reopen' });
+    for (const problem of [...problems, ...others]) this.#panic.announce('ERROR', 'LOG1', problem);
+    return { problems, others };
   }
 
   /** Refuses new work, finishes what is under way, closes the spool. The same promise for every caller. */

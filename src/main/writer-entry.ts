@@ -45,7 +45,7 @@ link.onRequest(writerControlRoom, (message, _from, answer) => {
   const done: WriterAnswer = { problems: [], lines: [] };
   switch (order.kind) {
     case 'reopen':
-      return answer.answer({ ...done, problems: writer.reopen() });
+      return answer.answer({ ...done, ...writer.reopen() });
     case 'loggers':
       bounces.use(order.bounces);
       writer.replaceLoggers(loggers(order.stanzas, order.schemes));

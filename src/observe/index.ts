@@ -35,7 +35,7 @@ export { escapeControls, escapeField, escapeQuoted, escapeText, fieldMax } from 
 export { parseLogTarget, type LogTarget } from './log-target.ts';
 export { backlogBytesMax, LogFile, systemLogFs, type LogFileOptions, type LogFs } from './log-file.ts';
 export { JlogFolder } from './jlog-folder.ts';
-export { LogFiles } from './log-files.ts';
+export { LogFiles, type Reopened } from './log-files.ts';
 export type { LogScheme, LogSink, SinkPorts } from './log-sink.ts';
 export { LoggerSinks } from './logger-sinks.ts';
 export { messageIdFact, messageIdOf, refusalOf } from './look-alike.ts';

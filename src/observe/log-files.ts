@@ -17,6 +17,14 @@ interface Timers {
 
 const retryMs = 1_000;
 
+/** What of a reopening failed. */
+export interface Reopened {
+  /** Of files: those that were open before stay in use, so a file that was moved away is still written to. */
+  readonly problems: readonly string[];
+  /** Of what is no file (syslog, pipes, jlogs): a rotation moved nothing of it. */
+  readonly others: readonly string[];
+}
+
 interface LogFilesOptions {
   readonly fs: LogFs;
   readonly clock: Clock;
@@ -27,7 +35,7 @@ interface LogFilesOptions {
 export class LogFiles {
   #o: LogFilesOptions;
   #schemes: readonly LogScheme[] = [];
-  #open = new Map<string, { file: LogSink; users: number }>();
+  #open = new Map<string, { file: LogSink; isFile: boolean; users: number }>();
   #isScheduled = false;
   #retry: number | undefined;
 
@@ -49,7 +57,7 @@ export class LogFiles {
     if (offered === undefined) return `${target.scheme}:// does not work here`;
     const { fs, clock, timers, trouble } = this.#o;
     try {
-      return this.#shared(value.trim(), () => offered.open(target.rest, mode, { fs, clock, timers, trouble, dirty: this.#schedule }));
+      return this.#shared(value.trim(), false, () => offered.open(target.rest, mode, { fs, clock, timers, trouble, dirty: this.#schedule }));
     } catch (error) {
       return (error as Error).message;
     }
@@ -58,13 +66,13 @@ export class LogFiles {
   /** The file of this path; each open needs its release. The mode of the first one counts. */
   open(path: string, mode: number): LogSink {
     const { fs, clock, trouble } = this.#o;
-    return this.#shared(resolve(path), () => new LogFile({ path, mode, fs, clock, trouble, dirty: this.#schedule }));
+    return this.#shared(resolve(path), true, () => new LogFile({ path, mode, fs, clock, trouble, dirty: this.#schedule }));
   }
 
-  #shared(key: string, make: () => LogSink): LogSink {
+  #shared(key: string, isFile: boolean, make: () => LogSink): LogSink {
     let entry = this.#open.get(key);
     if (entry === undefined) {
-      entry = { file: make(), users: 0 };
+      entry = { file: make(), isFile, users: 0 };
       this.#open.set(key, entry);
     }
     entry.users++;
@@ -85,14 +93,17 @@ export class LogFiles {
     if (!isClean) this.#retryLater();
   }
 
-  /** Closes and opens every file (rotation). Returns the problems. */
-  reopen(): string[] {
+  /** Closes and opens everything (rotation), whatever fails between. */
+  reopen(): Reopened {
     const problems: string[] = [];
-    for (const { file } of this.#open.values()) {
+    const others: string[] = [];
+    for (const { file, isFile } of this.#open.values()) {
       const problem = file.reopen();
-      if (problem !== undefined) problems.push(problem);
+      if (problem === undefined) continue;
+      if (isFile) problems.push(problem);
+      else others.push(problem.includes(file.path) ? problem : `${file.path}: ${problem}`);
     }
-    return problems;
+    return { problems, others };
   }
 
   /** Why files cannot be written at present. */

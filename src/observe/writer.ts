@@ -9,7 +9,7 @@ import type { Clock } from '#base';
 import type { AccountingRecord } from './accounting.ts';
 import { rank, type Level } from './debug-flags.ts';
 import type { LogFs } from './log-file.ts';
-import { LogFiles } from './log-files.ts';
+import { LogFiles, type Reopened } from './log-files.ts';
 import { formatPanic, PanicHistory } from './panic-history.ts';
 import { PanicLog } from './panic-log.ts';
 import { unflatten, type FlatRecords, type MailRecord } from './records.ts';
@@ -101,8 +101,8 @@ export class Writer {
     return this.#history.lines();
   }
 
-  /** Closes and opens the files (`reopen logs`, SIGHUP). Returns the problems. */
-  reopen(): string[] {
+  /** Closes and opens the files (`reopen logs`, SIGHUP). */
+  reopen(): Reopened {
     return this.ports.files.reopen();
   }
 

@@ -1,14 +1,16 @@
 /**
- * ec_rotate without a server: what it does to files, what it refuses, and how it ends. With one: logs-under-load.
+ * ec_rotate: what it does to files, what it refuses, how it ends, and how it mends what an earlier run left. Under load: logs-under-load.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { command } from '../kit/server.ts';
+import { gunzipSync } from 'node:zlib';
+import { command, prepareServer, until } from '../kit/server.ts';
+import { SmtpClient } from '../kit/smtp-client.ts';
 
 function folder(t: TestContext, files: Readonly<Record<string, string>>): string {
   const dir = mkdtempSync(join(tmpdir(), 'rotate-'));
@@ -89,4 +91,62 @@ test('CLI-06 --help says the options; words that mean nothing end with 64', asyn
   for (const word of ['-compress', '-conf', '-default', '-logfile', '-logdir', '-nocompress', '-retention', '-socket'])
     assert.ok(help.out.includes(word));
   assert.equal((await command('ec_rotate', ['-x'])).code, 64);
+});
+
+test('CLI-06 LOG-24 LOG-22 logs that were moved while no console answered are opened anew and compressed by the next run that finds one, dead syslog or not', async (t) => {
+  const server = await prepareServer({
+    conf: `
+syslog_io {}
+ec_logger "beside" { mainlog = "" paniclog = "" rejectlog = "syslog://?socket={dir}/nobody-logs" }
+ESMTP_Listener { Listen "127.0.0.1:{port:smtp}" { } }
+`,
+  });
+  await server.start();
+  t.after(() => server.end());
+  const refuse = async (name: string): Promise<void> => {
+    const client = await SmtpClient.greet(server.ports['smtp']!);
+    await client.say('MAIL FROM:<a@home.test>');
+    assert.match(await client.say(`RCPT TO:<${name}@outside.test>`), /^550/);
+    await client.quit();
+  };
+  const log = server.path('rejectlog.ec');
+  const rotate = (socket: string, ...more: string[]) => command('ec_rotate', ['-v', '-l', log, '-s', server.path(socket), ...more]);
+  const files = () => names(server.dir).filter((name) => name.startsWith('rejectlog.ec'));
+
+  await refuse('first');
+  await until(() => server.read('rejectlog.ec').includes('first'), 'the first line');
+  for (const again of [false, true]) {
+    const failed = await rotate('no-console');
+    assert.equal(failed.code, 1, again ? 'a run that finds no log, but old ones, has not done its work' : '');
+    assert.match(failed.err, /no-console did not open its logs anew: .* so none is compressed/);
+    assert.equal(/rejectlog\.ec is not there, but old ones of it wait/.test(failed.out), again);
+    assert.deepEqual(files(), ['rejectlog.ec.1'], 'nothing is moved twice');
+  }
+  await refuse('second');
+  await until(() => server.read('rejectlog.ec.1').includes('second'), 'the server goes on in the file that was moved');
+
+  const mended = await rotate('control', '-c', '/bin/gzip');
+  assert.deepEqual([mended.code, mended.err], [0, '']);
+  assert.match(mended.out, /the server writes to new files\nBut not syslog:.*nobody-logs.*\n.*rejectlog\.ec\.1 compressed: /);
+  assert.deepEqual(files(), ['rejectlog.ec', 'rejectlog.ec.1.gz']);
+  const old = gunzipSync(readFileSync(`${log}.1.gz`)).toString();
+  assert.ok(old.includes('first') && old.includes('second'));
+  await refuse('third');
+  await until(() => server.read('rejectlog.ec').includes('third'), 'a line in the new log');
+
+  // A file that cannot be opened anew stays in use, so it is not compressed; the console's answer names it.
+  renameSync(log, `${log}.1`);
+  mkdirSync(log);
+  const refused = await command('ec_console', [server.path('control'), 'reopen', 'logs']);
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /rejectlog\.ec.*\n(?:.*\n)*syslog:.*nobody-logs/);
+});
+
+test('CLI-06 with nothing to rotate -v says so, and a first log whose folder is missing hides no other', async (t) => {
+  const dir = folder(t, { 'b.ec': 'b' });
+  const ran = await command('ec_rotate', ['-v', '-l', join(dir, 'nowhere/a.ec')]);
+  assert.deepEqual([ran.code, ran.out], [0, 'there is no log to rotate\n']);
+  const both = await command('ec_rotate', ['-v', '-l', join(dir, 'nowhere/a.ec'), '-l', join(dir, 'b.ec'), '-s', join(dir, 'none')]);
+  assert.equal(both.code, 1);
+  assert.deepEqual(names(dir), ['b.ec.1']);
 });

@@ -19,22 +19,31 @@ export interface Told {
   readonly steps: string[];
 }
 
-/** The logs of a plan that can be rotated. What is not there is left out; what may not be touched is told. */
-export function logsOf(plan: RotatePlan, told: Told): string[] {
+interface Logs {
+  /** They can be rotated. */
+  readonly present: readonly string[];
+  /** They are not there, but old ones that are not compressed: the server may still write to these since an earlier run. */
+  readonly waiting: readonly string[];
+}
+
+/** The logs of a plan. What may not be touched is told. */
+export function logsOf(plan: RotatePlan, told: Told): Logs {
   const inFolders = plan.logdirs.flatMap((dir) => {
     if (!existsSync(dir)) return [];
     return readdirSync(dir)
+      .map((name) => name.replace(oldLog, ''))
       .filter((name) => name.endsWith('.log'))
       .map((name) => join(dir, name));
   });
-  const all = [...new Set([...plan.logfiles, ...inFolders])];
-  return all.filter((path) => {
+  const present: string[] = [];
+  const waiting: string[] = [];
+  for (const path of new Set([...plan.logfiles, ...inFolders])) {
     const stat = lstatSync(path, { throwIfNoEntry: false });
-    if (stat === undefined) return false;
-    if (stat.isFile()) return true;
-    told.problems.push(`${path} was left alone: it is no file of its own (a link, a folder, a jlog, a device)`);
-    return false;
-  });
+    if (stat?.isFile() === true) present.push(path);
+    else if (stat !== undefined) told.problems.push(`${path} was left alone: it is no file of its own (a link, a folder, a jlog, a device)`);
+    else if (existsSync(dirname(path)) && uncompressed(path).length > 0) waiting.push(path);
+  }
+  return { present, waiting };
 }
 
 /** The old logs of one log, the oldest first. */
@@ -46,6 +55,12 @@ function oldOnes(path: string): { path: string; number: number; suffix: string }
     .filter(({ one, match }) => match !== null && one.length === name.length + match[0].length)
     .map(({ one, match }) => ({ path: join(dirname(path), one), number: Number(match?.[1]), suffix: match?.[2] ?? '' }))
     .sort((a, b) => b.number - a.number);
+}
+
+function uncompressed(log: string): string[] {
+  return oldOnes(log)
+    .filter(({ path, suffix }) => suffix === '' && lstatSync(path).isFile())
+    .map(({ path }) => path);
 }
 
 /** Moves a log and its old ones on by one; those beyond the retention go. */
@@ -62,8 +77,7 @@ export function moveOn(log: string, retention: number, told: Told): void {
 
 /** Compresses what of the old logs is not yet. */
 export function compressOld(log: string, compressor: string, told: Told): void {
-  for (const { path, suffix } of oldOnes(log)) {
-    if (suffix !== '') continue;
+  for (const path of uncompressed(log)) {
     const { status, error, stderr } = spawnSync(compressor, ['-f', path], { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' });
     if (error !== undefined) {
       told.problems.push(`cannot run ${compressor}: ${error.message}; ${path} stays as it is: name another with -c, or say -n`);

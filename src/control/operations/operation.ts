@@ -81,8 +81,8 @@ export interface ServerPort {
   }): Promise<{ readonly ok: boolean; readonly lines: readonly string[] } | undefined>;
   /** Begins an orderly stop; returns at once. */
   shutdown(): void;
-  /** Gives what could not be opened. */
-  reopenLogs(): Promise<readonly string[]>;
+  /** Gives what could not be opened: files, and apart from them what is no file (syslog, pipes, jlogs). */
+  reopenLogs(): Promise<{ readonly problems: readonly string[]; readonly others: readonly string[] }>;
   /** Reads the rules of bounce classes again; gives what is wrong with them. */
   reloadBounceRules(): Promise<readonly string[]>;
   /** New keys for session tickets on every loop; each says for how many contexts. */

@@ -3,7 +3,8 @@
  *
  * All logs are written by one thread, so one instance's logs are reopened together with the others': nothing is lost by it.
  */
-import { answer, refusal, type Operation } from '../operation.ts';
+import { answer, type Operation } from '../operation.ts';
+import { reopened } from './process.ts';
 
 const loggers = [
   'bounce_logger',
@@ -21,10 +22,7 @@ function commandsOf(logger: string): Operation[] {
     usage: `${logger}[:instance] reopen logs`,
     about: 'close and open the files of the loggers',
     isModule: true,
-    async run(server) {
-      const problems = await server.reopenLogs();
-      return problems.length === 0 ? answer('Logs reopened.') : refusal(problems.join('\n'));
-    },
+    run: reopened,
   };
   const help: Operation = {
     words: [logger, 'help'],

@@ -3,7 +3,7 @@
  *
  * Shutdown refuses new connections, finishes what is under way and closes the spool cleanly (CON-12).
  */
-import { answer, refusal, type Operation } from '../operation.ts';
+import { answer, refusal, type Answer, type Operation, type ServerPort } from '../operation.ts';
 
 export const pid: Operation = {
   words: ['pid'],
@@ -26,11 +26,15 @@ export const reopenLogs: Operation = {
   words: ['reopen', 'logs'],
   usage: 'reopen logs',
   about: 'close and open all logs, after they were moved away',
-  async run(server) {
-    const problems = await server.reopenLogs();
-    return problems.length === 0 ? answer('Logs reopened.') : refusal(problems.join('\n'));
-  },
+  run: reopened,
 };
+
+/** Refused when a file that may have been moved away is still written to; of other targets the answer only says that they failed. */
+export async function reopened(server: Pick<ServerPort, 'reopenLogs'>): Promise<Answer> {
+  const { problems, others } = await server.reopenLogs();
+  if (problems.length > 0) return refusal([...problems, ...others].join('\n'));
+  return answer(['Logs reopened.', ...others.map((other) => `But not ${other}`)].join('\n'));
+}
 
 export const paniclog: Operation = {
   words: ['paniclog'],
