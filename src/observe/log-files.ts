@@ -57,7 +57,9 @@ export class LogFiles {
     if (offered === undefined) return `${target.scheme}:// does not work here`;
     const { fs, clock, timers, trouble } = this.#o;
     try {
-      return this.#shared(value.trim(), false, () => offered.open(target.rest, mode, { fs, clock, timers, trouble, dirty: this.#schedule }));
+      return this.#shared(value.trim(), false, () =>
+        offered.open(target.rest, mode, { fs, clock, timers, trouble, dirty: this.#schedule }),
+      );
     } catch (error) {
       return (error as Error).message;
     }

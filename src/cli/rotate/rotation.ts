@@ -40,7 +40,8 @@ export function logsOf(plan: RotatePlan, told: Told): Logs {
   for (const path of new Set([...plan.logfiles, ...inFolders])) {
     const stat = lstatSync(path, { throwIfNoEntry: false });
     if (stat?.isFile() === true) present.push(path);
-    else if (stat !== undefined) told.problems.push(`${path} was left alone: it is no file of its own (a link, a folder, a jlog, a device)`);
+    else if (stat !== undefined)
+      told.problems.push(`${path} was left alone: it is no file of its own (a link, a folder, a jlog, a device)`);
     else if (existsSync(dirname(path)) && uncompressed(path).length > 0) waiting.push(path);
   }
   return { present, waiting };
