@@ -92,6 +92,8 @@ class World {
   readonly delivered = new Map<string, Loop[]>();
   /** So many notes wait for the disk that more would be forgotten. */
   isCrowded = false;
+  /** Bindings that the configuration of a loop does not have, by loop. */
+  readonly gone = new Map<number, readonly string[]>();
   readonly accepted: string[] = [];
   readonly ids = new MessageIdSource({ instance: 7, clock: this.clock, lastSlot: 0, persistSlot: () => undefined });
 
@@ -218,7 +220,11 @@ class Loop {
     this.log = o.log;
     const { clock, wheel } = world;
     this.queues = new Queues({
-      resolver: { sending: () => options, domainGateway: () => undefined },
+      resolver: {
+        sending: () => options,
+        domainGateway: () => undefined,
+        hasBinding: (name) => world.gone.get(o.self)?.includes(name) !== true,
+      },
       spool: o.log,
       notices: { send: (_facts, done) => done() },
       clock,
@@ -359,6 +365,34 @@ test('Q-01 rebound and rerouted mail goes over to the loop that owns its queue, 
     for (const { log } of world.loops) assert.equal(log.records.size, 0, `seed ${seed}: records stay`);
   }
   assert.ok(moved > 100, `${moved} queues in which mail was that had been moved`);
+});
+
+test('OUT-05 the mail of bindings that are removed, on one loop after the other, ends with the loops that own it in the default binding, each recipient once', async () => {
+  let moved = 0;
+  for (let seed = 1; seed <= 30; seed += 1) {
+    const world = new World(3, ['accepted', 'departed']);
+    await happen(world, { seed, steps: 80, deaths: 0, isCrowdedAtTimes: true });
+    const isOfGone = ({ binding }: DomainQueue): boolean => binding !== 'default';
+    for (const loop of world.loops) for (const queue of loop.waiting()) if (isOfGone(queue)) moved += 1;
+    for (const loop of world.loops) {
+      world.gone.set(loop.self, ['one', 'two']);
+      loop.queues.reconfigured();
+      // Others have not heard of it, and what they send is on its way.
+      await happen(world, { seed: seed + 1000, steps: 10, deaths: 0 });
+    }
+    world.isCrowded = false;
+    await world.settle();
+    for (const loop of world.loops)
+      for (const queue of loop.waiting()) {
+        assert.ok(!isOfGone(queue), `seed ${seed}: mail waits in ${queue.binding}::${queue.domain} on loop ${loop.self}`);
+        assert.equal(world.owner(queue), loop.self, `seed ${seed}: ${queue.domain} waits on loop ${loop.self}`);
+      }
+    await world.deliverAll();
+    await world.settle();
+    for (const address of world.accepted) assert.equal(world.delivered.get(address)?.length, 1, `seed ${seed}: ${address}`);
+    for (const { log } of world.loops) assert.equal(log.records.size, 0, `seed ${seed}: records stay`);
+  }
+  assert.ok(moved > 50, `${moved} queues of bindings that were removed`);
 });
 
 test('A66 loops die while mail is on its way between them: every recipient is delivered, and twice only if a loop died that had done it', async () => {
