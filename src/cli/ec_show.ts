@@ -9,6 +9,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseMessageId, systemClock, systemRandom } from '#base';
 import { formatConfigProblem, MAIN_FILE_NAME, nodeName, readConfiguration, Resolver, searchPath, systemFiles } from '#config';
+import type { Envelope, EnvelopeRecipient } from '#mail';
 import { escapeQuoted, escapeText, strftime } from '#observe';
 import { readSpool, SpoolError, type BodyOf, type StoredMessage } from '#spool';
 import { compilePcre } from '#system';
@@ -121,6 +122,22 @@ function context(name: string, pairs: Readonly<Record<string, string>>): string 
   return `  ${name}: [\n${rows.join('')}  ]\n`;
 }
 
+/** The spool keeps one message context a batch, with the RCPT TO that came last; each recipient is shown with its own. */
+function messageContext({ contextMessage }: Envelope, recipient: EnvelopeRecipient): Readonly<Record<string, string>> {
+  const { address, local, notify, orcpt } = recipient;
+  const domain = address.slice(address.lastIndexOf('@') + 1);
+  const isOwn = contextMessage['rcptto_localpart'] === local && contextMessage['rcptto_domain']?.toLowerCase() === domain.toLowerCase();
+  if (isOwn) return contextMessage;
+  const parameters = [notify && ` NOTIFY=${notify.join(',')}`, orcpt !== undefined && ` ORCPT=${orcpt}`].filter(Boolean).join('');
+  const own: Readonly<Record<string, string>> = {
+    rcptto_string: `RCPT TO:<${address}>${parameters}`,
+    rcptto_localpart: local,
+    rcptto_domain: domain,
+  };
+  // A key that the configuration keeps out of the spool (Exclude_Vctx_Mess) stays out.
+  return Object.fromEntries(Object.entries(contextMessage).map(([key, value]) => [key, own[key] ?? value]));
+}
+
 /** The block of one recipient, in the order of the manual's sample. */
 function block(message: StoredMessage, i: number): string {
   const { envelope } = message;
@@ -143,7 +160,7 @@ function block(message: StoredMessage, i: number): string {
     `  Code: ${escapeText(state?.reply ?? '')}\n`,
     `  Size: ${message.bodyBytes}\n`,
     context('Connection Context', envelope.contextConnection),
-    context('Message Context', envelope.contextMessage),
+    context('Message Context', messageContext(envelope, recipient)),
   ].join('');
 }
 

@@ -108,6 +108,28 @@ test('CLI-02 ec_show tells the messages of a spool in Momentum’s words, with c
   assert.match((await command('ec_show', ['--help'])).out, /--recipient PCRE/);
 });
 
+test('CLI-02 CTX-06 ec_show gives each recipient of a batch its own RCPT TO in the message context, and no key that the spool leaves out', async (t) => {
+  const { dir, open, remove } = await testSpool();
+  t.after(remove);
+  const spool = await open();
+  const last = { rcptto_string: 'rcpt to: <user1@Example.com>', rcptto_localpart: 'user1', rcptto_domain: 'Example.com' };
+  const two = testEnvelope(1, 2);
+  two.recipients[0]!.notify = ['FAILURE', 'DELAY'];
+  await store(spool, { ...two, contextMessage: { x: '1', ...last } }, Buffer.from('Subject: one\r\n\r\n'));
+  await store(spool, { ...testEnvelope(2), contextMessage: { rcptto_localpart: 'refused' } }, Buffer.from('Subject: two\r\n\r\n'));
+  await spool.close();
+  const shown = async (...words: string[]): Promise<string | undefined> =>
+    /Message Context: \[\n([^\]]*)\n  \]/.exec((await command('ec_show', ['--spool', dir, ...words])).out)?.[1];
+  const rows = (string: string, local: string, domain: string) =>
+    `    x = "1"\n    rcptto_string = "${string}"\n    rcptto_localpart = "${local}"\n    rcptto_domain = "${domain}"`;
+  assert.equal(
+    await shown('--sender', '^sender1@', '--recipient', '^user0@'),
+    rows('RCPT TO:<user0@example.com> NOTIFY=FAILURE,DELAY', 'user0', 'example.com'),
+  );
+  assert.equal(await shown('--recipient', '^user1@'), rows('rcpt to: <user1@Example.com>', 'user1', 'Example.com'));
+  assert.equal(await shown('--sender', '^sender2@'), '    rcptto_localpart = "user0"', 'a recipient that was refused is not in it');
+});
+
 test('CLI-02 CLI-07 ec_dump_config gives the configuration as XML that others can read, ec_show finds the spool in it; problems give none', async (t) => {
   const dir = folder(t);
   const conf = join(dir, 'ecelerity.conf');
