@@ -258,7 +258,7 @@ export class Queues implements AcceptedPort {
   #tellGone(binding: string): void {
     if (this.#goneTold.size >= GONE_TOLD_MAX || this.#goneTold.has(binding)) return;
     this.#goneTold.add(binding);
-    this.#o.panic.log('WARNING', 'START', `there is no binding "${binding}": its mail goes to the default binding`);
+    this.#o.panic.log('ERROR', 'START', `there is no binding "${binding}": its mail goes to the default binding`);
   }
 
   /** The queue of a recipient: where an operator moved it, else that of the gateway that policy gave it (POL-06), else its domain's. */
