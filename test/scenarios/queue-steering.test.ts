@@ -35,7 +35,7 @@ Routes = ( "127.0.0.1:{port:hop}" )
 Domain "notices.test" { Gateway = "127.0.0.1:{port:notices}" }
 Domain "/held\\\\.test$/" { Suspend_Delivery = true }
 Domain "grey.test" { Routes = ( "127.0.0.1:{port:refusing}" ) }
-ec_logger "acct" { acctlog = "{dir}/acctlog.ec" }
+ec_logger "acct" { mainlog = "" rejectlog = "" paniclog = "" acctlog = "{dir}/acctlog.ec" }
 `,
     ports: { hop: hop.port, notices: notices.port, refusing: refusing.port },
   });
