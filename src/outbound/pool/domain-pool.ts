@@ -10,9 +10,8 @@
  */
 import type { Delivery, DomainQueue, RecipientResult, SendingOptions } from '#queue';
 import { tlsDemand } from '../route/host-memory.ts';
-import type { Target } from '../route/targets.ts';
+import { sourceFor, type Target } from '../route/targets.ts';
 import type { ClientSession, SessionOwner } from '../session/session.ts';
-import { sourceFor } from '../route/targets.ts';
 import { ehloNameOf, faceOf, identityOf } from '../shaping/identity.ts';
 import { TURN_MS } from '../shaping/place-gate.ts';
 import { Lease, type Shape } from '../shaping/shaper.ts';
